@@ -1,0 +1,192 @@
+//! Captured fields, compactly: one text buffer and one list, so that a set of fields is two
+//! allocations at most and none when a scratch set is reused.
+//!
+//! One set can hold an event's fields and, behind a [`Value::Span`] each, its spans' fields.
+//! Invariants: no section has more than [`FIELD_CAP`] fields, no field begins past [`SET_CAP`]
+//! bytes of text, and what was left out is counted.
+//! Formats nothing itself.
+
+/// Longest text of one field, in bytes.
+pub(crate) const TEXT_CAP: usize = 2 * 1024;
+/// Most fields of one event or span.
+pub(crate) const FIELD_CAP: usize = 64;
+
+/// Most text of one set, in bytes: past it fields are left out.
+pub(crate) const SET_CAP: usize = 48 * 1024;
+
+/// A captured value. Numbers keep their type; all else is text in the set's buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value {
+    Bool(bool),
+    I64(i64),
+    U64(u64),
+    F64(f64),
+    Text {
+        start: u32,
+        end: u32,
+        cut: bool,
+    },
+    /// Not a value: a span of this name begins here, and the fields behind it are its own.
+    Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) value: Value,
+}
+
+/// A set of captured fields in the order in which they were recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    text: String,
+    list: Vec<Field>,
+    /// Where the current section begins in `list`.
+    section: usize,
+    omitted: u32,
+}
+
+impl Clone for Fields {
+    /// An exact copy without spare room: at most two allocations.
+    fn clone(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            list: self.list.clone(),
+            section: self.section,
+            omitted: self.omitted,
+        }
+    }
+}
+
+impl Fields {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.list.clear();
+        self.section = 0;
+        self.omitted = 0;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.omitted == 0
+    }
+
+    /// How many fields were left out because there were too many.
+    pub(crate) fn omitted(&self) -> u32 {
+        self.omitted
+    }
+
+    /// Whether another field fits into the section; when not, it is counted as left out.
+    fn admits(&mut self) -> bool {
+        let fits =
+            self.list.len().saturating_sub(self.section) < FIELD_CAP && self.text.len() < SET_CAP;
+        if !fits {
+            self.omitted = self.omitted.saturating_add(1);
+        }
+        fits
+    }
+
+    pub(crate) fn push(&mut self, name: &'static str, value: Value) {
+        if self.admits() {
+            self.list.push(Field { name, value });
+        }
+    }
+
+    /// Begins the section of a span.
+    pub(crate) fn push_span(&mut self, name: &'static str) {
+        self.list.push(Field { name, value: Value::Span });
+        self.section = self.list.len();
+    }
+
+    /// Appends a copy of each of `other`'s fields.
+    pub(crate) fn extend(&mut self, other: &Fields) {
+        for field in other.iter() {
+            let copy = self.copied(other, field.value);
+            self.push(field.name, copy);
+        }
+        self.omitted = self.omitted.saturating_add(other.omitted);
+    }
+
+    /// `value` of `other` as a value of this set.
+    fn copied(&mut self, other: &Fields, value: Value) -> Value {
+        match value {
+            Value::Text { cut, .. } => self.text_value(|out| {
+                out.push_str(other.text(value));
+                cut
+            }),
+            plain => plain,
+        }
+    }
+
+    /// A text that `write` writes to the end of the buffer it is given, telling whether it was
+    /// cut. Also for texts that are no field, such as the message.
+    pub(crate) fn text_value(&mut self, write: impl FnOnce(&mut String) -> bool) -> Value {
+        let start = self.text.len();
+        let cut = write(&mut self.text);
+        match (u32::try_from(start), u32::try_from(self.text.len())) {
+            (Ok(start), Ok(end)) => Value::Text { start, end, cut },
+            _ => Value::Text { start: 0, end: 0, cut: true },
+        }
+    }
+
+    /// Appends a text field, written as [`text_value`](Fields::text_value) says.
+    pub(crate) fn push_text(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut String) -> bool,
+    ) {
+        if self.admits() {
+            let value = self.text_value(write);
+            self.list.push(Field { name, value });
+        }
+    }
+
+    /// Takes over `newer`, field by field: a field of the same name is replaced.
+    pub(crate) fn merge(&mut self, newer: &Fields) {
+        for field in newer.iter() {
+            let value = self.copied(newer, field.value);
+            match self.list.iter_mut().find(|old| old.name == field.name) {
+                Some(old) => old.value = value,
+                None => self.push(field.name, value),
+            }
+        }
+        self.omitted = self.omitted.saturating_add(newer.omitted);
+        self.compact();
+    }
+
+    /// Drops the text that replaced values left behind, so that a span that records one field
+    /// for ever stays small.
+    fn compact(&mut self) {
+        let live: usize = self.list.iter().map(|field| self.text(field.value).len()).sum();
+        if self.text.len() <= live.saturating_mul(2).saturating_add(TEXT_CAP) {
+            return;
+        }
+        let old = std::mem::take(&mut self.text);
+        for field in &mut self.list {
+            if let Value::Text { start, end, .. } = &mut field.value {
+                let from = self.text.len();
+                self.text.push_str(slice(&old, *start, *end));
+                *start = u32::try_from(from).unwrap_or(0);
+                *end = u32::try_from(self.text.len()).unwrap_or(0);
+            }
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Field> + '_ {
+        self.list.iter().copied()
+    }
+
+    /// The text of a text value; nothing for a number.
+    pub(crate) fn text(&self, value: Value) -> &str {
+        match value {
+            Value::Text { start, end, .. } => slice(&self.text, start, end),
+            Value::Bool(_) | Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Span => "",
+        }
+    }
+}
+
+fn slice(text: &str, start: u32, end: u32) -> &str {
+    text.get(start as usize..end as usize).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests;

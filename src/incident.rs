@@ -1,0 +1,299 @@
+//! Incidents: what a person describes ([`Incident`]), and what travels from the gate to the
+//! endpoint ([`Op`]), with the [`Ticket`] that says where it ended.
+//!
+//! Invariant: every committed ticket ends in exactly one counter, whatever path its op takes; an
+//! op that is dropped undelivered reopens its title.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration, time::SystemTime};
+
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    fields::{Fields, Value},
+    stats::{Count, Counters},
+};
+
+/// How bad it is: Spike's `severity`.
+///
+/// ```
+/// use tracing_spike::Severity;
+/// assert!(Severity::Sev1 > Severity::Sev3);
+/// assert_eq!("sev2".parse(), Ok(Severity::Sev2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// `sev3`, low.
+    Sev3,
+    /// `sev2`, medium.
+    Sev2,
+    /// `sev1`, high.
+    Sev1,
+}
+
+/// How soon somebody should look: Spike's `priority`.
+///
+/// ```
+/// use tracing_spike::Priority;
+/// assert!(Priority::P1 > Priority::P5);
+/// assert_eq!("p3".parse(), Ok(Priority::P3));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// `p5`, for information.
+    P5,
+    /// `p4`, low.
+    P4,
+    /// `p3`, medium.
+    P3,
+    /// `p2`, high.
+    P2,
+    /// `p1`, urgent.
+    P1,
+}
+
+/// A word that is no severity or priority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseWordError {
+    expected: &'static str,
+}
+
+impl Severity {
+    const EXPECTED: &str = "sev1, sev2 or sev3";
+
+    /// The word as Spike knows it: `sev1`, `sev2` or `sev3`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Sev1 => "sev1",
+            Severity::Sev2 => "sev2",
+            Severity::Sev3 => "sev3",
+        }
+    }
+}
+
+impl Priority {
+    const EXPECTED: &str = "p1, p2, p3, p4 or p5";
+
+    /// The word as Spike knows it: `p1` to `p5`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Priority::P1 => "p1",
+            Priority::P2 => "p2",
+            Priority::P3 => "p3",
+            Priority::P4 => "p4",
+            Priority::P5 => "p5",
+        }
+    }
+}
+
+impl FromStr for Severity {
+    type Err = ParseWordError;
+
+    /// Parses `sev1`, `sev2` or `sev3`, in any case.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Severity::Sev1, Severity::Sev2, Severity::Sev3]
+            .into_iter()
+            .find(|severity| severity.as_str().eq_ignore_ascii_case(word))
+            .ok_or(ParseWordError { expected: Severity::EXPECTED })
+    }
+}
+
+impl FromStr for Priority {
+    type Err = ParseWordError;
+
+    /// Parses `p1` to `p5`, in any case.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Priority::P1, Priority::P2, Priority::P3, Priority::P4, Priority::P5]
+            .into_iter()
+            .find(|priority| priority.as_str().eq_ignore_ascii_case(word))
+            .ok_or(ParseWordError { expected: Priority::EXPECTED })
+    }
+}
+
+impl fmt::Display for ParseWordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}", self.expected)
+    }
+}
+
+impl std::error::Error for ParseWordError {}
+
+/// An incident that a program opens by hand, with [`Handle::trigger`](crate::Handle::trigger).
+///
+/// ```
+/// use tracing_spike::{Incident, Severity};
+/// let incident = Incident::new("nightly import did not finish")
+///     .severity(Severity::Sev2)
+///     .field("rows_read", 4_711)
+///     .field("source", "warehouse");
+/// # drop(incident);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "an incident does nothing until it is given to `Handle::trigger`"]
+pub struct Incident {
+    pub(crate) title: String,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) fields: Map<String, Json>,
+}
+
+impl Incident {
+    /// An incident with this title. The title is taken as it is but for cleaning and length
+    /// (200 characters), and is the key at Spike: keep numbers and ids out of it, and put them
+    /// into [`field`](Incident::field)s.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), severity: None, priority: None, fields: Map::new() }
+    }
+
+    /// Sets the severity; none is sent by default.
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// Sets the priority; none is sent by default.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Adds a field to `body.fields`.
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
+        self.fields.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// One trigger or resolve on its way to the endpoint.
+#[derive(Debug)]
+pub(crate) struct Op {
+    /// Keyed hash of (endpoint, title).
+    pub(crate) key: u64,
+    /// Order of admission over all titles; of two ops of a title the higher is newer.
+    pub(crate) seq: u64,
+    pub(crate) status: Status,
+    pub(crate) title: String,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) detail: Detail,
+    pub(crate) occurrences: Occurrences,
+    /// When it was admitted, in time since the pipeline started.
+    pub(crate) admitted: Duration,
+    pub(crate) ticket: Ticket,
+}
+
+/// What an op asks of Spike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// `opening`: the first since the title was last resolved, so severity and priority travel.
+    /// Also for an event more severe than any sent before.
+    Trigger { opening: bool },
+    /// `first`: the title's first resolve in this process, which goes out in any case.
+    Resolve { first: bool },
+}
+
+/// How often it happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occurrences {
+    pub(crate) count: u64,
+    pub(crate) since_last: u64,
+    pub(crate) first: SystemTime,
+    pub(crate) last: SystemTime,
+}
+
+/// What the body is made of; rendered by the worker.
+#[derive(Debug)]
+pub(crate) enum Detail {
+    Event(Captured),
+    Manual(Map<String, Json>),
+}
+
+/// An event as it was captured on the caller's thread. All texts are in `fields`.
+#[derive(Clone, Debug)]
+pub(crate) struct Captured {
+    pub(crate) level: tracing::Level,
+    pub(crate) message: Value,
+    pub(crate) target: Value,
+    pub(crate) thread: Value,
+    pub(crate) file: Option<Value>,
+    pub(crate) line: Option<u32>,
+    pub(crate) error: Option<Value>,
+    pub(crate) chain: Option<Value>,
+    /// The event's fields, then each span's, leaf first.
+    pub(crate) fields: Fields,
+    pub(crate) notes: Vec<(&'static str, String)>,
+}
+
+/// What a ticket does to its title; the gate implements it.
+pub(crate) trait Reopen: Send + Sync + fmt::Debug {
+    /// Nothing was sent: as if the title had never been admitted.
+    fn give_back(&self, key: u64, seq: u64);
+    /// It was taken and then lost: the next occurrence may page again.
+    fn reopen(&self, key: u64, seq: u64);
+}
+
+/// The right to send one op. Dropped before [`commit`](Ticket::commit), the title is given back
+/// and whoever dropped it counts why; dropped after it without being settled, the op counts as
+/// lost and the title is reopened.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    /// `None` once it is settled.
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    gate: Arc<dyn Reopen>,
+    counters: Arc<Counters>,
+    key: u64,
+    seq: u64,
+    committed: bool,
+}
+
+impl Ticket {
+    pub(crate) fn reserved(
+        gate: Arc<dyn Reopen>,
+        counters: Arc<Counters>,
+        key: u64,
+        seq: u64,
+    ) -> Self {
+        Self { held: Some(Held { gate, counters, key, seq, committed: false }) }
+    }
+
+    /// The op is on its way: from now on it is pending.
+    pub(crate) fn commit(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.committed = true;
+            held.counters.add(Count::Pending);
+        }
+    }
+
+    /// The op has reached its end and the title stays as it is.
+    pub(crate) fn settle(mut self, count: Count) {
+        if let Some(held) = self.held.take() {
+            held.counters.settle(count);
+        }
+    }
+
+    /// The op is given up and the title is reopened.
+    pub(crate) fn lose(mut self, reason: Count) {
+        self.end(reason);
+    }
+
+    fn end(&mut self, reason: Count) {
+        let Some(held) = self.held.take() else { return };
+        if held.committed {
+            held.counters.settle(reason);
+            held.gate.reopen(held.key, held.seq);
+        } else {
+            held.gate.give_back(held.key, held.seq);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.end(Count::LostShutdown);
+    }
+}

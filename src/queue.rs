@@ -1,0 +1,155 @@
+//! The bounded way from the callers' threads to the worker.
+//!
+//! Three channels: triggers, resolves (with slots of their own, so that a storm cannot keep a
+//! resolve out), and control, which never waits behind data. Invariant: nothing here blocks, and
+//! a slot is reserved before anything is built for it.
+
+use std::{collections::VecDeque, sync::mpsc as reply, time::Duration};
+
+use tokio::sync::mpsc;
+
+use crate::incident::Op;
+
+/// Resolves waiting for the worker at most; beyond that `Handle::resolve` returns an error.
+pub(crate) const RESOLVE_SLOTS: usize = 64;
+
+/// A message to the worker that is no incident.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Deliver what is here, and report when that is done or `deadline` has come.
+    Flush { deadline: Duration, reply: reply::SyncSender<FlushReport> },
+    /// As a flush, then end.
+    Shutdown { deadline: Duration, reply: reply::SyncSender<FlushReport> },
+    /// A line for a person, on stderr, once.
+    Say(String),
+}
+
+/// What a flush or a shutdown achieved. From [`Handle::flush`](crate::Handle::flush).
+///
+/// ```
+/// use std::time::Duration;
+/// let (_layer, guard) = tracing_spike::from_env()
+///     .mode(tracing_spike::Mode::Off)
+///     .build::<tracing_subscriber::Registry>()?;
+/// assert!(guard.handle().flush(Duration::from_secs(1)).is_complete());
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "the report says whether anything is still undelivered"]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// Triggers and resolves accepted while the flush ran.
+    pub delivered: u64,
+    /// Given up while the flush ran, for a reason that [`Stats`](crate::Stats) names.
+    pub lost: u64,
+    /// Still undelivered when the flush returned.
+    pub pending: u64,
+    /// The worker had ended before, so nothing was flushed.
+    pub worker_gone: bool,
+}
+
+impl FlushReport {
+    /// Whether nothing is left undelivered and nothing was lost while the flush ran.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.pending == 0 && self.lost == 0
+    }
+}
+
+/// Why there was no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSlot {
+    Full,
+    Closed,
+}
+
+/// The callers' end.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    triggers: mpsc::Sender<Box<Op>>,
+    resolves: mpsc::Sender<Box<Op>>,
+    control: mpsc::UnboundedSender<Control>,
+}
+
+/// A reserved slot.
+pub(crate) struct Slot<'a>(mpsc::Permit<'a, Box<Op>>);
+
+/// The worker's end.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) triggers: mpsc::Receiver<Box<Op>>,
+    pub(crate) resolves: mpsc::Receiver<Box<Op>>,
+    pub(crate) control: mpsc::UnboundedReceiver<Control>,
+}
+
+/// A queue with room for `capacity` triggers (at least 1).
+pub(crate) fn bounded(capacity: usize) -> (Sender, Receiver) {
+    let (trigger_sender, triggers) = mpsc::channel(capacity.max(1));
+    let (resolve_sender, resolves) = mpsc::channel(RESOLVE_SLOTS);
+    let (control_sender, control) = mpsc::unbounded_channel();
+    (
+        Sender { triggers: trigger_sender, resolves: resolve_sender, control: control_sender },
+        Receiver { triggers, resolves, control },
+    )
+}
+
+impl Sender {
+    pub(crate) fn reserve_trigger(&self) -> Result<Slot<'_>, NoSlot> {
+        self.triggers.try_reserve().map(Slot).map_err(|error| no_slot(&error))
+    }
+
+    pub(crate) fn reserve_resolve(&self) -> Result<Slot<'_>, NoSlot> {
+        self.resolves.try_reserve().map(Slot).map_err(|error| no_slot(&error))
+    }
+
+    /// Sends a control message; false when the worker is gone.
+    pub(crate) fn control(&self, message: Control) -> bool {
+        self.control.send(message).is_ok()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.triggers.max_capacity()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.triggers.is_closed()
+    }
+}
+
+impl Slot<'_> {
+    pub(crate) fn send(self, op: Box<Op>) {
+        self.0.send(op);
+    }
+}
+
+impl Receiver {
+    /// Takes no more; what was sent can still be received.
+    pub(crate) fn close(&mut self) {
+        self.triggers.close();
+        self.resolves.close();
+    }
+
+    /// Moves what has arrived to `arrived`, resolves first, at most `most` triggers.
+    pub(crate) fn drain(&mut self, most: usize, arrived: &mut VecDeque<Box<Op>>) {
+        while let Ok(op) = self.resolves.try_recv() {
+            arrived.push_back(op);
+        }
+        let mut left = most;
+        while left > 0 {
+            left = left.saturating_sub(1);
+            let Ok(op) = self.triggers.try_recv() else { break };
+            arrived.push_back(op);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.triggers.is_empty() && self.resolves.is_empty()
+    }
+}
+
+fn no_slot<T>(error: &mpsc::error::TrySendError<T>) -> NoSlot {
+    match error {
+        mpsc::error::TrySendError::Full(_) => NoSlot::Full,
+        mpsc::error::TrySendError::Closed(_) => NoSlot::Closed,
+    }
+}

@@ -1,0 +1,74 @@
+//! Who is calling: a program's thread, a nested call from inside our own code, or our own thread.
+//!
+//! Invariant: an event that we caused ourselves never becomes an incident. The mark is a plain
+//! byte per thread without a destructor, so it can be read even while a thread is being torn down.
+
+use std::cell::Cell;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Outside,
+    Inside,
+    OwnThread,
+}
+
+thread_local! {
+    static MARK: Cell<Mark> = const { Cell::new(Mark::Outside) };
+}
+
+/// Proof that this thread is inside our code, until it is dropped.
+pub(crate) struct Entered(());
+
+/// Enters our code, or `None` when this thread is ours or is inside already.
+pub(crate) fn enter() -> Option<Entered> {
+    MARK.try_with(|mark| {
+        (mark.get() == Mark::Outside).then(|| {
+            mark.set(Mark::Inside);
+            Entered(())
+        })
+    })
+    .ok()
+    .flatten()
+}
+
+/// Marks the calling thread as one of ours, for as long as it lives.
+pub(crate) fn mark_own_thread() {
+    MARK.try_with(|mark| mark.set(Mark::OwnThread)).ok();
+}
+
+/// Whether the calling thread is one of ours.
+pub(crate) fn is_own_thread() -> bool {
+    MARK.try_with(|mark| mark.get() == Mark::OwnThread).unwrap_or(false)
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        MARK.try_with(|mark| mark.set(Mark::Outside)).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{enter, is_own_thread, mark_own_thread};
+
+    #[test]
+    fn f040_a_second_entry_is_refused_until_the_first_is_left() {
+        let first = enter();
+        assert!(first.is_some());
+        assert!(enter().is_none());
+        drop(first);
+        assert!(enter().is_some());
+    }
+
+    #[test]
+    fn an_own_thread_never_enters() {
+        std::thread::spawn(|| {
+            assert!(!is_own_thread());
+            mark_own_thread();
+            assert!(is_own_thread());
+            assert!(enter().is_none());
+        })
+        .join()
+        .unwrap();
+    }
+}

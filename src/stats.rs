@@ -1,0 +1,241 @@
+//! What became of every event, by reason: the counters and the public snapshot of them.
+//!
+//! Invariant: `seen = ignored + suppressed + refused + lost + delivered + pending` once nothing
+//! is in motion. Counting never allocates, locks or fails.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One counter. The first group adds up to `Seen`; the rest tell how it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Seen,
+    IgnoredOwnThread,
+    IgnoredReentrant,
+    IgnoredUnwanted,
+    IgnoredField,
+    IgnoredBadStatus,
+    IgnoredOff,
+    IgnoredFailed,
+    SuppressedRepeat,
+    SuppressedCancelled,
+    RefusedFull,
+    RefusedClosed,
+    LostRejected,
+    LostRedirect,
+    LostPoison,
+    LostExpired,
+    LostShutdown,
+    Delivered,
+    Pending,
+    Retries,
+    Unverified,
+    PanickedFields,
+}
+
+const COUNTS: usize = Count::PanickedFields as usize + 1;
+
+/// The live counters, shared by the caller's threads and the worker.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    counts: [AtomicU64; COUNTS],
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self { counts: [const { AtomicU64::new(0) }; COUNTS] }
+    }
+
+    pub(crate) fn add(&self, count: Count) {
+        if let Some(counter) = self.counts.get(count as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Something pending was settled as `count`.
+    pub(crate) fn settle(&self, count: Count) {
+        self.add(count);
+        if let Some(pending) = self.counts.get(Count::Pending as usize) {
+            pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self, count: Count) -> u64 {
+        self.counts.get(count as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// A snapshot; exact once nothing is in motion.
+    pub(crate) fn snapshot(&self, unmatched_rules: Vec<String>) -> Stats {
+        Stats {
+            seen: self.get(Count::Seen),
+            ignored: Ignored {
+                own_thread: self.get(Count::IgnoredOwnThread),
+                reentrant: self.get(Count::IgnoredReentrant),
+                unwanted: self.get(Count::IgnoredUnwanted),
+                field: self.get(Count::IgnoredField),
+                bad_status: self.get(Count::IgnoredBadStatus),
+                off: self.get(Count::IgnoredOff),
+                failed: self.get(Count::IgnoredFailed),
+            },
+            suppressed: Suppressed {
+                repeat: self.get(Count::SuppressedRepeat),
+                cancelled: self.get(Count::SuppressedCancelled),
+            },
+            refused: Refused {
+                full: self.get(Count::RefusedFull),
+                closed: self.get(Count::RefusedClosed),
+            },
+            lost: Lost {
+                rejected: self.get(Count::LostRejected),
+                redirect: self.get(Count::LostRedirect),
+                poison: self.get(Count::LostPoison),
+                expired: self.get(Count::LostExpired),
+                shutdown: self.get(Count::LostShutdown),
+            },
+            delivered: self.get(Count::Delivered),
+            pending: self.get(Count::Pending),
+            retries: self.get(Count::Retries),
+            unverified: self.get(Count::Unverified),
+            panicked_fields: self.get(Count::PanickedFields),
+            unmatched_rules,
+        }
+    }
+}
+
+/// What became of everything since the pipeline started, by reason. From
+/// [`Handle::stats`](crate::Handle::stats).
+///
+/// Each event that reached the layer, and each call of `Handle::trigger` or `Handle::resolve`,
+/// is in exactly one of the groups, so [`accounted`](Stats::accounted) equals
+/// [`seen`](Stats::seen) once nothing is in motion.
+///
+/// ```
+/// let (_layer, guard) = tracing_spike::from_env()
+///     .mode(tracing_spike::Mode::Off)
+///     .build::<tracing_subscriber::Registry>()?;
+/// let stats = guard.handle().stats();
+/// assert_eq!(stats.seen, stats.accounted());
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Events that reached the layer, and calls of `Handle::trigger` and `Handle::resolve`.
+    pub seen: u64,
+    /// Did not concern us.
+    pub ignored: Ignored,
+    /// Not sent on purpose.
+    pub suppressed: Suppressed,
+    /// Not taken: a queue was full, or paging had ended.
+    pub refused: Refused,
+    /// Taken and then given up, by reason.
+    pub lost: Lost,
+    /// Triggers and resolves that the endpoint accepted (in a dry run: printed).
+    pub delivered: u64,
+    /// Taken and not settled yet.
+    pub pending: u64,
+    /// Attempts that failed in a way that may pass, over all incidents. Not part of the balance.
+    pub retries: u64,
+    /// Of `delivered`, those whose answer was not the documented `{"Ok": true}`.
+    pub unverified: u64,
+    /// Fields sent as `<panicked>` because their `Debug`, `Display` or `Error` panicked.
+    pub panicked_fields: u64,
+    /// Filter rules that have matched no callsite or `log` target so far: a typo, perhaps.
+    pub unmatched_rules: Vec<String>,
+}
+
+/// Events that did not concern us, by reason. Part of [`Stats`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ignored {
+    /// From our own worker or its DNS threads.
+    pub own_thread: u64,
+    /// From inside our own code on the same thread: a field's `Debug` that logs, say.
+    pub reentrant: u64,
+    /// Not wanted by level or rule, and delivered to us all the same.
+    pub unwanted: u64,
+    /// `spike = false`, or a `spike` field below ERROR under a rule that is `off`.
+    pub field: u64,
+    /// Below ERROR with a `spike.status` that is neither `resolve` nor `trigger`.
+    pub bad_status: u64,
+    /// Paging is off.
+    pub off: u64,
+    /// Our own code failed on it. Please report a bug when this is not 0.
+    pub failed: u64,
+}
+
+/// What was not sent on purpose, by reason. Part of [`Stats`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Suppressed {
+    /// Counted on the incident that is open already; the next repeat tells the number.
+    pub repeat: u64,
+    /// A trigger and its resolve that met before either was attempted, or a newer state won.
+    pub cancelled: u64,
+}
+
+/// What was not taken, by reason. Part of [`Stats`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The queue had no room; the title is open for the next occurrence.
+    pub full: u64,
+    /// The guard was dropped, or the worker is gone.
+    pub closed: u64,
+}
+
+/// What was taken and then given up, by reason. Part of [`Stats`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The endpoint said no for good (another 4xx than 401 403 404 408 410 425 429).
+    pub rejected: u64,
+    /// The endpoint answered with a redirect, which is never followed.
+    pub redirect: u64,
+    /// Answered 500 eight times while other titles were accepted.
+    pub poison: u64,
+    /// Older than six hours.
+    pub expired: u64,
+    /// Not delivered when the shutdown deadline came.
+    pub shutdown: u64,
+}
+
+impl Stats {
+    /// The sum of all groups; equals [`seen`](Stats::seen) once nothing is in motion.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        let Ignored { own_thread, reentrant, unwanted, field, bad_status, off, failed } =
+            &self.ignored;
+        let Lost { rejected, redirect, poison, expired, shutdown } = &self.lost;
+        [
+            own_thread,
+            reentrant,
+            unwanted,
+            field,
+            bad_status,
+            off,
+            failed,
+            &self.suppressed.repeat,
+            &self.suppressed.cancelled,
+            &self.refused.full,
+            &self.refused.closed,
+            rejected,
+            redirect,
+            poison,
+            expired,
+            shutdown,
+            &self.delivered,
+            &self.pending,
+        ]
+        .into_iter()
+        .fold(0, |sum: u64, count| sum.saturating_add(*count))
+    }
+
+    /// Everything that was given up or not taken, for whatever reason.
+    #[must_use]
+    pub fn undelivered(&self) -> u64 {
+        let Lost { rejected, redirect, poison, expired, shutdown } = &self.lost;
+        [rejected, redirect, poison, expired, shutdown, &self.refused.full, &self.refused.closed]
+            .into_iter()
+            .fold(0, |sum: u64, count| sum.saturating_add(*count))
+    }
+}

@@ -1,0 +1,137 @@
+//! The webhook: the URL that is the credential.
+//!
+//! Invariants: the URL and the token are in a secrecy type and in no `Debug`, `Display` or error;
+//! whatever is accepted here can't change its meaning on the way (no escapes, no user info, no
+//! query), and is https or a literal loopback address.
+
+use std::net::IpAddr;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{Error, Kind};
+
+/// Where Spike takes webhooks.
+const SPIKE: &str = "https://hooks.spike.sh";
+/// The shortest token that is accepted: a shorter one would be removed from ordinary words.
+const SHORTEST_TOKEN: usize = 8;
+/// The longest token that is accepted, in bytes.
+pub(crate) const LONGEST_TOKEN: usize = 128;
+
+/// A checked webhook URL.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    url: SecretString,
+    token: SecretString,
+    /// Scheme, host and port: what may be shown.
+    place: String,
+    loopback: bool,
+}
+
+impl Webhook {
+    /// Checks a URL; `from` names where it came from, for the error.
+    pub(crate) fn parse(text: &str, from: &'static str) -> Result<Self, Error> {
+        let fail = |problem| Err(Error::new(Kind::Webhook { from, problem }));
+        if text.is_empty() {
+            return fail("expected https://hooks.spike.sh/{token}/push-events, found nothing");
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return fail(
+                "expected visible ASCII, found white space, a control character or another \
+                 alphabet; copy it again",
+            );
+        }
+        if text.contains(['?', '#', '@', '%', '\\']) {
+            return fail(
+                "expected https://hooks.spike.sh/{token}/push-events, found a user name, a \
+                 query, a fragment or an escape in it (one of ? # @ % \\)",
+            );
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return fail("expected it to begin with https://");
+        };
+        let Some((_, token, "push-events")) = parts(rest) else {
+            return fail("expected the path /{token}/push-events");
+        };
+        if let Some(problem) = bad_token(token) {
+            return fail(problem);
+        }
+        // A URL parser mends what it can: `https:///{token}` has the token for its host.
+        let unmended = |url: &reqwest::Url| {
+            url.scheme() == scheme && url.path().split('/').eq(["", token, "push-events"])
+        };
+        let Some(url) = reqwest::Url::parse(text).ok().filter(unmended) else {
+            return fail("expected a host name or address, found none that is valid");
+        };
+        let host = url.host_str().unwrap_or_default();
+        let loopback = is_loopback(host);
+        match scheme {
+            "https" => {}
+            "http" if loopback => {}
+            "http" if host == "localhost" => {
+                return fail("localhost may lead elsewhere; write 127.0.0.1 in its place");
+            }
+            "http" => {
+                return fail(
+                    "http would show the token to the network; use https (http is accepted \
+                     only for a literal loopback address such as 127.0.0.1)",
+                );
+            }
+            _ => return fail("expected it to begin with https://"),
+        }
+        let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+        let place = format!("{scheme}://{host}{port}");
+        Ok(Self { url: text.into(), token: token.into(), place, loopback })
+    }
+
+    /// The webhook at Spike with this token.
+    pub(crate) fn with_token(token: &str, from: &'static str) -> Result<Self, Error> {
+        match bad_token(token) {
+            Some(problem) => Err(Error::new(Kind::Webhook { from, problem })),
+            None => Self::parse(&format!("{SPIKE}/{token}/push-events"), from),
+        }
+    }
+
+    pub(crate) fn expose_url(&self) -> &str {
+        self.url.expose_secret()
+    }
+
+    pub(crate) fn token(&self) -> &SecretString {
+        &self.token
+    }
+
+    /// Scheme, host and port.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether it is a literal loopback address, such as the sandbox's.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+/// Host, token and the rest of `host/token/rest`.
+fn parts(rest: &str) -> Option<(&str, &str, &str)> {
+    let (host, path) = rest.split_once('/')?;
+    let (token, rest) = path.split_once('/')?;
+    Some((host, token, rest))
+}
+
+fn bad_token(token: &str) -> Option<&'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !token.bytes().all(plain) {
+        Some("expected a token of letters, digits, - and _, found something else in it")
+    } else if !(SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&token.len()) {
+        Some("expected a token of 8 to 128 characters; copy it again")
+    } else {
+        None
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;
