@@ -1,0 +1,258 @@
+//! Reading an event's fields: a first pass for what decides (message, `spike.*`), a second for
+//! everything else.
+//!
+//! Invariant: the first pass formats nothing that the decision does not need.
+
+use std::{
+    error::Error,
+    fmt::{self, Write},
+};
+
+use tracing::field::{Field, Visit};
+
+use crate::{
+    capture::scratch::{Capped, Scratch, Taker},
+    fields::{Fields, TEXT_CAP, Value},
+    incident::{Priority, Severity},
+};
+
+/// Longest value of a `spike.` field, in bytes, but for the title.
+const WORD_CAP: usize = 64;
+/// A chain of error sources is followed this far; a cyclic one ends here.
+const CHAIN_DEPTH: usize = 16;
+
+/// What the `spike` fields of an event ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Controls {
+    /// Some `spike` field had a value.
+    pub(crate) any: bool,
+    pub(crate) page: Option<bool>,
+    pub(crate) status: Option<Wanted>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    /// `spike.title`, uncleaned; empty when there is none.
+    pub(crate) title: String,
+    word: String,
+    /// What was mistyped, for `body.notes`.
+    pub(crate) notes: Vec<(&'static str, String)>,
+}
+
+/// The value of `spike.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Trigger,
+    Resolve,
+    Unknown,
+}
+
+impl Controls {
+    pub(crate) fn clear(&mut self) {
+        let Controls { any, page, status, severity, priority, title, word, notes } = self;
+        (*any, *page, *status, *severity, *priority) = (false, None, None, None, None);
+        title.clear();
+        word.clear();
+        notes.clear();
+    }
+
+    /// Takes over the value in `word` for the field `name`.
+    fn take_word(&mut self, name: &'static str) {
+        let word = self.word.trim();
+        let expected = match name {
+            "spike" => match word {
+                "true" => return self.page = Some(true),
+                "false" => return self.page = Some(false),
+                _ => "true or false",
+            },
+            "spike.severity" => match word.parse() {
+                Ok(severity) => return self.severity = Some(severity),
+                Err(_) => "sev1, sev2 or sev3",
+            },
+            "spike.priority" => match word.parse() {
+                Ok(priority) => return self.priority = Some(priority),
+                Err(_) => "p1, p2, p3, p4 or p5",
+            },
+            "spike.status" => match word {
+                "resolve" => return self.status = Some(Wanted::Resolve),
+                "trigger" => return self.status = Some(Wanted::Trigger),
+                _ => {
+                    self.status = Some(Wanted::Unknown);
+                    "resolve or trigger"
+                }
+            },
+            // Reported once, when the callsite registered.
+            _ => return,
+        };
+        self.notes.push((name, format!("expected {expected}, found {word:?}; sent without it")));
+    }
+}
+
+/// Whether a field is an instruction to us and no content.
+fn is_control(name: &str) -> bool {
+    name == "spike" || name.starts_with("spike.")
+}
+
+/// Whether an error in a field of this name is the event's error.
+fn is_error_name(name: &str) -> bool {
+    matches!(name, "error" | "err" | "e")
+}
+
+/// The first pass: message and `spike` fields, and the error where there is no message.
+pub(crate) struct Deciding<'a> {
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) taker: Taker<'a>,
+    /// Without a message the error names the incident.
+    pub(crate) wants_error: bool,
+}
+
+impl Deciding<'_> {
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        let Scratch { message, error, controls, .. } = &mut *self.scratch;
+        match field.name() {
+            "message" => {
+                message.clear();
+                self.taker.take(message, TEXT_CAP, write);
+            }
+            "spike.title" => {
+                controls.any = true;
+                controls.title.clear();
+                self.taker.take(&mut controls.title, TEXT_CAP, write);
+            }
+            name if is_control(name) => {
+                controls.any = true;
+                controls.word.clear();
+                self.taker.take(&mut controls.word, WORD_CAP, write);
+                controls.take_word(name);
+            }
+            name if self.wants_error && is_error_name(name) && error.is_empty() => {
+                self.taker.take(error, TEXT_CAP, write);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Visit for Deciding<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, |out| write!(out, "{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, |out| out.write_str(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        if self.wants_error && self.scratch.error.is_empty() && !is_control(field.name()) {
+            self.taker.take(&mut self.scratch.error, TEXT_CAP, |out| write_chain(value, out));
+        } else {
+            self.text(field, |out| write!(out, "{value}"));
+        }
+    }
+}
+
+/// An error and its sources: `a: b: c`. A source whose text the error already ends with is left
+/// out, since many errors print their source themselves.
+fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {
+    let mut start = out.len();
+    write!(out, "{error}")?;
+    let mut source = error.source();
+    for _ in 0..CHAIN_DEPTH {
+        let Some(cause) = source else { break };
+        let end = out.len();
+        out.write_str(": ")?;
+        let next = out.len();
+        write!(out, "{cause}")?;
+        let last = out.len();
+        if out.between(start, end).ends_with(out.between(next, last)) {
+            out.truncate(end);
+            start = end.saturating_sub(last.saturating_sub(next));
+        } else {
+            start = next;
+        }
+        source = cause.source();
+    }
+    Ok(())
+}
+
+/// The second pass, and the fields of spans: everything that is content.
+pub(crate) struct Capturing<'a> {
+    pub(crate) fields: &'a mut Fields,
+    pub(crate) taker: Taker<'a>,
+    /// An event's error goes to a place of its own; a span's is a field like any other.
+    pub(crate) error: Option<&'a mut CapturedError>,
+}
+
+/// The event's error: its own text, and with its sources.
+#[derive(Debug, Default)]
+pub(crate) struct CapturedError {
+    pub(crate) message: Option<Value>,
+    pub(crate) chain: Option<Value>,
+}
+
+impl Capturing<'_> {
+    fn is_content(&self, name: &str) -> bool {
+        let of_event = self.error.is_some();
+        !(of_event && (name == "message" || name.starts_with("log."))) && !is_control(name)
+    }
+
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        let (name, taker) = (field.name(), self.taker);
+        if !self.is_content(name) {
+            return;
+        }
+        match &mut self.error {
+            Some(error) if is_error_name(name) && error.message.is_none() => {
+                error.message =
+                    Some(self.fields.text_value(|out| taker.take(out, TEXT_CAP, write)));
+            }
+            _ => self.fields.push_text(name, |out| taker.take(out, TEXT_CAP, write)),
+        }
+    }
+
+    fn number(&mut self, field: &Field, value: Value) {
+        if self.is_content(field.name()) {
+            self.fields.push(field.name(), value);
+        }
+    }
+}
+
+impl Visit for Capturing<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, |out| write!(out, "{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, |out| out.write_str(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.number(field, Value::Bool(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.number(field, Value::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.number(field, Value::U64(value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.number(field, Value::F64(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let taker = self.taker;
+        match &mut self.error {
+            Some(error) if error.message.is_none() && !is_control(field.name()) => {
+                let fields = &mut *self.fields;
+                error.message = Some(
+                    fields.text_value(|out| taker.take(out, TEXT_CAP, |w| write!(w, "{value}"))),
+                );
+                error.chain = Some(
+                    fields.text_value(|out| taker.take(out, TEXT_CAP, |w| write_chain(value, w))),
+                );
+            }
+            _ => self.text(field, |out| write_chain(value, out)),
+        }
+    }
+}

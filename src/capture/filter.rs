@@ -1,0 +1,241 @@
+//! Which callsites and events concern us: the rules, and the per-layer filter made of them.
+//!
+//! Invariants: spans at INFO and above are always ours, whatever the rules say, so that no title
+//! and no body depends on another layer's settings; DEBUG and TRACE never are. The longest
+//! matching target wins, and a target matches whole path segments only.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tracing::{Level, Metadata, level_filters::LevelFilter, subscriber::Interest};
+use tracing_subscriber::layer::{Context, Filter};
+
+use crate::{
+    error::{Error, Kind, shown},
+    queue::{Control, Sender},
+};
+
+/// What pages when nothing is said.
+pub(crate) const DEFAULT_FILTER: &str = "error";
+
+/// The event fields that are ours.
+const KNOWN: [&str; 5] =
+    ["spike", "spike.title", "spike.severity", "spike.priority", "spike.status"];
+
+/// Target and level rules, longest target first.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    default: LevelFilter,
+    targets: Vec<TargetRule>,
+}
+
+#[derive(Debug)]
+struct TargetRule {
+    target: String,
+    level: LevelFilter,
+    matched: AtomicBool,
+}
+
+/// Whether an event concerns us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// Pages by level, unless a `spike` field says otherwise.
+    Level,
+    /// Has a `spike` field, whose value decides.
+    Field,
+    /// Its target is off: only a resolve goes through.
+    ResolveOnly,
+    No,
+}
+
+impl Rules {
+    /// Parses `error,billing=warn,noisy=off`. `from` names the setting in errors.
+    pub(crate) fn parse(text: &str, from: &'static str) -> Result<Self, Error> {
+        let fail = |at: usize, problem: String| Error::new(Kind::Filter { from, at, problem });
+        let mut default = None;
+        let mut targets: Vec<TargetRule> = Vec::new();
+        let mut start = 0_usize;
+        for part in text.split(',') {
+            let blanks = part.chars().take_while(|c| c.is_whitespace()).count();
+            let at = start.saturating_add(blanks).saturating_add(1);
+            start = start.saturating_add(part.chars().count()).saturating_add(1);
+            let directive = part.trim();
+            let (target, word) = match directive.split_once('=') {
+                None => (None, directive),
+                Some((target, word)) => (Some(target.trim_end()), word.trim_start()),
+            };
+            if let Some(problem) = target.and_then(bad_target) {
+                return Err(fail(at, problem));
+            }
+            let behind = directive.chars().count().saturating_sub(word.chars().count());
+            let level = level(word).ok_or_else(|| {
+                fail(at.saturating_add(behind), bad_level(word, target.is_some()))
+            })?;
+            match target {
+                None if default.is_some() => {
+                    return Err(fail(at, "a second level without a target".to_owned()));
+                }
+                None => default = Some(level),
+                Some(target) if targets.iter().any(|rule| rule.target == target) => {
+                    return Err(fail(at, format!("target {} a second time", shown(target))));
+                }
+                Some(target) => targets.push(TargetRule {
+                    target: target.to_owned(),
+                    level,
+                    matched: AtomicBool::new(false),
+                }),
+            }
+        }
+        targets.sort_by_key(|rule| std::cmp::Reverse(rule.target.len()));
+        Ok(Self { default: default.unwrap_or(LevelFilter::ERROR), targets })
+    }
+
+    fn find(&self, target: &str) -> Option<&TargetRule> {
+        self.targets.iter().find(|rule| {
+            target
+                .strip_prefix(rule.target.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        })
+    }
+
+    /// Whether an event like this concerns us. Same answer for the same metadata, always.
+    pub(crate) fn concern(&self, meta: &Metadata<'_>) -> Concern {
+        if *meta.level() > Level::INFO {
+            return Concern::No;
+        }
+        let level = self.find(meta.target()).map_or(self.default, |rule| rule.level);
+        let spike = |name: &str| name == "spike" || name.starts_with("spike.");
+        let has_spike = || meta.fields().iter().any(|field| spike(field.name()));
+        if level == LevelFilter::OFF {
+            match meta.fields().field("spike.status") {
+                Some(_) => Concern::ResolveOnly,
+                None => Concern::No,
+            }
+        } else if *meta.level() <= level {
+            Concern::Level
+        } else if has_spike() {
+            Concern::Field
+        } else {
+            Concern::No
+        }
+    }
+
+    /// Remembers that the rule for this target is in use.
+    fn mark(&self, target: &str) {
+        if let Some(rule) = self.find(target)
+            && !rule.matched.load(Ordering::Relaxed)
+        {
+            rule.matched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The rules that have matched no callsite or `log` target so far.
+    pub(crate) fn unmatched(&self) -> Vec<String> {
+        self.targets
+            .iter()
+            .filter(|rule| !rule.matched.load(Ordering::Relaxed))
+            .map(|rule| format!("{}={}", rule.target, rule.level))
+            .collect()
+    }
+}
+
+fn level(word: &str) -> Option<LevelFilter> {
+    [LevelFilter::OFF, LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO]
+        .into_iter()
+        .find(|level| level.to_string().eq_ignore_ascii_case(word))
+}
+
+fn bad_level(word: &str, has_target: bool) -> String {
+    let expected = "expected off, error, warn or info";
+    if word.eq_ignore_ascii_case("debug") || word.eq_ignore_ascii_case("trace") {
+        return format!("{expected}, found {}: debug and trace never page", shown(word));
+    }
+    if !has_target && bad_target(word).is_none() {
+        return format!("{expected}, or target=level, found {}", shown(word));
+    }
+    format!("{expected}, found {}", shown(word))
+}
+
+fn bad_target(target: &str) -> Option<String> {
+    if target.is_empty() {
+        return Some("expected a target before \"=\", found nothing".to_owned());
+    }
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "[]{}*\"'/".contains(c);
+    target.chars().find(|c| bad(*c)).map(|c| {
+        format!("expected a target such as billing::cards, found the character {c:?} in it")
+    })
+}
+
+/// The per-layer filter: the rules, or nothing at all when paging is off.
+#[derive(Debug)]
+pub(crate) struct RulesFilter {
+    rules: Option<Arc<Rules>>,
+    worker: Option<Sender>,
+}
+
+impl RulesFilter {
+    pub(crate) fn new(rules: Arc<Rules>, worker: Sender) -> Self {
+        Self { rules: Some(rules), worker: Some(worker) }
+    }
+
+    pub(crate) fn off() -> Self {
+        Self { rules: None, worker: None }
+    }
+
+    fn wants(&self, meta: &Metadata<'_>) -> bool {
+        let Some(rules) = &self.rules else { return false };
+        if meta.is_span() {
+            *meta.level() <= Level::INFO
+        } else {
+            rules.concern(meta) != Concern::No
+        }
+    }
+
+    /// Tells a person of a `spike.` field that we don't know: a typo would page wrongly for ever.
+    fn report_unknown_fields(&self, meta: &Metadata<'_>) {
+        let Some(worker) = &self.worker else { return };
+        for field in meta.fields().iter().map(|field| field.name()) {
+            if field.starts_with("spike.") && !KNOWN.contains(&field) {
+                let known = KNOWN.join(", ");
+                let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
+                worker.control(Control::Say(format!(
+                    "unknown event field {field} at {file}:{line}; the fields are {known}"
+                )));
+            }
+        }
+    }
+}
+
+impl<S> Filter<S> for RulesFilter {
+    fn enabled(&self, meta: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        // A `log` record has no callsite of its own, so this is where its target is first seen.
+        if let Some(rules) = &self.rules
+            && meta.fields().field("log.target").is_some()
+        {
+            rules.mark(meta.target());
+        }
+        self.wants(meta)
+    }
+
+    /// `sometimes` and not `always` for what we want: with `always`, `enabled` is not called for
+    /// the event, and the answer that an `enabled!` or `log_enabled!` before it left behind on
+    /// this thread for this filter would be taken for the event's own. The page would be lost.
+    fn callsite_enabled(&self, meta: &'static Metadata<'static>) -> Interest {
+        if let Some(rules) = &self.rules {
+            rules.mark(meta.target());
+        }
+        if meta.is_event() {
+            self.report_unknown_fields(meta);
+        }
+        if self.wants(meta) { Interest::sometimes() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(if self.rules.is_some() { LevelFilter::INFO } else { LevelFilter::OFF })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! The layer: the callbacks of `tracing`, and what each does first.
+//!
+//! Invariants: `SpikeLayer` implements neither `register_callsite` nor `enabled` nor
+//! `max_level_hint` (a plain layer that does silences the other layers); every callback enters
+//! through `reentry` and ends in `catch_unwind`, so nothing of ours reaches the program.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
+
+use tracing::{Event, Level, Metadata, Subscriber, span};
+use tracing_log::NormalizeEvent;
+use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+
+use crate::{
+    capture::{
+        event::{CapturedError, Capturing, Controls, Deciding, Wanted},
+        filter::{Concern, Rules},
+        pipeline::{Head, Pipeline},
+        scratch::{Scratch, Taker},
+        span as span_fields, title,
+    },
+    fields::Fields,
+    incident::{Captured, Detail},
+    queue::Control,
+    reentry,
+    stats::Count,
+};
+
+/// What `Builder::build` returns inside its filter.
+#[derive(Debug)]
+pub(crate) struct SpikeLayer {
+    rules: Arc<Rules>,
+    pipeline: Arc<Pipeline>,
+}
+
+impl SpikeLayer {
+    pub(crate) fn new(rules: Arc<Rules>, pipeline: Arc<Pipeline>) -> Self {
+        Self { rules, pipeline }
+    }
+
+    fn taker(&self) -> Taker<'_> {
+        Taker { scrubber: self.pipeline.scrubber(), counters: self.pipeline.counters() }
+    }
+
+    /// One event, from its metadata to the queue. `Err` says where it ended instead.
+    fn take<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>) -> Result<(), Count>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        // A second look, since a per-layer filter is bypassed when an argument of the event logs
+        // (tracing#2448). A `log` record has its real target only here.
+        let normalized = event.normalized_metadata();
+        let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        let concern = self.rules.concern(meta);
+        if concern == Concern::No {
+            return Err(Count::IgnoredUnwanted);
+        }
+        self.pipeline.admitting()?;
+        Scratch::lend(|scratch| self.page(event, meta, concern, ctx, scratch))
+    }
+
+    fn page<S>(
+        &self,
+        event: &Event<'_>,
+        meta: &Metadata<'_>,
+        concern: Concern,
+        ctx: &Context<'_, S>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Count>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let taker = self.taker();
+        let wants_error = meta.fields().field("message").is_none();
+        event.record(&mut Deciding { scratch, taker, wants_error });
+        if !wants_error && scratch.message.trim().is_empty() {
+            event.record(&mut Deciding { scratch, taker, wants_error: true });
+        }
+        let wish = wish(concern, *meta.level(), &scratch.controls)?;
+        self.write_title(event, meta, ctx, scratch);
+        let Scratch { message, controls, title, fields, .. } = scratch;
+        let notes = mem::take(&mut controls.notes);
+        let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
+        match wish {
+            Wish::Trigger => {
+                let head = Head { title, severity: controls.severity, priority: controls.priority };
+                self.pipeline.trigger(head, build)
+            }
+            Wish::Resolve => self.pipeline.resolve(title, build),
+        }
+    }
+
+    fn write_title<S>(
+        &self,
+        event: &Event<'_>,
+        meta: &Metadata<'_>,
+        ctx: &Context<'_, S>,
+        scratch: &mut Scratch,
+    ) where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Scratch { message, error, controls, title, .. } = scratch;
+        if !controls.title.trim().is_empty() {
+            return title::verbatim(&controls.title, title);
+        }
+        let span = ctx.event_span(event);
+        let names = |visit: &mut dyn FnMut(&str)| {
+            meta.fields().iter().for_each(|field| visit(field.name()));
+        };
+        let parts = title::Parts {
+            message,
+            error,
+            target: meta.target(),
+            span: span.as_ref().map(|span| span.name()),
+            fields: &names,
+            level: meta.level().as_str(),
+        };
+        title::write(&parts, title);
+    }
+
+    /// A word to the person who wrote the call, through the worker.
+    fn say_bad_status(&self, meta: &Metadata<'_>) {
+        if let Some(worker) = self.pipeline.queue() {
+            let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
+            worker.control(Control::Say(format!(
+                "spike.status at {file}:{line} is neither \"resolve\" nor \"trigger\"; below \
+                 ERROR nothing is sent for it"
+            )));
+        }
+    }
+
+    fn guarded(&self, work: impl FnOnce() -> Result<(), Count>) {
+        let counters = self.pipeline.counters();
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(())) => {}
+            Ok(Err(count)) => counters.add(count),
+            Err(payload) => {
+                // Dropping it could panic again.
+                mem::forget(payload);
+                counters.add(Count::IgnoredFailed);
+            }
+        }
+    }
+}
+
+impl<S> Layer<S> for SpikeLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        let counters = self.pipeline.counters();
+        counters.add(Count::Seen);
+        let Some(_inside) = reentry::enter() else {
+            return counters.add(if reentry::is_own_thread() {
+                Count::IgnoredOwnThread
+            } else {
+                Count::IgnoredReentrant
+            });
+        };
+        self.guarded(|| {
+            let taken = self.take(event, &ctx);
+            if taken == Err(Count::IgnoredBadStatus) {
+                self.say_bad_status(event.metadata());
+            }
+            taken
+        });
+    }
+
+    fn on_new_span(&self, attrs: &span::Attributes<'_>, id: &span::Id, ctx: Context<'_, S>) {
+        if attrs.fields().is_empty() {
+            return;
+        }
+        let Some(_inside) = reentry::enter() else { return };
+        self.guarded(|| {
+            span_fields::keep(id, &ctx, self.taker(), |visitor| attrs.record(visitor));
+            Ok(())
+        });
+    }
+
+    fn on_record(&self, id: &span::Id, values: &span::Record<'_>, ctx: Context<'_, S>) {
+        let Some(_inside) = reentry::enter() else { return };
+        self.guarded(|| {
+            span_fields::keep(id, &ctx, self.taker(), |visitor| values.record(visitor));
+            Ok(())
+        });
+    }
+}
+
+/// What an event asks for.
+enum Wish {
+    Trigger,
+    Resolve,
+}
+
+/// What an event asks for, from its rule, its level and its `spike` fields.
+fn wish(concern: Concern, level: Level, controls: &Controls) -> Result<Wish, Count> {
+    if controls.page == Some(false) {
+        return Err(Count::IgnoredField);
+    }
+    match controls.status {
+        Some(Wanted::Resolve) => return Ok(Wish::Resolve),
+        // A recovery that is mistyped must not page.
+        Some(Wanted::Unknown) if level != Level::ERROR => return Err(Count::IgnoredBadStatus),
+        _ => {}
+    }
+    match concern {
+        Concern::Level => Ok(Wish::Trigger),
+        Concern::Field if controls.any => Ok(Wish::Trigger),
+        // Every `spike` field was empty, or the operator has switched the target off.
+        Concern::Field | Concern::ResolveOnly | Concern::No => Err(Count::IgnoredField),
+    }
+}
+
+/// The second pass: everything that goes into the body.
+fn capture<S>(
+    event: &Event<'_>,
+    meta: &Metadata<'_>,
+    ctx: &Context<'_, S>,
+    taker: Taker<'_>,
+    message: &str,
+    fields: &mut Fields,
+    notes: Vec<(&'static str, String)>,
+) -> Captured
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut error = CapturedError::default();
+    event.record(&mut Capturing { fields, taker, error: Some(&mut error) });
+    span_fields::append(event, ctx, fields);
+    let mut keep = |text: &str| {
+        fields.text_value(|out| {
+            out.push_str(text);
+            false
+        })
+    };
+    let message = keep(message);
+    let target = keep(meta.target());
+    let file = meta.file().map(&mut keep);
+    let thread = match thread::current().name() {
+        Some(name) => keep(name),
+        None => keep("unnamed"),
+    };
+    Captured {
+        level: *meta.level(),
+        message,
+        target,
+        thread,
+        file,
+        line: meta.line(),
+        error: error.message,
+        chain: error.chain,
+        fields: Fields::clone(fields),
+        notes,
+    }
+}

@@ -1,0 +1,13 @@
+//! The caller's wing: synchronous, on the program's own threads, from an event to a queued op.
+//!
+//! Does no I/O, waits for nothing, and imports nothing of `delivery`.
+
+pub(crate) mod event;
+pub(crate) mod filter;
+pub(crate) mod gate;
+pub(crate) mod layer;
+pub(crate) mod pipeline;
+pub(crate) mod redact;
+pub(crate) mod scratch;
+pub(crate) mod span;
+pub mod title;

@@ -1,0 +1,265 @@
+//! The one entrance for incidents: gate, then a queue slot, then the build, then send.
+//!
+//! Invariants: nothing is built before there is room for it; whatever comes in is counted in
+//! exactly one place. Writes to stderr once in its life, when paging has ended and something
+//! still wants to page.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    capture::{
+        gate::{Admission, Gate, Sending},
+        redact::Scrubber,
+        title,
+    },
+    clock::Clock,
+    error::{Error, Kind},
+    incident::{Detail, Incident, Occurrences, Op, Priority, Severity, Status, Ticket},
+    queue::{NoSlot, RESOLVE_SLOTS, Sender},
+    stats::{Count, Counters},
+};
+
+/// What the builder decided for the caller's side.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) repeat_every: Duration,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) scrubber: Scrubber,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    clock: Clock,
+    gate: Arc<Gate>,
+    /// Seeded per process: messages carry strangers' text.
+    hasher: RandomState,
+    /// `None`: paging is off.
+    queue: Option<Sender>,
+    counters: Arc<Counters>,
+    settings: Settings,
+    /// Set by the guard when it is dropped.
+    closed: AtomicBool,
+    said_closed: AtomicBool,
+}
+
+/// What an incident is called and how grave it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+}
+
+/// An op that the gate has let through and that is not built yet.
+struct Admitted {
+    key: u64,
+    now: Duration,
+    status: Status,
+    sending: Sending,
+    /// Dropped unbuilt, it gives the title back.
+    ticket: Ticket,
+}
+
+impl Pipeline {
+    pub(crate) fn new(
+        clock: Clock,
+        queue: Option<Sender>,
+        counters: Arc<Counters>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            clock,
+            gate: Arc::new(Gate::new(settings.repeat_every)),
+            hasher: RandomState::new(),
+            queue,
+            counters,
+            settings,
+            closed: AtomicBool::new(false),
+            said_closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        &self.settings.scrubber
+    }
+
+    pub(crate) fn queue(&self) -> Option<&Sender> {
+        self.queue.as_ref()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// From now on everything is refused. Tells whether this call was the one that closed it.
+    pub(crate) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// The queue to page through, or why there is none.
+    pub(crate) fn admitting(&self) -> Result<&Sender, Count> {
+        let Some(queue) = &self.queue else { return Err(Count::IgnoredOff) };
+        if self.closed.load(Ordering::Acquire) || queue.is_closed() {
+            self.say_closed();
+            return Err(Count::RefusedClosed);
+        }
+        Ok(queue)
+    }
+
+    /// Opens or repeats an incident. `Err` says where it ended instead of on its way; the caller
+    /// counts that. `build` runs only when there is a slot for what it builds.
+    pub(crate) fn trigger(
+        &self,
+        head: Head<'_>,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let queue = self.admitting()?;
+        let severity = head.severity.or(self.settings.severity);
+        let priority = head.priority.or(self.settings.priority);
+        let (now, key) = (self.clock.now(), self.key(head.title));
+        let Admission::Send(sending) = self.gate.admit(key, rank(severity), now) else {
+            return Err(Count::SuppressedRepeat);
+        };
+        let status = Status::Trigger { opening: sending.opening };
+        let admitted = self.admitted(key, now, status, sending);
+        let slot = queue.reserve_trigger().map_err(refused)?;
+        slot.send(self.op(Head { severity, priority, ..head }, admitted, build()));
+        Ok(())
+    }
+
+    /// Resolves the incident with this title.
+    pub(crate) fn resolve(&self, title: &str, build: impl FnOnce() -> Detail) -> Result<(), Count> {
+        let queue = self.admitting()?;
+        let (now, key) = (self.clock.now(), self.key(title));
+        let Admission::Send(sending) = self.gate.resolve(key, now) else {
+            return Err(Count::SuppressedRepeat);
+        };
+        let status = Status::Resolve { first: sending.opening };
+        let admitted = self.admitted(key, now, status, sending);
+        let slot = queue.reserve_resolve().map_err(refused)?;
+        let head = Head { title, severity: None, priority: None };
+        slot.send(self.op(head, admitted, build()));
+        Ok(())
+    }
+
+    /// `Handle::trigger`.
+    pub(crate) fn trigger_manual(&self, incident: Incident) -> Result<(), Error> {
+        let mut name = String::new();
+        self.clean_title(&incident.title, &mut name);
+        let Incident { severity, priority, fields, .. } = incident;
+        let head = Head { title: &name, severity, priority };
+        let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
+        self.manual(self.trigger(head, || Detail::Manual(fields)), "incident", capacity)
+    }
+
+    /// `Handle::resolve`.
+    pub(crate) fn resolve_manual(&self, title: &str) -> Result<(), Error> {
+        let mut name = String::new();
+        self.clean_title(title, &mut name);
+        let sent = self.resolve(&name, || Detail::Manual(serde_json::Map::new()));
+        self.manual(sent, "resolve", RESOLVE_SLOTS)
+    }
+
+    /// A title that a person wrote: scrubbed and cleaned, nothing appended.
+    pub(crate) fn clean_title(&self, title: &str, out: &mut String) {
+        let mut scrubbed = title.to_owned();
+        self.settings.scrubber.scrub(&mut scrubbed, 0);
+        title::verbatim(&scrubbed, out);
+    }
+
+    fn manual(
+        &self,
+        sent: Result<(), Count>,
+        queue: &'static str,
+        capacity: usize,
+    ) -> Result<(), Error> {
+        self.counters.add(Count::Seen);
+        let Err(count) = sent else { return Ok(()) };
+        self.counters.add(count);
+        match count {
+            Count::RefusedFull => Err(Error::new(Kind::Full { queue, capacity })),
+            Count::RefusedClosed => Err(Error::new(Kind::Closed)),
+            _ => Ok(()),
+        }
+    }
+
+    fn key(&self, title: &str) -> u64 {
+        self.hasher.hash_one(title)
+    }
+
+    fn admitted(&self, key: u64, now: Duration, status: Status, sending: Sending) -> Admitted {
+        let (gate, counters) = (Arc::clone(&self.gate), Arc::clone(&self.counters));
+        let ticket = Ticket::reserved(gate, counters, key, sending.seq);
+        Admitted { key, now, status, sending, ticket }
+    }
+
+    /// Builds the op; from here on it is pending.
+    fn op(&self, head: Head<'_>, admitted: Admitted, detail: Detail) -> Box<Op> {
+        let Admitted { key, now, status, sending, mut ticket } = admitted;
+        let last = Clock::wall();
+        let age = now.saturating_sub(sending.first);
+        let occurrences = Occurrences {
+            count: sending.count,
+            since_last: sending.since_last,
+            first: last.checked_sub(age).unwrap_or(last),
+            last,
+        };
+        ticket.commit();
+        Box::new(Op {
+            key,
+            seq: sending.seq,
+            status,
+            title: head.title.to_owned(),
+            severity: head.severity,
+            priority: head.priority,
+            detail,
+            occurrences,
+            admitted: now,
+            ticket,
+        })
+    }
+
+    /// Says once, on stderr, that nothing pages any more.
+    fn say_closed(&self) {
+        if self.said_closed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let why = if self.closed.load(Ordering::Acquire) {
+            "guard dropped, nothing pages; bind it: let _spike = …"
+        } else {
+            "the worker has ended, nothing pages; please report this"
+        };
+        // Not eprintln!, which panics when stderr is closed.
+        writeln!(std::io::stderr(), "tracing-spike: {why}").ok();
+    }
+}
+
+fn refused(no_slot: NoSlot) -> Count {
+    match no_slot {
+        NoSlot::Full => Count::RefusedFull,
+        NoSlot::Closed => Count::RefusedClosed,
+    }
+}
+
+/// A severity as the gate compares it: 0 is none.
+fn rank(severity: Option<Severity>) -> u8 {
+    match severity {
+        None => 0,
+        Some(Severity::Sev3) => 1,
+        Some(Severity::Sev2) => 2,
+        Some(Severity::Sev1) => 3,
+    }
+}

@@ -1,0 +1,62 @@
+//! What must not leave the process in a text: here, our own token, by exact match.
+//!
+//! Invariant: scrubbing comes before cutting, so no cut leaves half a token behind. Never
+//! allocates when there is nothing to remove.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Put in the place of what was removed.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Removes the tokens it knows from texts.
+#[derive(Debug, Default)]
+pub(crate) struct Scrubber {
+    token: Option<SecretString>,
+}
+
+impl Scrubber {
+    pub(crate) fn new(token: Option<SecretString>) -> Self {
+        Self { token }
+    }
+
+    /// Replaces the token wherever it stands in `text` from byte `from` on.
+    pub(crate) fn scrub(&self, text: &mut String, from: usize) {
+        let Some(token) = self.token.as_ref().map(ExposeSecret::expose_secret) else { return };
+        let mut from = from;
+        while let Some(at) = text.get(from..).and_then(|tail| tail.find(token)) {
+            let start = from.saturating_add(at);
+            text.replace_range(start..start.saturating_add(token.len()), REDACTED);
+            from = start.saturating_add(REDACTED.len());
+        }
+    }
+}
+
+/// The longest head of `text` of at most `cap` bytes that ends between two characters.
+pub(crate) fn head(text: &str, cap: usize) -> &str {
+    // `str::floor_char_boundary` would do; it is newer than the oldest supported Rust.
+    let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scrubber, head};
+
+    #[test]
+    fn f094_our_own_token_is_removed_wherever_it_stands() {
+        let scrubber = Scrubber::new(Some("abcdEFGH1234".into()));
+        let mut text = "posting to /abcdEFGH1234/push-events, abcdEFGH1234abcdEFGH1234".to_owned();
+        scrubber.scrub(&mut text, 0);
+        assert_eq!(text, "posting to /[redacted]/push-events, [redacted][redacted]");
+        let mut text = "abcdEFGH123 is not it".to_owned();
+        scrubber.scrub(&mut text, 0);
+        assert_eq!(text, "abcdEFGH123 is not it");
+    }
+
+    #[test]
+    fn a_head_ends_between_characters() {
+        assert_eq!(head("naïve", 3), "na");
+        assert_eq!(head("naïve", 4), "naï");
+        assert_eq!(head("abc", 10), "abc");
+    }
+}

@@ -1,0 +1,233 @@
+//! Titles: the key by which Spike groups incidents, so one problem must get one title.
+//!
+//! A title is made of what the programmer wrote (`failed to load user # in shop::users`); what
+//! merely happened to be in the message becomes `#`. The rules are in [`scan`] (the text as a
+//! whole), [`token`] (one word of it) and [`debug`] (`Debug` output).
+//!
+//! Invariant: a pure function of its arguments. It keeps no state, reads no clock, learns nothing,
+//! and holds no line number, host, process id or version; so a trigger and its resolve, two pods
+//! and two releases agree. A title is never empty and never longer than [`MAX_CHARS`].
+
+mod chars;
+mod clean;
+mod debug;
+mod place;
+mod scan;
+mod token;
+mod word;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+/// The longest title, in characters. Spike shows more, but phones and chat clients cut there.
+pub const MAX_CHARS: usize = 200;
+
+/// The longest ` in {target}`; what is longer loses its beginning, since the end tells modules
+/// apart.
+const MAX_PLACE: usize = 120;
+
+/// What a cut title ends with, and what stands for the lost beginning of a target.
+const ELLIPSIS: &str = "...";
+
+/// Bytes of output beyond which scanning stops: more than any cut can keep (four bytes a
+/// character), with room for what collapses at the end.
+const ENOUGH: usize = MAX_CHARS * 4 + 64;
+
+/// Bytes of a message that are looked at: whatever it is, its title costs less than a millisecond.
+const LOOKED_AT: usize = 32 << 10;
+
+/// The title an event with this message from this target gets.
+///
+/// Everything in the message that varies between two occurrences of one problem becomes `#`. With
+/// an empty target there is no ` in …`.
+///
+/// # Examples
+///
+/// ```
+/// # use tracing_spike::title;
+/// let title = title::derive("failed to load user 4711 from 10.0.0.7:5432", "shop::users");
+/// assert_eq!(title, "failed to load user # from # in shop::users");
+/// ```
+#[must_use]
+pub fn derive(message: &str, target: &str) -> String {
+    let room = message.len().min(ENOUGH).saturating_add(target.len()).saturating_add(8);
+    let mut out = String::with_capacity(room);
+    let parts = Parts { message, error: "", target, span: None, fields: &|_| {}, level: "error" };
+    write(&parts, &mut out);
+    out
+}
+
+/// Visits the names of an event's fields, in order. A callback, so that it costs no allocation:
+/// `&|f| metadata.fields().iter().for_each(|field| f(field.name()))`.
+pub(crate) type Names<'a> = &'a dyn Fn(&mut dyn FnMut(&str));
+
+/// What a title is made of.
+pub(crate) struct Parts<'a> {
+    /// The event's message, formatted; empty if it has none.
+    pub message: &'a str,
+    /// The event's error, formatted; empty if it has none.
+    pub error: &'a str,
+    pub target: &'a str,
+    /// The name of the innermost span.
+    pub span: Option<&'a str>,
+    pub fields: Names<'a>,
+    /// The level's name, in any case.
+    pub level: &'a str,
+}
+
+/// Writes the title into `out`, which is cleared first: the message, else the error, else the
+/// names of the fields, else the level alone, and where it happened.
+pub(crate) fn write(parts: &Parts<'_>, out: &mut String) {
+    out.clear();
+    scan::run(head(parts.message), out, ENOUGH);
+    let mut span = None;
+    if out.is_empty() {
+        scan::run(head(parts.error), out, ENOUGH);
+        span = parts.span;
+    }
+    if out.is_empty() {
+        span = None;
+        write_names(parts, out);
+    }
+    append_place(parts.target, span, out);
+}
+
+/// Writes a title given by the program, verbatim but for cleaning. One longer than [`MAX_CHARS`]
+/// is cut and ends in a hash of the whole, so that two long ones stay apart. Nothing but white
+/// space and invisible characters leaves `out` empty: then the program has given no title.
+pub(crate) fn verbatim(title: &str, out: &mut String) {
+    out.clear();
+    clean::append(title, out);
+    if out.chars().nth(MAX_CHARS).is_none() {
+        return;
+    }
+    let hash = twox_hash::XxHash3_64::oneshot(out.as_bytes());
+    // `... ` and eight digits.
+    cut(out, 0, MAX_CHARS.saturating_sub(9));
+    out.push(' ');
+    for digit in (0..8_u32).rev() {
+        let nibble = (hash >> digit.saturating_mul(4)) & 0xf;
+        out.extend(u32::try_from(nibble).ok().and_then(|n| char::from_digit(n, 16)));
+    }
+}
+
+/// Writes `message` with every variable part as `#` into `out`, which is cleared first.
+pub(crate) fn parameterize(message: &str, out: &mut String) {
+    out.clear();
+    scan::run(message, out, usize::MAX);
+}
+
+/// At most [`LOOKED_AT`] bytes of `text`, whole characters.
+fn head(text: &str) -> &str {
+    (0..4_usize).find_map(|less| text.get(..LOOKED_AT.saturating_sub(less))).unwrap_or(text)
+}
+
+/// `error with order_id, attempt`: what can be said of an event that says nothing.
+fn write_names(parts: &Parts<'_>, out: &mut String) {
+    for c in parts.level.chars().filter(char::is_ascii_alphabetic) {
+        out.push(c.to_ascii_lowercase());
+    }
+    if out.is_empty() {
+        out.push_str("error");
+    }
+    let mut first = true;
+    (parts.fields)(&mut |name: &str| {
+        let ours = name == "message" || name.starts_with("log.") || name.starts_with("spike");
+        if ours || out.len() > ENOUGH {
+            return;
+        }
+        let before = out.len();
+        out.push_str(if first { " with " } else { ", " });
+        let empty = out.len();
+        clean::append(name, out);
+        if out.len() == empty {
+            out.truncate(before);
+        } else {
+            first = false;
+        }
+    });
+}
+
+/// Appends ` in {target}::{span}` and makes the whole fit: the place stays, the text is cut.
+fn append_place(target: &str, span: Option<&str>, out: &mut String) {
+    let text = out.len();
+    out.push_str(" in ");
+    let place = out.len();
+    clean::append(target, out);
+    if let Some(span) = span {
+        let before = out.len();
+        if before > place {
+            out.push_str("::");
+        }
+        let empty = out.len();
+        clean::append(span, out);
+        if out.len() == empty {
+            out.truncate(before);
+        }
+    }
+    if out.len() == place {
+        out.truncate(text);
+    } else {
+        shorten_place(place, out);
+    }
+    if out.len() <= MAX_CHARS {
+        return;
+    }
+    let tail = out.get(text..).map_or(0, |t| t.chars().count());
+    if out.chars().nth(MAX_CHARS).is_some() {
+        // The text is cut where it stands, then the place is put behind it again.
+        cut(out, tail, MAX_CHARS.saturating_sub(tail));
+    }
+}
+
+/// Cuts the place that begins at byte `place` from the left to [`MAX_PLACE`] characters.
+fn shorten_place(place: usize, out: &mut String) {
+    let Some(text) = out.get(place..) else { return };
+    let excess = text.chars().count().saturating_sub(MAX_PLACE);
+    if excess == 0 {
+        return;
+    }
+    let keep_from = text.char_indices().nth(excess.saturating_add(ELLIPSIS.len()));
+    if let Some((at, _)) = keep_from {
+        out.replace_range(place..place.saturating_add(at), ELLIPSIS);
+    }
+}
+
+/// Cuts all but the last `tail` characters of `out` to at most `budget` characters, `...`
+/// included, at the end of a word if there is one in the second half.
+fn cut(out: &mut String, tail: usize, budget: usize) {
+    let end = match tail.checked_sub(1) {
+        None => out.len(),
+        Some(n) => out.char_indices().nth_back(n).map_or(0, |(at, _)| at),
+    };
+    let budget = budget.saturating_sub(ELLIPSIS.len());
+    let hard = out.char_indices().nth(budget).map_or(end, |(at, _)| at.min(end));
+    let head = out.get(..hard).unwrap_or_default();
+    let splits_word = out.get(hard..end).is_some_and(|rest| !rest.starts_with(' '));
+    let mut keep = head;
+    if splits_word {
+        match head.rfind(' ') {
+            Some(space) if space >= head.len() / 2 => keep = head.get(..space).unwrap_or(head),
+            _ => keep = whole_clusters(head, out.get(hard..end).unwrap_or_default()),
+        }
+    }
+    let at = keep.trim_end_matches(scan::is_tail).len();
+    out.replace_range(at..end, ELLIPSIS);
+}
+
+/// `head` without the base character that combining marks at the start of `rest` belong to: half
+/// a letter is another letter.
+fn whole_clusters<'a>(head: &'a str, rest: &str) -> &'a str {
+    let mut head = head;
+    let mut next = rest.chars().next();
+    while let Some(c) = next {
+        if !clean::is_mark(c) {
+            break;
+        }
+        next = head.chars().next_back();
+        let len = next.map_or(0, char::len_utf8);
+        head = head.get(..head.len().saturating_sub(len)).unwrap_or_default();
+    }
+    head
+}

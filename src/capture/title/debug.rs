@@ -1,0 +1,130 @@
+//! `Debug` output: where a value ends, and which of its names say what kind it is.
+//!
+//! Invariant: walks every byte once, keeps no more than [`MOST_KINDS`] names, and never copies a
+//! value. Folding what it has written changes nothing.
+
+use super::chars::{ANY_LOWER, ANY_UPPER, DIGIT, HIGH, NAME, class, classes};
+
+/// Names kept of one value; a deep value says the rest in the body.
+const MOST_KINDS: usize = 4;
+
+/// Variants that wrap or miss a value and say nothing of its kind.
+const EMPTY_NAMES: [&str; 4] = ["None", "Some", "Ok", "Err"];
+
+/// Whether `word` is what `derive(Debug)` prints for a type or variant: `Custom`, `io::Error`.
+pub(super) fn is_type_name(word: &str) -> bool {
+    let name = word.rsplit("::").next().unwrap_or(word);
+    let mut bytes = name.bytes();
+    let upper = bytes.next().is_some_and(|b| class(b) & ANY_UPPER != 0);
+    upper && classes(name) & ANY_LOWER != 0 && bytes.all(|b| class(b) & NAME != 0)
+}
+
+/// The byte after the bracket that closes the one at `open`; the end if none does.
+pub(super) fn group_end(text: &str, open: usize) -> usize {
+    walk(text, open, &mut |_, _, _| {})
+}
+
+/// Appends the kinds named in the group that begins at `open` as `(Kind Kind)`, or `(#)` if it
+/// names none, and returns where the group ends and whether it named any.
+pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
+    out.push('(');
+    let mut kinds = 0_usize;
+    let end = walk(text, open, &mut |before, name, after| {
+        let field = after == Some(b':') || matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
+        if field || kinds == MOST_KINDS || EMPTY_NAMES.contains(&name) || !is_kind(name) {
+            return;
+        }
+        if kinds > 0 {
+            out.push(' ');
+        }
+        out.push_str(name);
+        kinds = kinds.saturating_add(1);
+    });
+    out.push_str(if kinds == 0 { "#)" } else { ")" });
+    (end, kinds > 0)
+}
+
+/// `TimedOut`, `PROTOCOL_ERROR`: a name written by a programmer, not a code or a value.
+fn is_kind(name: &str) -> bool {
+    let mask = classes(name);
+    let shout = mask & (ANY_LOWER | DIGIT) == 0 && name.len() > 3;
+    mask & DIGIT == 0 && (shout || is_type_name(name))
+}
+
+/// Visits every name outside strings, with the bytes around it, and returns the group's end.
+fn walk(text: &str, open: usize, visit: &mut dyn FnMut(u8, &str, Option<u8>)) -> usize {
+    let mut at = open;
+    let mut depth = 0_usize;
+    let mut before = b' ';
+    let mut bytes = text.as_bytes().get(open..).unwrap_or_default().iter();
+    while let Some(&b) = bytes.next() {
+        let begin = at;
+        at = at.saturating_add(1);
+        match b {
+            b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b')' | b']' | b'}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at;
+                }
+            }
+            b'"' => {
+                let rest = bytes.as_slice();
+                let len = string_len(rest).unwrap_or(rest.len());
+                bytes = rest.get(len..).unwrap_or_default().iter();
+                at = at.saturating_add(len);
+            }
+            _ if class(b) & NAME != 0 => {
+                let rest = bytes.as_slice();
+                let len = rest.iter().take_while(|&&b| in_name(b)).count();
+                bytes = rest.get(len..).unwrap_or_default().iter();
+                at = at.saturating_add(len);
+                let name = text.get(begin..at).unwrap_or_default();
+                let name = name.trim_end_matches(':');
+                let colon = begin.saturating_add(name.len()) < at;
+                visit(before, name, if colon { Some(b':') } else { bytes.as_slice().first().copied() });
+            }
+            _ => {}
+        }
+        before = b;
+    }
+    at
+}
+
+fn in_name(b: u8) -> bool {
+    b == b':' || class(b) & NAME != 0
+}
+
+/// The length of a string's rest and its closing quote; `None` if it is not closed.
+pub(super) fn string_len(rest: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    let close = rest.iter().position(|&b| {
+        let closes = b == b'"' && !escaped;
+        escaped = b == b'\\' && !escaped;
+        closes
+    });
+    close.map(|at| at.saturating_add(1))
+}
+
+/// The length of what a `'` opens, its end included; `None` if it is not closed. A quote inside
+/// that opens again (`'… < '2024-01-01''`) nests; one between letters is an apostrophe.
+pub(super) fn single_quoted_len(rest: &[u8]) -> Option<usize> {
+    let joins = |b: Option<&u8>| b.is_some_and(|&b| class(b) & (NAME | HIGH) != 0);
+    let mut depth = 1_usize;
+    let mut last = None;
+    let mut before = None;
+    for (at, b) in rest.iter().enumerate() {
+        let next = at.saturating_add(1);
+        if *b == b'\'' && !joins(rest.get(next)) {
+            last = Some(next);
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                break;
+            }
+        } else if *b == b'\'' && !joins(before) {
+            depth = depth.saturating_add(1);
+        }
+        before = Some(b);
+    }
+    last
+}

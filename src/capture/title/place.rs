@@ -1,0 +1,96 @@
+//! Places where a value is due: what the words around one say of it.
+//!
+//! Invariant: looks, never writes, but for [`Scan::statement`], which consumes what it finds.
+
+use super::chars::{
+    ANY_LOWER, ANY_UPPER, COLON, DIGIT, DOT, HYPHEN, LETTER, SIGN, SPACE, UNDERSCORE, class, classes,
+};
+use super::scan::{LOOK, Scan};
+use super::words::Role;
+use super::{debug, token, words};
+
+impl Scan<'_, '_> {
+    /// An SQL statement is data up to the next colon or semicolon.
+    pub(super) fn statement(&mut self, core: &str, mask: u16) -> bool {
+        if mask & !ANY_UPPER != 0 || !words::begins_statement(core) {
+            return false;
+        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let near = rest.as_bytes().get(..LOOK).unwrap_or(rest.as_bytes());
+        let clause = near.windows(5).any(|w| matches!(w, b"FROM " | b"INTO " | b" SET "));
+        if clause {
+            self.skip(rest.find([':', ';']).unwrap_or(rest.len()));
+            self.push_hash();
+        }
+        clause
+    }
+
+    /// Whether `core` is the name in `for user alice`: the clause, or at least its noun, ends.
+    pub(super) fn is_named(&self, core: &str, tail: &str, mask: u16) -> bool {
+        if mask & !(LETTER | UNDERSCORE | HYPHEN | DOT) != 0 || words::is_function_word(core) {
+            return false;
+        }
+        if !tail.is_empty() || self.stands_alone(tail) {
+            return true;
+        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let next = rest.split_ascii_whitespace().next().unwrap_or_default();
+        next.starts_with('[') || points(next)
+    }
+
+    /// Whether `core` is the value in `code: Full for request 5`: a name, and the text goes on.
+    pub(super) fn is_labelled(&self, core: &str, mask: u16) -> bool {
+        let name = debug::is_type_name(core) || token::is_compound(mask);
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        name && points(rest.split_ascii_whitespace().next().unwrap_or_default())
+    }
+
+    /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
+    pub(super) fn is_clause(&self, tail: &str, mask: u16) -> bool {
+        token::is_compound(mask)
+            && mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0
+            && self.out.ends_with([',', ';'])
+            && self.text.get(self.at..).is_some_and(|rest| rest.trim_ascii_start().is_empty())
+            && !tail.contains(':')
+    }
+
+    /// Whether nothing but this word belongs to the key before it.
+    pub(super) fn stands_alone(&self, tail: &str) -> bool {
+        let mut at = self.at;
+        while self.class_at(at) & SPACE != 0 && at < self.bytes.len() {
+            at = at.saturating_add(1);
+        }
+        let end = at >= self.bytes.len();
+        if tail.contains(':') {
+            return end;
+        }
+        let stop = b",;()]}-|".contains(&self.byte(at));
+        end || stop || !tail.is_empty()
+    }
+
+    /// `Jun` and `Fri` before a number, `UTC` after one.
+    pub(super) fn is_date_word(&self, core: &str) -> bool {
+        if core.len() != 3 || !words::is_day_or_month(core.as_bytes()) {
+            return false;
+        }
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let next = rest.iter().take(4).find(|&&b| b != b' ' && b != b',');
+        let next_word = next.is_some_and(|&b| class(b) & (DIGIT | SIGN) != 0);
+        next_word || rest.get(1..4).is_some_and(words::is_day_or_month)
+    }
+}
+
+fn points(word: &str) -> bool {
+    words::role(word) == Role::Points
+}
+
+/// `localhost:8080`, `db:5432`: a name and a port.
+pub(super) fn is_name_and_port(core: &str, mask: u16) -> bool {
+    mask & !(LETTER | DIGIT | COLON | HYPHEN) == 0
+        && core.split_once(':').is_some_and(|(name, port)| {
+            name.len() > 1
+                && (2..=5).contains(&port.len())
+                && port.bytes().all(|b| class(b) == DIGIT)
+                && classes(name) & DIGIT == 0
+        })
+}

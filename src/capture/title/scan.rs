@@ -1,0 +1,385 @@
+//! The scan: a message from left to right, values as `#`.
+//!
+//! Invariant: one pass. Whatever a rule looks ahead at, it either consumes or has bounded, so the
+//! time is linear in the input; nothing but `out` grows (a message with hidden characters is
+//! copied once). Scanning what it has written changes nothing.
+
+use super::chars::{DOT, APOSTROPHE, HIGH, NAME, SIGN, SPACE, STOP, class};
+use super::{clean, debug, words};
+
+/// How far a `[` is searched for a comma before it counts as text.
+pub(super) const LOOK: usize = 64;
+
+/// How often a text that reads differently once values are `#` is read again.
+const ROUNDS: usize = 8;
+
+/// Appends `message`, parameterized, to an empty `out`; stops soon after `enough` bytes.
+pub(super) fn run(message: &str, out: &mut String, enough: usize) {
+    let mut odd = if clean::has_hidden(message) {
+        let space = |c: char| if c.is_whitespace() { ' ' } else { c };
+        let seen: String = clean::visible(message).map(space).collect();
+        Scan::new(&seen, out).run(enough)
+    } else {
+        Scan::new(message, out).run(enough)
+    };
+    // What is well formed reads the same again. Stray quotes, brackets and markup may not, and a
+    // title that is not a fixed point could not be resolved by its own text.
+    for _ in 0..ROUNDS {
+        if !odd {
+            break;
+        }
+        let before = std::mem::take(out);
+        let mut clean = String::with_capacity(before.len());
+        clean::append(&before, &mut clean);
+        Scan::new(&clean, out).run(enough);
+        odd = *out != before;
+    }
+}
+
+/// What says nothing at the end of a title.
+pub(super) fn is_tail(c: char) -> bool {
+    matches!(c, ' ' | '.' | ',' | ';' | ':' | '-' | '|')
+}
+
+/// What the word before makes of the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Nothing.
+    Text,
+    /// A value, if nothing but this one word follows: `topic: orders`, `type = 4`.
+    Value,
+    /// The same after a word for failure: a plain word is the failure's kind.
+    Kind,
+    /// A value, glued to its key: `topic=orders`.
+    Glued,
+}
+
+/// How far the words before have come towards a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    Nothing,
+    /// `for`
+    Pointed,
+    /// `for user`: a name is next.
+    Due,
+    /// `unexpected`
+    Strange,
+    /// `unexpected state`, or `state is`: a variant may be next.
+    Variant,
+}
+
+pub(super) const NO_KEY: (usize, usize) = (usize::MAX, usize::MAX);
+
+pub(super) struct Scan<'a, 'o> {
+    pub(super) text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    pub(super) out: &'o mut String,
+    /// White space has been seen since the last write.
+    pub(super) gap: bool,
+    pub(super) expect: Expect,
+    /// Where the last `#` ends in `out`.
+    pub(super) hash: usize,
+    /// The last thing written was a name, which began and ended here in `text`.
+    pub(super) key: (usize, usize),
+    /// A clause before this has said that something failed.
+    pub(super) failing: bool,
+    pub(super) names: Names,
+    /// Quotes known not to close any more.
+    unclosed: u8,
+    /// Something was dropped or glued, so that what is written may read differently.
+    pub(super) odd: bool,
+}
+
+impl<'a, 'o> Scan<'a, 'o> {
+    fn new(text: &'a str, out: &'o mut String) -> Self {
+        Scan {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            out,
+            gap: false,
+            expect: Expect::Text,
+            hash: usize::MAX,
+            key: NO_KEY,
+            failing: false,
+            names: Names::Nothing,
+            unclosed: 0,
+            odd: false,
+        }
+    }
+
+    /// Scans, and tells whether the result might read differently.
+    fn run(&mut self, enough: usize) -> bool {
+        while let Some(&b) = self.bytes.get(self.at) {
+            if self.out.len() > enough {
+                break;
+            }
+            let class = class(b);
+            if class & SPACE != 0 {
+                self.odd |= matches!(b, b'<' | b'>');
+                self.gap = true;
+                self.skip(1);
+            } else if class & STOP != 0 {
+                self.stop(b);
+            } else {
+                self.word(b, class);
+            }
+        }
+        let kept = self.out.trim_end_matches(is_tail).len();
+        let cut = self.out.get(kept..).unwrap_or_default();
+        self.odd |= !matches!(cut, "" | ".") || self.expect != Expect::Text;
+        self.out.truncate(kept);
+        self.odd
+    }
+
+    // === Reading ===
+
+    pub(super) fn skip(&mut self, n: usize) {
+        self.at = self.at.saturating_add(n);
+    }
+
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(b' ')
+    }
+
+    pub(super) fn class_at(&self, at: usize) -> u16 {
+        class(self.byte(at))
+    }
+
+    pub(super) fn class_before(&self) -> u16 {
+        self.at.checked_sub(1).map_or(SPACE, |at| self.class_at(at))
+    }
+
+    // === Writing ===
+
+    pub(super) fn push(&mut self, text: &str) {
+        if let Some(&last) = self.out.as_bytes().last() {
+            if self.gap {
+                self.out.push(' ');
+            } else {
+                // Two words that were apart, or a value glued to a word.
+                let word = |b: u8| class(b) & (NAME | HIGH | SIGN) != 0;
+                self.odd |= (word(last) || last == b'/') && text.bytes().next().is_some_and(word);
+            }
+        }
+        self.gap = false;
+        self.out.push_str(text);
+    }
+
+    /// Writes a `#`, or none if nothing but separators stands between the last one and here.
+    pub(super) fn push_hash(&mut self) {
+        self.expect = Expect::Text;
+        let run = self.out.get(self.hash..).is_some_and(|since| {
+            since.bytes().all(|b| matches!(b, b' ' | b',' | b'-' | b'/' | b':' | b'.' | b'|'))
+        });
+        if run {
+            self.out.truncate(self.hash);
+            self.gap = false;
+        } else {
+            self.push("#");
+            self.hash = self.out.len();
+        }
+    }
+
+    /// Whether the last thing written was a `#`, with nothing in between.
+    fn after_hash(&self) -> bool {
+        !self.gap && self.hash == self.out.len()
+    }
+
+    // === Brackets, quotes, separators ===
+
+    fn stop(&mut self, b: u8) {
+        self.names = Names::Nothing;
+        match b {
+            b'"' | b'`' => self.quoted(b),
+            b'(' | b'[' | b'{' => self.open(b),
+            b')' | b']' | b'}' => self.close(b),
+            b'=' => self.equals(),
+            _ => self.separator(b),
+        }
+    }
+
+    /// `,` and `;` hang on what is before them.
+    fn separator(&mut self, b: u8) {
+        self.expect = Expect::Text;
+        self.failing = false;
+        self.skip(1);
+        if !self.out.is_empty() && !self.out.ends_with([',', ';']) {
+            self.gap = false;
+            self.push(if b == b',' { "," } else { ";" });
+        }
+        self.gap = true;
+    }
+
+    /// `key=value`, `key = value`; `==`, `!=` and the like are operators and go.
+    fn equals(&mut self) {
+        let glued = self.key.1 == self.at;
+        self.odd |= self.key == NO_KEY || matches!(self.byte(self.at.saturating_add(1)), b'=' | b'>');
+        let next = self.byte(self.at.saturating_add(1));
+        if next == b'>' {
+            self.gap = true;
+            self.push("to");
+            self.gap = true;
+            self.skip(2);
+        } else if next == b'=' || self.key == NO_KEY {
+            self.gap = true;
+            self.skip(if next == b'=' { 2 } else { 1 });
+            self.expect = Expect::Text;
+        } else {
+            self.skip(1);
+            self.push("=");
+            let key = self.text.get(self.key.0..self.key.1).unwrap_or_default();
+            self.expect = match (glued, words::names_failure(key)) {
+                (_, true) => Expect::Kind,
+                (true, false) => Expect::Glued,
+                (false, false) => Expect::Value,
+            };
+            // `user= host=b`: the key has no value, and none is invented.
+            if glued && class(next) & SPACE != 0 {
+                self.expect = Expect::Text;
+            }
+        }
+        self.key = NO_KEY;
+    }
+
+    /// A quoted value; a quote that doesn't close is dropped.
+    pub(super) fn quoted(&mut self, quote: u8) {
+        let open = self.at.saturating_add(1);
+        let rest = self.bytes.get(open..).unwrap_or_default();
+        let bit = match quote {
+            b'"' => 1,
+            b'`' => 2,
+            _ => 4,
+        };
+        self.skip(1);
+        let len = match quote {
+            _ if self.unclosed & bit != 0 => None,
+            b'"' => debug::string_len(rest),
+            b'`' => rest.iter().position(|&b| b == b'`').map(|n| n.saturating_add(1)),
+            _ => debug::single_quoted_len(rest),
+        };
+        if let Some(len) = len {
+            self.skip(len);
+            self.push_hash();
+        } else {
+            self.unclosed |= bit;
+            self.odd = true;
+        }
+    }
+
+    /// `(os error 5)` is text; `main(5)` a call; `4711(3, 5)`, `[1, 2]` and `{"a": 1}` are values.
+    fn open(&mut self, b: u8) {
+        let glued_to_hash = self.after_hash();
+        let value = self.expect == Expect::Glued;
+        let list = b == b'{' || (b == b'[' && self.is_list());
+        self.key = NO_KEY;
+        if glued_to_hash || value || list {
+            self.at = debug::group_end(self.text, self.at);
+            if !glued_to_hash {
+                self.gap = self.gap || !value;
+                self.push_hash();
+            }
+            return;
+        }
+        self.expect = Expect::Text;
+        self.skip(1);
+        self.push(if b == b'(' { "(" } else { "[" });
+    }
+
+    /// Whether the `[` here opens a list: empty, of values, or with a comma.
+    fn is_list(&self) -> bool {
+        if self.class_before() & NAME != 0 {
+            return false;
+        }
+        let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
+        match rest.trim_ascii_start().first() {
+            None | Some(b'"' | b'[' | b'{' | b'(' | b']') => return true,
+            _ => {}
+        }
+        let mut look = rest.iter().take(LOOK);
+        look.find(|&&b| b == b',' || b == b']') == Some(&b',')
+    }
+
+    /// Brackets around nothing but a value go: `(5)` is `#`. Brackets that don't match go, too.
+    fn close(&mut self, b: u8) {
+        self.expect = Expect::Text;
+        self.key = NO_KEY;
+        self.skip(1);
+        let (open, close) = if b == b')' { ('(', ")") } else { ('[', "]") };
+        let inside = self.out.strip_suffix('#').unwrap_or(self.out);
+        let Some(before) = inside.strip_suffix(open) else {
+            if b == b'}' {
+                self.odd = true;
+            } else {
+                self.gap = false;
+                self.push(close);
+            }
+            return;
+        };
+        let called = before.bytes().next_back().is_some_and(|b| class(b) & (NAME | SIGN) != 0);
+        if called {
+            self.gap = false;
+            self.push(close);
+        } else {
+            let kept = before.trim_end_matches(' ').len();
+            self.gap = kept < before.len();
+            self.out.truncate(kept);
+            self.hash = if self.out.ends_with('#') { kept } else { usize::MAX };
+            self.push_hash();
+        }
+    }
+
+    /// Quotes that look like part of a word, and dots that stand for white space.
+    pub(super) fn odd_start(&mut self, b: u8) -> bool {
+        match b {
+            b'\'' if self.is_stray() => {
+                self.odd = true;
+                self.skip(1);
+            }
+            b'\'' => self.quoted(b),
+            b'.' if self.byte(self.at.saturating_add(1)) == b'.' => {
+                let rest = self.bytes.get(self.at..).unwrap_or_default();
+                if rest.starts_with(b"../") {
+                    let end = |&b: &u8| class(b) & (SPACE | STOP) != 0;
+                    self.skip(rest.iter().position(end).unwrap_or(rest.len()));
+                    self.push_hash();
+                    return true;
+                }
+                self.skip(rest.iter().take_while(|&&b| b == b'.').count());
+                self.odd |= self.at < self.bytes.len();
+                self.gap = true;
+            }
+            0x80.. => return self.typographic_quote(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// An apostrophe behind a word, or a `'` before white space, opens nothing.
+    fn is_stray(&self) -> bool {
+        let next = self.class_at(self.at.saturating_add(1));
+        self.class_before() & (NAME | HIGH) != 0 || next & SPACE != 0
+    }
+
+    fn typographic_quote(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let (bit, close) = match rest.chars().next() {
+            Some('\u{2018}') => (8, '\u{2019}'),
+            Some('\u{201c}' | '\u{201e}') => (16, '\u{201d}'),
+            Some('\u{ab}') => (32, '\u{bb}'),
+            _ => return false,
+        };
+        if self.unclosed & bit != 0 {
+            return false;
+        }
+        let Some(at) = rest.find(close) else {
+            self.unclosed |= bit;
+            self.odd = true;
+            return false;
+        };
+        self.skip(at.saturating_add(close.len_utf8()));
+        self.push_hash();
+        true
+    }
+}

@@ -1,0 +1,247 @@
+//! One word: written by the programmer, or a value?
+//!
+//! Invariant: a pure function of the word and the table of classes; no look at its neighbours.
+
+use super::chars::{
+    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX, HEX_LOWER, HIGH, HYPHEN, LETTER,
+    SIGN, SLASH, UNDERSCORE, class, classes,
+};
+
+/// Names that carry a number and are constant: the part before it, and the numbers it may have
+/// (`""`: any of up to four digits). What is not here and has a digit is taken for a value, since
+/// `node3` looks the same.
+const TECHNOLOGIES: [(&str, &str); 44] = [
+    ("h", "2 3"),
+    ("s", "3"),
+    ("v", "1 2 3 4 5 6 7 8 9"),
+    ("u", "8 16 32 64 128"),
+    ("i", "8 16 32 64 128"),
+    ("f", "16 32 64 128"),
+    ("x", "86 509 64 25519"),
+    ("ec", "2"),
+    ("ed", "25519"),
+    ("md", "4 5"),
+    ("lz", "4"),
+    ("ip", "4 6"),
+    ("io", ""),
+    ("int", "8 16 32 64 128"),
+    ("uint", "8 16 32 64 128"),
+    ("float", "16 32 64 128"),
+    ("decimal", "32 64 128 256"),
+    ("date", "32 64"),
+    ("utf", "7 8 16 32"),
+    ("wtf", "8"),
+    ("ucs", "2 4"),
+    ("sha", ""),
+    ("crc", "8 16 32 64"),
+    ("aes", "128 192 256"),
+    ("rsa", ""),
+    ("hs", "256 384 512"),
+    ("rs", "256 384 512"),
+    ("es", "256 384 512"),
+    ("xxh", "3 32 64 128"),
+    ("base", "16 32 58 62 64"),
+    ("rfc", ""),
+    ("ipv", "4 6"),
+    ("tls", "1 12 13"),
+    ("ssl", "2 3"),
+    ("ssh", "1 2"),
+    ("http", "1 2 3"),
+    ("oauth", "1 2"),
+    ("cgroup", "1 2"),
+    ("blake", "2 3"),
+    ("argon", "2"),
+    ("bzip", "2"),
+    ("ext", "2 3 4"),
+    ("win", "32 64"),
+    ("log", "4"),
+];
+
+/// Top-level domains; those that are words or endings of file names are left out.
+const DOMAINS: [&str; 10] =
+    ["com", "org", "net", "io", "edu", "gov", "internal", "local", "localdomain", "localhost"];
+
+/// What a name ends in that says where a program runs: `orders-staging` is the same as
+/// `orders-prod`.
+const ENVIRONMENTS: [&str; 12] = [
+    "prod", "production", "preprod", "staging", "stage", "canary", "dev", "test", "qa", "uat",
+    "preview", "sandbox",
+];
+
+/// Whether `word`, made of bytes of the classes in `mask`, is a value.
+pub(super) fn is_value(word: &str, mask: u16) -> bool {
+    if mask & (AT | SLASH) != 0 {
+        return is_address_or_path(word, mask);
+    }
+    // Programs separate with one or the other; data (`search_index-prod`) with both.
+    if mask & HYPHEN != 0 && mask & UNDERSCORE != 0 && mask & DOT == 0 {
+        return true;
+    }
+    if mask & DIGIT != 0 {
+        return !is_constant_with_digits(word, mask);
+    }
+    if mask & DOT != 0 && is_host(word) {
+        return true;
+    }
+    if mask & SIGN != 0 && word.contains('\\') {
+        return true;
+    }
+    if mask & HYPHEN != 0 {
+        return word.rsplit('-').next().is_some_and(|part| ENVIRONMENTS.contains(&part));
+    }
+    if mask & UNDERSCORE != 0 {
+        return word.rsplit('_').next().is_some_and(|part| looks_random(part, classes(part)));
+    }
+    looks_random(word, mask)
+}
+
+/// Two words or more made one: `search.orders`, `read_only`, `worker-pool`.
+pub(super) fn is_compound(mask: u16) -> bool {
+    mask & (UNDERSCORE | DOT | HYPHEN) != 0
+}
+
+/// A plain word in a place where a value is due: `true`, `None`.
+pub(super) fn is_literal_value(word: &str) -> bool {
+    match word.len() {
+        3 => matches!(word, "NaN" | "inf"),
+        4 => matches!(word, "true" | "None" | "null"),
+        5 => word == "false",
+        _ => false,
+    }
+}
+
+/// `www.example.com`, `com.example.app`: ends or begins with a domain everybody knows.
+fn is_host(word: &str) -> bool {
+    let known = |part: Option<&str>| part.is_some_and(|part| DOMAINS.contains(&part));
+    let mut parts = word.split('.');
+    known(word.rsplit('.').next()) || (known(parts.next()) && parts.nth(1).is_some())
+}
+
+/// E-mail, `name@version`, paths, and what else has a slash.
+fn is_address_or_path(word: &str, mask: u16) -> bool {
+    if mask & AT != 0 {
+        return true;
+    }
+    if mask & DIGIT != 0 {
+        return !is_protocol_version(word) && !is_choice(word);
+    }
+    let slashes = word.bytes().filter(|&b| b == b'/').count();
+    let absolute = word.starts_with('/');
+    // `/metrics` is a route, `and/or` prose; deeper ones, file names and data names are paths.
+    slashes > 1
+        || word.starts_with(['.', '~'])
+        || (absolute && mask & !(LETTER | SLASH | UNDERSCORE | HYPHEN) != 0)
+        || (mask & DOT != 0 && !word.ends_with('/'))
+        || (mask & HYPHEN != 0 && mask & UNDERSCORE != 0)
+}
+
+/// `v1/v2`, `sha1/sha256`
+fn is_choice(word: &str) -> bool {
+    word.split('/').all(technology)
+}
+
+/// `HTTP/1.1`: capitals, a slash, a small version.
+fn is_protocol_version(word: &str) -> bool {
+    word.split_once('/').is_some_and(|(name, version)| {
+        let mask = classes(name);
+        let digit = |b: u8| class(b) == DIGIT;
+        let small = match version.as_bytes() {
+            [major] => digit(*major),
+            [major, b'.', minor] => digit(*major) && digit(*minor),
+            _ => false,
+        };
+        small && mask & !ANY_UPPER == 0 && mask != 0
+    })
+}
+
+/// `sha256`, `utf-8`, `Utf8Error`, `to_u64`, `4xx`, `L5D_PROTO`: names, for all their digits.
+fn is_constant_with_digits(word: &str, mask: u16) -> bool {
+    // A long one is a value in any case, and is not worth the time.
+    if word.len() > 64 || mask & LETTER == 0 || mask & (SIGN | HIGH | APOSTROPHE) != 0 {
+        return false;
+    }
+    if technology(word) {
+        return true;
+    }
+    // A setting's name: digits, but capitals and underscores around them.
+    if mask & UNDERSCORE != 0 && mask & !(ANY_UPPER | DIGIT | UNDERSCORE) == 0 {
+        return word.bytes().filter(|&b| class(b) == DIGIT).count() <= 3;
+    }
+    let mut parts = word.split(['_', '-', '.', ':']);
+    let whole = mask & (UNDERSCORE | HYPHEN | DOT | COLON) == 0;
+    parts.all(|part| {
+        let mask = classes(part);
+        mask & DIGIT == 0
+            || (!whole && !is_version(part) && technology(part))
+            || is_class_of_codes(part)
+            || is_camel_with_number(part)
+    })
+}
+
+/// `v2` alone is a name; at the end of another it counts instances (`users_v2`).
+fn is_version(part: &str) -> bool {
+    part.len() == 2 && part.starts_with(['v', 'V'])
+}
+
+/// `4xx`
+fn is_class_of_codes(part: &str) -> bool {
+    matches!(part.as_bytes(), [b'1'..=b'5', b'x', b'x'])
+}
+
+fn technology(word: &str) -> bool {
+    let at = word.bytes().position(|b| class(b) == DIGIT).unwrap_or(word.len());
+    let (Some(stem), Some(number)) = (word.get(..at), word.get(at..)) else { return false };
+    let stem = stem.strip_suffix('-').unwrap_or(stem);
+    let number = number.strip_suffix("le").unwrap_or(number);
+    let digits = number.len() <= 5 && number.bytes().all(|b| class(b) == DIGIT);
+    digits
+        && TECHNOLOGIES.iter().any(|(name, numbers)| {
+            name.eq_ignore_ascii_case(stem)
+                && (numbers.split(' ').any(|n| n == number)
+                    || (numbers.is_empty() && number.len() <= 4))
+        })
+}
+
+/// `Utf8Error`, `JsonBase64Decode`: a technology inside a name in camel case.
+fn is_camel_with_number(part: &str) -> bool {
+    let digit = |b: u8| class(b) == DIGIT;
+    let begin = part.bytes().position(digit).unwrap_or(0);
+    let (head, rest) = part.split_at_checked(begin).unwrap_or_default();
+    let tail = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let stem = head.bytes().rposition(|b| class(b) & ANY_UPPER != 0).unwrap_or(0);
+    let end = part.len().saturating_sub(tail.len());
+    let cased = tail.starts_with(|c: char| c.is_ascii_uppercase())
+        && classes(tail) & DIGIT == 0
+        && !looks_random(tail, classes(tail));
+    let number = part.get(stem..end).unwrap_or_default();
+    (tail.is_empty() || cased) && begin > stem.saturating_add(1) && technology(number)
+}
+
+/// Letters that no word has: eight or more of `a` to `f`, or capitals strewn over them (base-N).
+fn looks_random(word: &str, mask: u16) -> bool {
+    if word.len() < 8 || mask & !(LETTER | DIGIT) != 0 {
+        return false;
+    }
+    if mask & !HEX == 0 && mask & (ANY_LOWER | ANY_UPPER) == mask & HEX_LOWER {
+        return true;
+    }
+    if mask & ANY_UPPER == 0 || mask & ANY_LOWER == 0 {
+        return false;
+    }
+    let mut previous = 0;
+    let mut changes = 0_usize;
+    let mut consonants = 0_usize;
+    let mut unspeakable = false;
+    for b in word.bytes() {
+        let case = class(b) & ANY_UPPER;
+        changes = changes.saturating_add(usize::from((case != 0) != (previous != 0)));
+        previous = case;
+        let vowel = matches!(b | 0x20, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+        consonants = if vowel { 0 } else { consonants.saturating_add(1) };
+        unspeakable |= consonants >= 6;
+    }
+    // Camel case changes twice a word, words have five letters on average, and vowels.
+    (word.len() >= 10 && changes.saturating_mul(2) > word.len())
+        || (word.len() >= 16 && changes.saturating_mul(5) > word.len().saturating_mul(2))
+        || (word.len() >= 16 && unspeakable && changes.saturating_mul(3) > word.len())
+}
