@@ -1,0 +1,260 @@
+//! The payload of an op: what Spike and the people behind it read.
+//!
+//! The shape of `body` is public API: people's alert rules read it. Invariants: valid JSON of at
+//! most [`BODY_CAP`] bytes; nothing that people route on is inside an array; a key that would be
+//! empty is absent; what was cut is named in `notes`.
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    fields::{Fields, Value},
+    incident::{Captured, Detail, Occurrences, Op, Status},
+};
+
+/// Longest body, in bytes of JSON.
+pub(crate) const BODY_CAP: usize = 32 * 1024;
+/// Longest message of a body that was once too large for the server, in bytes.
+const MINIMAL_MESSAGE: usize = 512;
+/// The version of the body's shape.
+const SCHEMA: u64 = 1;
+/// The largest integer that JavaScript reads exactly: 2^53 - 1.
+const EXACT: u64 = (1 << 53) - 1;
+
+/// Where incidents come from: the same in each of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    pub(crate) service: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) pid: u32,
+}
+
+/// The whole request body of one attempt. `minimal`: the server said the first was too large.
+pub(crate) fn payload(op: &Op, source: &Source, minimal: bool) -> Json {
+    let mut payload = Map::new();
+    payload.insert("title".to_owned(), op.title.as_str().into());
+    payload.insert("body".to_owned(), Json::Object(body(op, source, minimal)));
+    match op.status {
+        Status::Trigger { opening: true } => {
+            if let Some(severity) = op.severity {
+                payload.insert("severity".to_owned(), severity.as_str().into());
+            }
+            if let Some(priority) = op.priority {
+                payload.insert("priority".to_owned(), priority.as_str().into());
+            }
+        }
+        // A repeat's would undo a person's change.
+        Status::Trigger { opening: false } => {}
+        Status::Resolve { .. } => {
+            payload.insert("status".to_owned(), "resolve".into());
+        }
+    }
+    Json::Object(payload)
+}
+
+fn body(op: &Op, source: &Source, minimal: bool) -> Map<String, Json> {
+    let mut body = Map::new();
+    let mut notes = Notes::default();
+    let mut thread = None;
+    match &op.detail {
+        Detail::Event(event) => {
+            thread = Some(event.fields.text(event.thread).to_owned());
+            event_into(event, &mut body, &mut notes);
+        }
+        Detail::Manual(fields) => {
+            put(&mut body, "message", op.title.as_str());
+            put_map(&mut body, "fields", fields.clone());
+        }
+    }
+    put_map(&mut body, "source", source_map(source, thread));
+    put_map(&mut body, "occurrences", occurrences(&op.occurrences));
+    put(&mut body, "schema", SCHEMA);
+    if minimal {
+        body.remove("fields");
+        body.remove("span");
+        shorten(&mut body, "message", MINIMAL_MESSAGE);
+        notes.cut("fields, span and the end of the message: the server said 413");
+    }
+    trim(&mut body, &mut notes);
+    put_map(&mut body, "notes", notes.0);
+    body
+}
+
+/// What a person should know about the body itself.
+#[derive(Default)]
+struct Notes(Map<String, Json>);
+
+impl Notes {
+    fn cut(&mut self, what: &str) {
+        match self.0.get_mut("cut") {
+            Some(Json::String(list)) => {
+                list.push_str(", ");
+                list.push_str(what);
+            }
+            _ => put(&mut self.0, "cut", what),
+        }
+    }
+}
+
+fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes) {
+    let text = |value: Value| event.fields.text(value);
+    if !text(event.message).is_empty() {
+        put(body, "message", text(event.message));
+    }
+    put(body, "level", event.level.as_str());
+    put(body, "target", text(event.target));
+    if let Some(file) = event.file {
+        let line = event.line.map_or(String::new(), |line| format!(":{line}"));
+        put(body, "location", format!("{}{line}", text(file)));
+    }
+    if let Some(message) = event.error {
+        let mut error = Map::new();
+        put(&mut error, "message", text(message));
+        if let Some(chain) = event.chain.map(text).filter(|chain| *chain != text(message)) {
+            put(&mut error, "chain", chain);
+        }
+        put_map(body, "error", error);
+    }
+    fields_into(&event.fields, body, notes);
+    for (field, problem) in &event.notes {
+        put(&mut notes.0, &key(field), problem.as_str());
+    }
+    if event.fields.omitted() > 0 {
+        put(&mut notes.0, "omitted_fields", event.fields.omitted());
+    }
+}
+
+/// `fields`, and `span` with its path from the root; of a name that several spans have, the
+/// leaf's value.
+fn fields_into(fields: &Fields, body: &mut Map<String, Json>, notes: &mut Notes) {
+    let (mut own, mut of_spans) = (Map::new(), Map::new());
+    let mut path: Vec<&'static str> = Vec::new();
+    for field in fields.iter() {
+        if field.value == Value::Span {
+            path.push(field.name);
+            continue;
+        }
+        let name = key(field.name);
+        if let Value::Text { cut: true, .. } = field.value {
+            notes.cut(&name);
+        }
+        let value = json(fields, field.value);
+        if path.is_empty() {
+            own.insert(name, value);
+        } else {
+            of_spans.entry(name).or_insert(value);
+        }
+    }
+    put_map(body, "fields", own);
+    path.reverse();
+    let mut span = Map::new();
+    if !path.is_empty() {
+        put(&mut span, "path", path.join(" > "));
+    }
+    put_map(&mut span, "fields", of_spans);
+    put_map(body, "span", span);
+}
+
+fn source_map(source: &Source, thread: Option<String>) -> Map<String, Json> {
+    let Source { service, version, environment, host, pid } = source;
+    let mut map = Map::new();
+    let texts = [
+        ("service", service),
+        ("version", version),
+        ("environment", environment),
+        ("host", host),
+        ("thread", &thread),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            put(&mut map, name, text.as_str());
+        }
+    }
+    put(&mut map, "pid", *pid);
+    map
+}
+
+fn occurrences(occurrences: &Occurrences) -> Map<String, Json> {
+    let Occurrences { count, since_last, first, last } = *occurrences;
+    let mut map = Map::new();
+    put(&mut map, "count", count);
+    put(&mut map, "since_last", since_last);
+    put(&mut map, "first", timestamp(first));
+    put(&mut map, "last", timestamp(last));
+    map
+}
+
+/// RFC 3339 in UTC; a clock before 1970 reads as 1970.
+fn timestamp(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(at.max(SystemTime::UNIX_EPOCH)).to_string()
+}
+
+/// A field's name as a key: rules read a dot as nesting.
+fn key(name: &str) -> String {
+    let name = name.strip_prefix("r#").unwrap_or(name);
+    if name.is_empty() { "_".to_owned() } else { name.replace('.', "_") }
+}
+
+/// A captured value with its type, as far as JavaScript can read it.
+fn json(fields: &Fields, value: Value) -> Json {
+    match value {
+        Value::Bool(value) => value.into(),
+        Value::I64(value) if value.unsigned_abs() > EXACT => value.to_string().into(),
+        Value::I64(value) => value.into(),
+        Value::U64(value) if value > EXACT => value.to_string().into(),
+        Value::U64(value) => value.into(),
+        Value::F64(value) if value.is_finite() => json!(value),
+        Value::F64(value) => value.to_string().into(),
+        Value::Text { .. } | Value::Span => fields.text(value).into(),
+    }
+}
+
+fn put(map: &mut Map<String, Json>, name: &str, value: impl Into<Json>) {
+    map.insert(name.to_owned(), value.into());
+}
+
+fn put_map(map: &mut Map<String, Json>, name: &str, value: Map<String, Json>) {
+    if !value.is_empty() {
+        map.insert(name.to_owned(), Json::Object(value));
+    }
+}
+
+/// Cuts the text `name` to `cap` bytes.
+fn shorten(map: &mut Map<String, Json>, name: &str, cap: usize) {
+    if let Some(Json::String(text)) = map.get_mut(name) {
+        let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+    }
+}
+
+/// Takes away, until it fits: the spans' fields, the event's fields, the error's chain. All else
+/// is short.
+fn trim(body: &mut Map<String, Json>, notes: &mut Notes) {
+    let order: [(&str, &[&str]); 3] = [
+        ("span.fields", &["span", "fields"]),
+        ("fields", &["fields"]),
+        ("error.chain", &["error", "chain"]),
+    ];
+    for (name, path) in order {
+        if serde_json::to_vec(&*body).map_or(0, |json| json.len()) <= BODY_CAP {
+            return;
+        }
+        let removed = match path {
+            [outer, inner] => body
+                .get_mut(*outer)
+                .and_then(Json::as_object_mut)
+                .and_then(|outer| outer.remove(*inner)),
+            [key] => body.remove(*key),
+            _ => None,
+        };
+        if removed.is_some() {
+            notes.cut(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

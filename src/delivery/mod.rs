@@ -1,0 +1,9 @@
+//! The worker's wing: everything that runs on our own thread, and the only async code.
+//!
+//! Imports nothing of `capture`.
+
+pub(crate) mod body;
+pub(crate) mod outbox;
+pub(crate) mod outcome;
+pub(crate) mod transport;
+pub(crate) mod worker;

@@ -1,0 +1,183 @@
+//! One POST, and nothing else: no retry, no decision.
+//!
+//! Invariants: every error of the client loses its URL before anything else sees it; a redirect
+//! is never followed, at most [`ANSWER_CAP`] bytes of an answer are read, and the token is removed
+//! from whatever is sent or printed.
+
+use std::{io::Write, time::Duration};
+
+use reqwest::{Client, Response, header, redirect};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    clock::Clock,
+    delivery::outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
+    error::{Error, Kind},
+    webhook::Webhook,
+};
+
+/// A connection has to stand within this.
+const CONNECT: Duration = Duration::from_secs(3);
+/// A whole attempt has to end within this.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// Most of an answer that is read, in bytes.
+const ANSWER_CAP: usize = 4 * 1024;
+
+/// Where a payload goes.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Post(Post),
+    /// `SPIKE_MODE=dry-run`: to stderr, as it would be sent.
+    DryRun {
+        token: Option<SecretString>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Post {
+    client: Client,
+    webhook: Webhook,
+}
+
+impl Post {
+    /// A client for this webhook. Loads the system's root certificates, so it takes a while.
+    pub(crate) fn new(webhook: Webhook) -> Result<Self, Error> {
+        let mut client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .timeout(ATTEMPT)
+            .user_agent(concat!("tracing-spike/", env!("CARGO_PKG_VERSION")))
+            .https_only(!webhook.is_loopback());
+        if webhook.is_loopback() {
+            // A proxy from the environment has no business between two local sockets.
+            client = client.no_proxy();
+        } else {
+            client = with_tls(client)?;
+        }
+        let client =
+            client.build().map_err(|error| Error::new(Kind::Client(error.without_url())))?;
+        Ok(Self { client, webhook })
+    }
+
+    async fn attempt(&self, payload: String) -> Outcome {
+        let request = self
+            .client
+            .post(self.webhook.expose_url())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(payload);
+        match request.send().await {
+            Ok(response) => of_response(response).await,
+            Err(error) => {
+                let error = error.without_url();
+                of_no_answer(if error.is_connect() || error.is_dns() || error.is_builder() {
+                    NoAnswer::NotConnected
+                } else {
+                    NoAnswer::Ambiguous
+                })
+            }
+        }
+    }
+}
+
+impl Transport {
+    /// Makes one attempt. Bounded in time by [`ATTEMPT`].
+    pub(crate) async fn attempt(&self, payload: &serde_json::Value) -> Outcome {
+        match self {
+            Transport::Post(post) => {
+                post.attempt(scrubbed(payload.to_string(), post.webhook.token())).await
+            }
+            Transport::DryRun { token } => {
+                let mut text = format!("{payload:#}");
+                if let Some(token) = token {
+                    text = scrubbed(text, token);
+                }
+                writeln!(std::io::stderr(), "tracing-spike: dry run, would send: {text}").ok();
+                Outcome::Accepted { verified: true }
+            }
+        }
+    }
+}
+
+/// The last look for our own token. Its characters need no escape in JSON, so what is left is
+/// still JSON.
+fn scrubbed(text: String, token: &SecretString) -> String {
+    let token = token.expose_secret();
+    if text.contains(token) { text.replace(token, "[redacted]") } else { text }
+}
+
+async fn of_response(mut response: Response) -> Outcome {
+    let status = response.status().as_u16();
+    let head = response.headers().clone();
+    let text = |name| head.get(name).map(|value| value.to_str().unwrap_or(""));
+    let mut body = Vec::new();
+    while body.len() < ANSWER_CAP {
+        // The head is a complete answer: whatever becomes of the body changes nothing but
+        // whether it says "Ok".
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        let room = ANSWER_CAP.saturating_sub(body.len()).min(chunk.len());
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&[]));
+    }
+    of_answer(&Answer {
+        status,
+        retry_after: text(header::RETRY_AFTER),
+        date: text(header::DATE),
+        body: &body,
+        local: Clock::wall(),
+    })
+}
+
+/// The TLS backend: rustls if it is compiled in, else the system's, else rustls with the
+/// program's own provider.
+fn with_tls(client: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Error> {
+    if cfg!(feature = "rustls") {
+        return Ok(rustls_backend(client));
+    }
+    if cfg!(feature = "native-tls") {
+        return Ok(native_backend(client));
+    }
+    if cfg!(feature = "rustls-no-provider") {
+        return if provider_is_installed() {
+            Ok(rustls_backend(client))
+        } else {
+            Err(Error::new(Kind::Tls(
+                "tracing-spike's feature rustls-no-provider needs a rustls provider that the \
+                 program has installed with CryptoProvider::install_default() before; found none",
+            )))
+        };
+    }
+    Err(Error::new(Kind::Tls(
+        "an https webhook needs one of tracing-spike's features rustls, rustls-no-provider or \
+         native-tls; none is enabled in Cargo.toml",
+    )))
+}
+
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider"))]
+fn rustls_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    client.tls_backend_rustls()
+}
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider")))]
+fn rustls_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    client
+}
+
+#[cfg(feature = "native-tls")]
+fn native_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    client.tls_backend_native()
+}
+
+#[cfg(not(feature = "native-tls"))]
+fn native_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    client
+}
+
+#[cfg(feature = "rustls-no-provider")]
+fn provider_is_installed() -> bool {
+    rustls::crypto::CryptoProvider::get_default().is_some()
+}
+
+#[cfg(not(feature = "rustls-no-provider"))]
+fn provider_is_installed() -> bool {
+    false
+}
