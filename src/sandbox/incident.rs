@@ -1,0 +1,178 @@
+//! An incident as the sandbox shows it.
+//!
+//! Owns the public, read-only picture of one incident. Cheap to clone: a clone shares its
+//! contents and never changes afterwards. The token is in no output.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+/// Whether an incident still pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// Triggered and not resolved yet; further triggers of its title are repeats.
+    Open,
+    /// Resolved; the next trigger of its title opens a new incident.
+    Resolved,
+}
+
+/// One incident at the [`Sandbox`](super::Sandbox): what a person would be paged for.
+///
+/// Each opening is an incident of its own. This is a picture taken when you asked; it does
+/// not change afterwards.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tracing_spike::sandbox::Sandbox;
+/// let sandbox = Sandbox::start()?;
+/// for incident in sandbox.incidents() {
+///     println!("{} ({} repeats)", incident.title(), incident.repeats());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Incident {
+    record: Arc<Record>,
+}
+
+/// What the model writes and [`Incident`] shows.
+#[derive(Clone)]
+pub(super) struct Record {
+    pub(super) number: u64,
+    pub(super) token: Arc<str>,
+    /// Empty when the trigger had none.
+    pub(super) title: String,
+    pub(super) severity: Option<String>,
+    pub(super) priority: Option<String>,
+    pub(super) repeats: u64,
+    /// Wall clock, since the Unix epoch, as are the next two.
+    pub(super) first: Duration,
+    pub(super) last: Duration,
+    pub(super) resolved: Option<Duration>,
+    pub(super) body: Arc<Value>,
+    pub(super) last_body: Arc<Value>,
+    /// Length of the opening request in bytes.
+    pub(super) opening_size: usize,
+}
+
+impl Incident {
+    pub(super) fn new(record: Record) -> Self {
+        Self {
+            record: Arc::new(record),
+        }
+    }
+
+    /// For the model; a picture that somebody holds is not changed.
+    pub(super) fn record_mut(&mut self) -> &mut Record {
+        Arc::make_mut(&mut self.record)
+    }
+
+    /// 1 for the first incident of this sandbox, and so on in the order of opening.
+    pub fn number(&self) -> u64 {
+        self.record.number
+    }
+
+    /// The title of the opening trigger, empty if it had none.
+    pub fn title(&self) -> &str {
+        &self.record.title
+    }
+
+    /// Open or resolved.
+    pub fn status(&self) -> Status {
+        if self.record.resolved.is_some() {
+            Status::Resolved
+        } else {
+            Status::Open
+        }
+    }
+
+    /// Whether it is not resolved yet.
+    pub fn is_open(&self) -> bool {
+        self.status() == Status::Open
+    }
+
+    /// `sev1`, `sev2` or `sev3`: the last one sent for this title, remembered from earlier
+    /// incidents of the title too.
+    pub fn severity(&self) -> Option<&str> {
+        self.record.severity.as_deref()
+    }
+
+    /// `p1` to `p5`, as [`severity`](Self::severity).
+    pub fn priority(&self) -> Option<&str> {
+        self.record.priority.as_deref()
+    }
+
+    /// Triggers after the opening one, not counting those that were dropped.
+    pub fn repeats(&self) -> u64 {
+        self.record.repeats
+    }
+
+    /// When the opening trigger arrived (wall clock, to the millisecond).
+    pub fn first_at(&self) -> SystemTime {
+        wall(self.record.first)
+    }
+
+    /// When the last trigger arrived; the same as [`first_at`](Self::first_at) without repeats.
+    pub fn last_at(&self) -> SystemTime {
+        wall(self.record.last)
+    }
+
+    /// When it was resolved.
+    pub fn resolved_at(&self) -> Option<SystemTime> {
+        self.record.resolved.map(wall)
+    }
+
+    /// The `body` of the opening trigger, `null` if it had none.
+    pub fn body(&self) -> &Value {
+        &self.record.body
+    }
+
+    /// The `body` of the last trigger; the same as [`body`](Self::body) without repeats.
+    pub fn last_body(&self) -> &Value {
+        &self.record.last_body
+    }
+
+    /// Whether it was sent to this webhook URL; for programs with more than one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let sandbox = Sandbox::start()?;
+    /// let billing = sandbox.url_for("billing-team");
+    /// let for_billing = sandbox.incidents().iter().filter(|one| one.came_to(&billing)).count();
+    /// assert_eq!(for_billing, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn came_to(&self, webhook_url: &str) -> bool {
+        is_webhook_of(webhook_url, &self.record.token)
+    }
+}
+
+impl fmt::Debug for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incident")
+            .field("number", &self.number())
+            .field("title", &self.title())
+            .field("status", &self.status())
+            .field("severity", &self.severity())
+            .field("priority", &self.priority())
+            .field("repeats", &self.repeats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a URL ends in `/{token}/push-events`.
+pub(super) fn is_webhook_of(url: &str, token: &str) -> bool {
+    url.strip_suffix("/push-events")
+        .and_then(|rest| rest.strip_suffix(token))
+        .is_some_and(|rest| rest.ends_with('/'))
+}
+
+fn wall(since_epoch: Duration) -> SystemTime {
+    UNIX_EPOCH.checked_add(since_epoch).unwrap_or(UNIX_EPOCH)
+}

@@ -1,0 +1,332 @@
+//! An embedded receiver that behaves as Spike.sh does, for tests and for trying things out.
+//!
+//! Owns the public [`Sandbox`]. It listens on 127.0.0.1 only, needs no account and no network,
+//! pages no one, and keeps at most 10,000 incidents and 10,000 requests (64 MiB of bodies
+//! each). Invariants: it imports nothing else of this crate, its token is in no `Debug` output,
+//! and nothing here waits without a deadline.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use tracing_spike::sandbox::Sandbox;
+//!
+//! let sandbox = Sandbox::start()?;
+//! # let post = |url: &str, json: &str| -> std::io::Result<()> {
+//! #     use std::io::{Read, Write};
+//! #     let rest = url.strip_prefix("http://").unwrap_or_default();
+//! #     let (host, path) = rest.split_once('/').unwrap_or_default();
+//! #     let mut stream = std::net::TcpStream::connect(host)?;
+//! #     let length = json.len();
+//! #     write!(stream, "POST /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n")?;
+//! #     write!(stream, "content-length: {length}\r\n\r\n{json}")?;
+//! #     stream.read_to_end(&mut Vec::new()).map(drop)
+//! # };
+//! post(&sandbox.webhook_url(), r#"{"title": "disk full in db", "severity": "sev1"}"#)?;
+//! post(&sandbox.webhook_url(), r#"{"title": "disk full in db"}"#)?;
+//!
+//! let incidents = sandbox.wait_for(1, Duration::from_secs(2))?;
+//! let found: Vec<_> = incidents.iter().map(|one| (one.title(), one.repeats())).collect();
+//! assert_eq!(found, [("disk full in db", 1)]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does
+//!
+//! | request | what happens | answer |
+//! |---|---|---|
+//! | a trigger of a title that has no open incident | opens one | 200 `{"Ok":true}` |
+//! | a trigger of a title that has one | a repeat | 200 |
+//! | `"status": "resolve"` | resolves it; the next trigger opens a new one | 200 |
+//! | a resolve with nothing open | dropped | 200 |
+//! | the 20th trigger of a title in 60 s, and all in the minute after it | dropped | 200 |
+//! | a trigger without a title | opens an incident of its own | 200 |
+//! | no JSON object | rejected | 500 `{}` |
+//!
+//! Titles count per token. Severity and priority overwrite, and are remembered for the later
+//! incidents of a title. What nobody outside Spike knows is a switch in [`Unknowns`]; what can
+//! go wrong is a [`Fault`].
+//!
+//! # A page
+//!
+//! [`Sandbox::page_url`] lists the incidents for a person to look at.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+mod board;
+mod fault;
+mod incident;
+mod ledger;
+mod model;
+mod page;
+mod payload;
+mod play;
+mod ring;
+mod server;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod unknowns;
+mod wait;
+mod wire;
+
+pub use fault::Fault;
+pub use incident::{Incident, Status};
+pub use ledger::Request;
+pub use model::Effect;
+pub use unknowns::Unknowns;
+pub use wait::WaitError;
+
+use board::Board;
+use server::Server;
+
+/// Characters of a token.
+const TOKEN_LENGTH: usize = 28;
+
+/// A running sandbox; stops when dropped, within a second whatever hangs.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tracing_spike::sandbox::Sandbox;
+///
+/// let sandbox = Sandbox::start()?;
+/// assert!(sandbox.webhook_url().starts_with("http://127.0.0.1:"));
+/// assert!(sandbox.incidents().is_empty());
+/// assert_eq!(sandbox.connections(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping the sandbox stops it; bind it: `let sandbox = Sandbox::start()?;`"]
+pub struct Sandbox {
+    server: Server,
+    board: Arc<Board>,
+    token: String,
+}
+
+impl Sandbox {
+    /// Starts on 127.0.0.1, on a free port.
+    ///
+    /// # Errors
+    ///
+    /// If there is no free port, or no thread or runtime can be started.
+    pub fn start() -> io::Result<Self> {
+        Self::start_on(0)
+    }
+
+    /// Starts on 127.0.0.1, on this port; 0 is any free one.
+    ///
+    /// # Errors
+    ///
+    /// If the port is in use (kind `AddrInUse`) or not allowed, in words, or as for
+    /// [`start`](Self::start).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let first = Sandbox::start()?;
+    /// let second = Sandbox::start_on(first.port());
+    /// assert!(second.is_err_and(|error| error.to_string().contains("in use")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_on(port: u16) -> io::Result<Self> {
+        let token = random_token();
+        let board = Arc::new(Board::new());
+        board.register(&token);
+        let server = Server::start(port, &token, Arc::clone(&board))?;
+        Ok(Self {
+            server,
+            board,
+            token,
+        })
+    }
+
+    /// Where to send: `http://127.0.0.1:{port}/{token}/push-events`, the token random per
+    /// sandbox.
+    pub fn webhook_url(&self) -> String {
+        server::webhook_url(self.port(), &self.token)
+    }
+
+    /// The URL of a second integration. A token must be `[A-Za-z0-9_-]{8,}`; the URL of any
+    /// other answers 404.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let sandbox = Sandbox::start()?;
+    /// assert!(sandbox.url_for("billing-team").ends_with("/billing-team/push-events"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn url_for(&self, token: &str) -> String {
+        self.board.register(token);
+        server::webhook_url(self.port(), token)
+    }
+
+    /// The page for a person: `http://127.0.0.1:{port}/`.
+    pub fn page_url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port())
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// The incidents, oldest first; the newest 10,000.
+    pub fn incidents(&self) -> Vec<Incident> {
+        self.board.incidents()
+    }
+
+    /// The incidents that are open, oldest first.
+    pub fn open(&self) -> Vec<Incident> {
+        let mut incidents = self.incidents();
+        incidents.retain(Incident::is_open);
+        incidents
+    }
+
+    /// Incidents ever opened; goes on when old ones are no longer kept.
+    pub fn opened(&self) -> u64 {
+        self.board.opened()
+    }
+
+    /// The ledger: every HTTP request in the order of arrival, views of the page included; the
+    /// newest 10,000.
+    pub fn requests(&self) -> Vec<Request> {
+        self.board.requests()
+    }
+
+    /// Requests that ever arrived; goes on when old ones are no longer kept.
+    pub fn received(&self) -> u64 {
+        self.board.received()
+    }
+
+    /// Connections ever accepted, refused ones included. 0 proves that nothing touched it.
+    pub fn connections(&self) -> u64 {
+        self.board.connections()
+    }
+
+    /// Waits until at least `n` incidents were opened in total, and returns them.
+    ///
+    /// # Errors
+    ///
+    /// When time is up; the error says which incidents did come.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let sandbox = Sandbox::start()?;
+    /// assert!(sandbox.wait_for(1, Duration::from_millis(1)).is_err());
+    /// assert!(sandbox.wait_for(0, Duration::ZERO)?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for(&self, n: u64, timeout: Duration) -> Result<Vec<Incident>, WaitError> {
+        self.board.wait_for(n, timeout)
+    }
+
+    /// Waits until at least `n` requests arrived in total, and returns the ledger.
+    ///
+    /// # Errors
+    ///
+    /// When time is up; the error says which requests did come.
+    pub fn wait_for_requests(&self, n: u64, timeout: Duration) -> Result<Vec<Request>, WaitError> {
+        self.board.wait_for_requests(n, timeout)
+    }
+
+    /// Waits until at least `n` connections were accepted in total, and returns their number.
+    ///
+    /// # Errors
+    ///
+    /// When time is up.
+    pub fn wait_for_connections(&self, n: u64, timeout: Duration) -> Result<u64, WaitError> {
+        self.board.wait_for_connections(n, timeout)
+    }
+
+    /// Waits until the incidents, oldest first, are as `wanted` says, and returns them.
+    ///
+    /// # Errors
+    ///
+    /// When time is up; the error lists the incidents.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// # use tracing_spike::sandbox::{Incident, Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// let all_resolved = |incidents: &[Incident]| !incidents.iter().any(Incident::is_open);
+    /// sandbox.wait_until(Duration::from_secs(2), all_resolved)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_until(
+        &self,
+        timeout: Duration,
+        wanted: impl FnMut(&[Incident]) -> bool,
+    ) -> Result<Vec<Incident>, WaitError> {
+        self.board.wait_until(timeout, wanted)
+    }
+
+    /// Resolves the open incidents with this title, as a person does at Spike, and returns how
+    /// many that were.
+    pub fn resolve_by_person(&self, title: &str) -> usize {
+        self.board.resolve_by_person(title)
+    }
+
+    /// From now on each request meets this fault, until [`clear_faults`](Self::clear_faults).
+    /// Views of the page do not, except for a fault of the connection itself.
+    pub fn fault(&self, fault: Fault) {
+        self.board.set_faults(|faults| faults.always(fault));
+    }
+
+    /// The next `n` requests meet this fault, after those that are already due one. For
+    /// [`Fault::ResetOnAccept`] and [`Fault::HangBeforeRead`]: the next `n` connections.
+    pub fn fault_next(&self, n: u64, fault: Fault) {
+        self.board.set_faults(|faults| faults.next(n, fault));
+    }
+
+    /// From now on each request whose title contains `text` meets this fault. A title is known
+    /// only after the request was read, so faults that strike earlier strike then.
+    pub fn fault_title(&self, text: &str, fault: Fault) {
+        self.board.set_faults(|faults| faults.title(text, fault));
+    }
+
+    /// No further request meets a fault. What hangs already goes on hanging.
+    pub fn clear_faults(&self) {
+        self.board
+            .set_faults(|faults| *faults = fault::Faults::default());
+    }
+
+    /// Replaces the assumptions about what nobody outside Spike knows.
+    pub fn assume(&self, unknowns: Unknowns) {
+        self.board.assume(unknowns);
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("page_url", &self.page_url())
+            .field("opened", &self.opened())
+            .field("received", &self.received())
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Letters and digits from the keys that the standard library draws for its hash maps.
+fn random_token() -> String {
+    let digit = |position: usize| {
+        let value = RandomState::new().hash_one(position) % 36;
+        u32::try_from(value)
+            .ok()
+            .and_then(|value| char::from_digit(value, 36))
+            .unwrap_or('0')
+    };
+    (0..TOKEN_LENGTH).map(digit).collect()
+}

@@ -1,0 +1,335 @@
+//! Spike as `SPIKE.md` describes it, as a state machine: `(state, request, now) → answer`.
+//!
+//! Owns every decision about incidents: what opens, repeats, resolves or is dropped. Pure: it
+//! does no I/O, reads no clock and draws no random number; `now` is an argument. Its memory is
+//! bounded: 10,000 incidents and 10,000 titles, the longest unseen going first.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::incident::{Incident, Record};
+use super::payload::Payload;
+use super::ring::Ring;
+use super::topics::{Key, Topics, overwrite};
+use super::unknowns::Unknowns;
+
+#[cfg(test)]
+mod tests;
+
+/// Incidents and requests kept, each.
+pub(super) const KEPT: usize = 10_000;
+/// Bytes of request bodies kept in the incidents, and again in the ledger.
+pub(super) const KEPT_BYTES: usize = 64 << 20;
+
+/// An instant, given by the caller.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// Monotonic, since any fixed start; decides.
+    pub(super) at: Duration,
+    /// Wall clock in milliseconds since the Unix epoch; only shown.
+    pub(super) wall_ms: u64,
+}
+
+/// One request to `POST /{token}/push-events`.
+#[derive(Clone, Copy)]
+pub(super) struct Post<'a> {
+    pub(super) token: &'a str,
+    /// Length of the request body in bytes.
+    pub(super) size: usize,
+    /// The fields, or why there are none.
+    pub(super) payload: Result<&'a Payload, &'static str>,
+}
+
+/// What the model of Spike did with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It opened an incident.
+    Opened,
+    /// It was counted as a repeat of the open incident.
+    Repeated,
+    /// It resolved the open incident.
+    Resolved,
+    /// A resolve with no open incident of its title: dropped.
+    NothingOpen,
+    /// Its title was sent 20 times within 60 s: dropped.
+    RateLimited,
+    /// It was no valid request; the reason in words.
+    Rejected(&'static str),
+    /// The model never saw it: a fault answered, or it was a view of the page.
+    NotApplied,
+}
+
+impl Effect {
+    /// Whether it changed an incident: opened, repeated or resolved one.
+    ///
+    /// ```
+    /// use tracing_spike::sandbox::Effect;
+    /// assert!(Effect::Repeated.is_applied());
+    /// assert!(!Effect::RateLimited.is_applied());
+    /// ```
+    pub fn is_applied(self) -> bool {
+        matches!(self, Self::Opened | Self::Repeated | Self::Resolved)
+    }
+
+    /// Whether Spike took it and threw it away: a limited title, a resolve with nothing open.
+    fn is_dropped(self) -> bool {
+        matches!(self, Self::NothingOpen | Self::RateLimited)
+    }
+}
+
+/// What the model answers: the effect, and the response that tells the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) effect: Effect,
+    pub(super) status: u16,
+    /// Seconds for a `Retry-After` header.
+    pub(super) retry_after: Option<u64>,
+    pub(super) body: &'static str,
+}
+
+impl Answer {
+    /// Stands where a fault takes the place of an answer.
+    pub(super) const NOT_APPLIED: Self = Self {
+        effect: Effect::NotApplied,
+        status: 200,
+        retry_after: None,
+        body: "{}",
+    };
+
+    /// A refusal with the reason in words.
+    pub(super) fn rejected(status: u16, reason: &'static str) -> Self {
+        Self {
+            effect: Effect::Rejected(reason),
+            status,
+            retry_after: None,
+            body: "{}",
+        }
+    }
+}
+
+/// The state of Spike: incidents, what is known of each title, and the switches.
+pub(super) struct Spike {
+    pub(super) unknowns: Unknowns,
+    incidents: Ring<Incident>,
+    topics: Topics,
+    registered: HashSet<String>,
+}
+
+impl Spike {
+    pub(super) fn new() -> Self {
+        Self {
+            unknowns: Unknowns::default(),
+            incidents: Ring::new(KEPT, KEPT_BYTES),
+            topics: Topics::new(),
+            registered: HashSet::new(),
+        }
+    }
+
+    /// Makes a token known; matters only with [`Unknowns::unregistered_token`].
+    pub(super) fn register(&mut self, token: &str) {
+        if is_token(token) {
+            self.registered.insert(token.to_owned());
+        }
+    }
+
+    /// Incidents ever opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.incidents.total()
+    }
+
+    /// The incidents that are kept, oldest first.
+    pub(super) fn incidents(&self) -> Vec<Incident> {
+        self.incidents.iter().cloned().collect()
+    }
+
+    /// Decides one request.
+    pub(super) fn receive(&mut self, post: Post<'_>, now: Moment) -> Answer {
+        if !is_token(post.token) {
+            let status = self.unknowns.unregistered_token.unwrap_or(404);
+            return Answer::rejected(status, "the token has no valid shape");
+        }
+        if let Some(status) = self.unknowns.unregistered_token
+            && !self.registered.contains(post.token)
+        {
+            return Answer::rejected(status, "the token is not registered");
+        }
+        if self
+            .unknowns
+            .size_limit
+            .is_some_and(|limit| post.size > limit)
+        {
+            return Answer::rejected(413, "the body is over the size limit");
+        }
+        match post.payload {
+            Err(reason) => Answer::rejected(500, reason),
+            Ok(payload) if payload.resolve => self.resolve(post, payload, now),
+            Ok(payload) => self.trigger(post, payload, now),
+        }
+    }
+
+    /// Resolves every open incident with this title, as a person does in Spike's own pages.
+    pub(super) fn resolve_by_person(&mut self, title: &str, now: Moment) -> usize {
+        let wanted = self.normalise(title);
+        let mut resolved = 0_usize;
+        for topic in self.topics.with_title(&wanted) {
+            let Some(number) = topic.open.take() else {
+                continue;
+            };
+            if let Some(incident) = self.incidents.get_mut(number) {
+                incident.record_mut().resolved = Some(Duration::from_millis(now.wall_ms));
+                resolved = resolved.saturating_add(1);
+            }
+        }
+        resolved
+    }
+
+    fn trigger(&mut self, post: Post<'_>, payload: &Payload, now: Moment) -> Answer {
+        let Some(key) = self.key(post.token, payload) else {
+            self.open(post, payload, now, None);
+            return self.answer(Effect::Opened, None);
+        };
+        let topic = self.topics.see(key.clone(), now.at);
+        if let Some(left) = topic.count(now.at) {
+            return self.answer(Effect::RateLimited, Some(left));
+        }
+        topic.remember(payload);
+        if let Some(number) = topic.open {
+            self.repeat(number, post.size, payload, now);
+            return self.answer(Effect::Repeated, None);
+        }
+        self.open(post, payload, now, Some(&key));
+        self.answer(Effect::Opened, None)
+    }
+
+    fn resolve(&mut self, post: Post<'_>, payload: &Payload, now: Moment) -> Answer {
+        let key = self.key(post.token, payload);
+        let open = key
+            .as_ref()
+            .and_then(|key| self.topics.get(key))
+            .and_then(|topic| topic.open);
+        if open.is_none() && self.unknowns.resolve_with_nothing_open_opens {
+            return self.trigger(post, payload, now);
+        }
+        let Some(key) = key else {
+            return self.answer(Effect::NothingOpen, None);
+        };
+        if self.unknowns.resolves_count_towards_limit {
+            let topic = self.topics.see(key.clone(), now.at);
+            if let Some(left) = topic.count(now.at) {
+                return self.answer(Effect::RateLimited, Some(left));
+            }
+        }
+        let Some(number) = open else {
+            return self.answer(Effect::NothingOpen, None);
+        };
+        let outlives = self.unknowns.limit_outlives_resolve;
+        let topic = self.topics.see(key, now.at);
+        topic.open = None;
+        topic.remember(payload);
+        if !outlives {
+            topic.lift_limit();
+        }
+        if let Some(incident) = self.incidents.get_mut(number) {
+            let record = incident.record_mut();
+            overwrite(&mut record.severity, &payload.severity);
+            overwrite(&mut record.priority, &payload.priority);
+            record.resolved = Some(Duration::from_millis(now.wall_ms));
+        }
+        self.answer(Effect::Resolved, None)
+    }
+
+    fn open(&mut self, post: Post<'_>, payload: &Payload, now: Moment, key: Option<&Key>) {
+        let number = self.incidents.next_number();
+        let topic = key.and_then(|key| self.topics.get_mut(key));
+        let (severity, priority) = match topic {
+            Some(topic) => {
+                topic.open = Some(number);
+                (topic.severity.clone(), topic.priority.clone())
+            }
+            None => (payload.severity.clone(), payload.priority.clone()),
+        };
+        let wall = Duration::from_millis(now.wall_ms);
+        let record = Record {
+            number,
+            token: key.map_or_else(|| Arc::from(post.token), |key| Arc::clone(&key.token)),
+            title: payload.title.clone().unwrap_or_default(),
+            severity,
+            priority,
+            repeats: 0,
+            first: wall,
+            last: wall,
+            resolved: None,
+            body: Arc::clone(&payload.body),
+            last_body: Arc::clone(&payload.body),
+            opening_size: post.size,
+        };
+        self.incidents.push(Incident::new(record), post.size);
+    }
+
+    fn repeat(&mut self, number: u64, size: usize, payload: &Payload, now: Moment) {
+        let Some(incident) = self.incidents.get_mut(number) else {
+            return;
+        };
+        let record = incident.record_mut();
+        overwrite(&mut record.severity, &payload.severity);
+        overwrite(&mut record.priority, &payload.priority);
+        record.repeats = record.repeats.saturating_add(1);
+        record.last = Duration::from_millis(now.wall_ms);
+        record.last_body = Arc::clone(&payload.body);
+        let weight = record.opening_size.saturating_add(size);
+        self.incidents.reweigh(number, weight);
+    }
+
+    fn answer(&self, effect: Effect, limited_for: Option<Duration>) -> Answer {
+        if let Some(left) = limited_for
+            && self.unknowns.limiter_answers_429
+        {
+            // Whole seconds, rounded up: a client that waits as told is not limited again.
+            let seconds = left
+                .as_secs()
+                .saturating_add(u64::from(left.subsec_nanos() > 0));
+            return Answer {
+                effect,
+                status: 429,
+                retry_after: Some(seconds),
+                body: "{}",
+            };
+        }
+        let refused = effect.is_dropped() && self.unknowns.dropped_answers_ok_false;
+        let body = if refused {
+            r#"{"Ok":false}"#
+        } else {
+            r#"{"Ok":true}"#
+        };
+        Answer {
+            effect,
+            status: 200,
+            retry_after: None,
+            body,
+        }
+    }
+
+    fn key(&self, token: &str, payload: &Payload) -> Option<Key> {
+        let title = self.normalise(payload.title.as_deref()?);
+        Some(Key {
+            token: Arc::from(token),
+            title,
+        })
+    }
+
+    fn normalise(&self, title: &str) -> String {
+        if self.unknowns.titles_are_normalised {
+            title.trim().to_lowercase()
+        } else {
+            title.to_owned()
+        }
+    }
+}
+
+/// `[A-Za-z0-9_-]{8,}`: the shape that a token must have.
+pub(super) fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    text.len() >= 8 && text.bytes().all(allowed)
+}
