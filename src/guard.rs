@@ -1,0 +1,293 @@
+//! The two ends that a program holds: [`Guard`], which owns the shutdown, and [`Handle`], a cheap
+//! view for everything else.
+//!
+//! Invariants: nothing here waits longer than it was told, whatever the network does; neither
+//! panics, and both work inside any async runtime and outside one.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, Weak, mpsc as reply},
+    time::Duration,
+};
+
+use crate::{
+    capture::{filter::Rules, pipeline::Pipeline},
+    error::Error,
+    incident::Incident,
+    lock::lock,
+    queue::{Control, FlushReport},
+    reentry,
+    stats::{Count, Stats},
+};
+
+/// The worker answers at the deadline; this long we wait for its answer to arrive.
+const GRACE: Duration = Duration::from_millis(25);
+/// Longer than any program waits; keeps a far deadline from overflowing.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+/// Every pipeline that a guard keeps open, for [`exit`].
+static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+pub(crate) struct Shared {
+    pipeline: Arc<Pipeline>,
+    rules: Arc<Rules>,
+    shutdown_timeout: Duration,
+}
+
+/// Keeps paging alive. Dropping it delivers what is pending, for at most the
+/// [`shutdown_timeout`](crate::Builder::shutdown_timeout) (3 s by default), and ends paging.
+///
+/// Bind it to a name for as long as the program runs. `let _ = …` drops it at once, so nothing
+/// would page; `let _spike = …` keeps it to the end of the block. The first event after the guard
+/// is gone is said on stderr, once.
+///
+/// Dropping it blocks the thread while it delivers, in async code too; it never panics.
+///
+/// ```
+/// # fn run() {}
+/// fn main() -> Result<(), tracing_spike::Error> {
+/// #   if std::env::var_os("SPIKE_WEBHOOK_URL").is_some() { return Ok(()); }
+///     let _spike = tracing_spike::init()?;
+///     run();
+///     Ok(())
+/// }
+/// ```
+#[must_use = "paging ends when the guard is dropped; bind it: `let _spike = …`"]
+pub struct Guard {
+    handle: Handle,
+}
+
+/// A cheap, cloneable view of a running pipeline: to open and resolve incidents by hand, to flush,
+/// to look at the counters.
+///
+/// ```
+/// let (_layer, guard) = tracing_spike::from_env()
+///     .mode(tracing_spike::Mode::Off)
+///     .build::<tracing_subscriber::Registry>()?;
+/// let spike = guard.handle();
+/// spike.resolve("nightly import did not finish")?;
+/// assert_eq!(spike.stats().seen, 1);
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Guard {
+    pub(crate) fn new(
+        pipeline: Arc<Pipeline>,
+        rules: Arc<Rules>,
+        shutdown_timeout: Duration,
+    ) -> Self {
+        let shared = Arc::new(Shared { pipeline, rules, shutdown_timeout });
+        let mut live = lock(&LIVE);
+        live.retain(|pipeline| pipeline.strong_count() > 0);
+        live.push(Arc::downgrade(&shared));
+        Self { handle: Handle { shared } }
+    }
+
+    /// A handle to this pipeline, for any thread and as long as wanted.
+    ///
+    /// ```
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// let spike: tracing_spike::Handle = guard.handle();
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.handle.shared.begin_shutdown() {
+            drop(waiting.finish());
+        }
+    }
+}
+
+impl Handle {
+    /// Waits until everything pending is delivered or given up, or until `timeout` has passed.
+    /// Blocks the calling thread, in async code too.
+    ///
+    /// Delays of our own between retries are waived once; what a server asked for by
+    /// `Retry-After` is not.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// let report = guard.handle().flush(Duration::from_secs(2));
+    /// if !report.is_complete() {
+    ///     eprintln!("{} incidents not delivered", report.pending);
+    /// }
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn flush(&self, timeout: Duration) -> FlushReport {
+        let flush = |deadline, reply| Control::Flush { deadline, reply };
+        match self.shared.ask(timeout, flush) {
+            Some(waiting) => waiting.finish(),
+            None => self.shared.idle_report(),
+        }
+    }
+
+    /// What became of everything so far, by reason.
+    ///
+    /// ```
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// let stats = guard.handle().stats();
+    /// println!("{} delivered, {} repeats", stats.delivered, stats.suppressed.repeat);
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.pipeline.counters().snapshot(self.shared.rules.unmatched())
+    }
+
+    /// Opens an incident by hand. Goes the way of every event: a repeat within the cooldown is
+    /// counted and not sent. Never blocks. `Ok` means taken, not delivered; with paging off it
+    /// is counted and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`is_full`](Error::is_full) when the queue has no room,
+    /// [`is_closed`](Error::is_closed) after the guard is gone.
+    ///
+    /// ```
+    /// use tracing_spike::{Incident, Severity};
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// # let spike = guard.handle();
+    /// spike.trigger(Incident::new("disk of the queue host is full").severity(Severity::Sev1))?;
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn trigger(&self, incident: Incident) -> Result<(), Error> {
+        self.shared.pipeline.trigger_manual(incident)
+    }
+
+    /// Resolves the incident with this title. Never blocks. `Ok` means taken, not delivered.
+    ///
+    /// A title's first resolve in a process goes out in any case, since an earlier run may have
+    /// opened the incident; after that only a resolve that follows a trigger does.
+    ///
+    /// # Errors
+    ///
+    /// [`is_full`](Error::is_full) when 64 resolves are waiting already,
+    /// [`is_closed`](Error::is_closed) after the guard is gone.
+    ///
+    /// ```
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// # let spike = guard.handle();
+    /// spike.resolve("card payment failed in checkout::payments")?;
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn resolve(&self, title: &str) -> Result<(), Error> {
+        self.shared.pipeline.resolve_manual(title)
+    }
+}
+
+impl Shared {
+    /// Ends paging and asks the worker to finish; `None` when that is done already.
+    fn begin_shutdown(&self) -> Option<Waiting> {
+        if !self.pipeline.close() {
+            return None;
+        }
+        let shutdown = |deadline, reply| Control::Shutdown { deadline, reply };
+        self.ask(self.shutdown_timeout, shutdown)
+    }
+
+    /// Sends the worker something to answer; `None` when there is nobody to answer.
+    fn ask(
+        &self,
+        timeout: Duration,
+        message: impl FnOnce(Duration, reply::SyncSender<FlushReport>) -> Control,
+    ) -> Option<Waiting> {
+        let queue = self.pipeline.queue()?;
+        // Our own thread would wait for itself.
+        if reentry::is_own_thread() {
+            return None;
+        }
+        let (reply, answer) = reply::sync_channel(1);
+        let deadline = self.pipeline.clock().now().saturating_add(timeout.min(LONGEST));
+        queue.control(message(deadline, reply)).then(|| Waiting {
+            answer,
+            pipeline: Arc::clone(&self.pipeline),
+            deadline,
+        })
+    }
+
+    /// The report when no worker is there to ask.
+    fn idle_report(&self) -> FlushReport {
+        report_without_worker(&self.pipeline)
+    }
+}
+
+fn report_without_worker(pipeline: &Pipeline) -> FlushReport {
+    FlushReport {
+        pending: pipeline.counters().get(Count::Pending),
+        worker_gone: pipeline.queue().is_some(),
+        ..FlushReport::default()
+    }
+}
+
+/// A question to the worker that has not been answered yet.
+struct Waiting {
+    answer: reply::Receiver<FlushReport>,
+    pipeline: Arc<Pipeline>,
+    deadline: Duration,
+}
+
+impl Waiting {
+    fn finish(self) -> FlushReport {
+        let left = self.deadline.saturating_sub(self.pipeline.clock().now());
+        match self.answer.recv_timeout(left.saturating_add(GRACE)) {
+            Ok(report) => report,
+            Err(reply::RecvTimeoutError::Disconnected) => report_without_worker(&self.pipeline),
+            Err(reply::RecvTimeoutError::Timeout) => FlushReport {
+                pending: self.pipeline.counters().get(Count::Pending),
+                ..FlushReport::default()
+            },
+        }
+    }
+}
+
+/// Delivers what every live pipeline has pending, each for at most its
+/// [`shutdown_timeout`](crate::Builder::shutdown_timeout) and all at the same time, then ends the
+/// process. Use it in the place of [`std::process::exit`], which runs no destructors and would
+/// lose the error that was logged on the line before.
+///
+/// ```no_run
+/// tracing::error!("configuration is unreadable");
+/// tracing_spike::exit(1);
+/// ```
+#[expect(clippy::exit, reason = "to exit is what it is for")]
+pub fn exit(code: i32) -> ! {
+    let live: Vec<_> = lock(&LIVE).iter().filter_map(Weak::upgrade).collect();
+    let waiting: Vec<_> = live.iter().filter_map(|shared| shared.begin_shutdown()).collect();
+    for waiting in waiting {
+        drop(waiting.finish());
+    }
+    std::process::exit(code)
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

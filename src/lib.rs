@@ -1,0 +1,30 @@
+//! # tracing-spike
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod builder;
+mod capture;
+mod clock;
+mod delivery;
+mod env;
+mod error;
+mod fields;
+mod guard;
+mod incident;
+mod lock;
+mod queue;
+mod reentry;
+mod stats;
+mod webhook;
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+
+pub use builder::{Builder, builder, from_env, init};
+pub use capture::title;
+pub use env::Mode;
+pub use error::Error;
+pub use guard::{Guard, Handle, exit};
+pub use incident::{Incident, ParseWordError, Priority, Severity};
+pub use queue::FlushReport;
+pub use stats::{Ignored, Lost, Refused, Stats, Suppressed};
