@@ -1,0 +1,24 @@
+//! The receiver alone: a stand-in for Spike on this machine, with a page to look at.
+//!
+//!     cargo run --example sandbox --features sandbox -- 4774
+//!
+//! Without a port it takes a free one. Ends with Ctrl-C.
+
+use std::error::Error;
+
+use tracing_spike::sandbox::Sandbox;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let sandbox = match std::env::args().nth(1) {
+        None => Sandbox::start()?,
+        Some(port) => {
+            let expected = format!("expected a port from 0 to 65535, found {port:?}");
+            Sandbox::start_on(port.parse().map_err(|_| expected)?)?
+        }
+    };
+    println!("incidents: {}", sandbox.page_url());
+    println!("set this:  export SPIKE_WEBHOOK_URL={}", sandbox.webhook_url());
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,114 @@
+//! What a call costs the heap of the thread that makes it. A binary of its own, since counting
+//! needs a global allocator.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use allocation_counter::{AllocationInfo, measure};
+use tracing::{Dispatch, error, info_span};
+use tracing_spike::{
+    Guard,
+    sandbox::{Fault, Sandbox},
+};
+use tracing_subscriber::{Registry, prelude::*};
+
+/// A pipeline whose worker is stuck: the endpoint accepts connections and never reads.
+fn stuck(queue_capacity: usize) -> (Sandbox, Dispatch, Guard) {
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Fault::HangBeforeRead);
+    let (spike, guard) = tracing_spike::builder(sandbox.webhook_url())
+        .queue_capacity(queue_capacity)
+        .shutdown_timeout(std::time::Duration::ZERO)
+        .build::<Registry>()
+        .unwrap();
+    (sandbox, Dispatch::new(tracing_subscriber::registry().with(spike)), guard)
+}
+
+/// Measures the second of two runs of `work`: the first warms this thread up.
+fn warm(dispatch: &Dispatch, mut work: impl FnMut()) -> AllocationInfo {
+    tracing::dispatcher::with_default(dispatch, || {
+        work();
+        measure(work)
+    })
+}
+
+#[derive(Debug)]
+struct Declined;
+
+impl std::fmt::Display for Declined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("card declined")
+    }
+}
+
+impl std::error::Error for Declined {}
+
+#[test]
+fn a_repeat_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(8);
+    let order = 4711;
+    let cost = warm(&dispatch, || {
+        for attempt in 0..100 {
+            error!(attempt, user = %"ann", "could not load order {order} from 10.0.0.7:5432");
+            error!(error = &Declined as &dyn std::error::Error, attempt);
+            error!(spike.title = "payments are down", spike.severity = "sev2", "attempt {attempt}");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.suppressed.repeat), (600, 597), "{stats:?}");
+}
+
+#[test]
+fn a_repeat_inside_spans_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(8);
+    tracing::dispatcher::with_default(&dispatch, || {
+        let _request = info_span!("request", id = 7, path = "/orders").entered();
+        let cost = warm(&dispatch, || error!(attempt = 3, "could not load the order"));
+        assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    });
+    assert_eq!(guard.handle().stats().suppressed.repeat, 1);
+}
+
+#[test]
+fn an_event_that_meets_a_full_queue_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(1);
+    let handle = guard.handle();
+    let letters = || (b'a'..=b'z').map(char::from);
+    let mut words = letters()
+        .flat_map(|one| letters().map(move |two| format!("{one}{two}")))
+        .flat_map(|head| letters().map(move |three| format!("{head}{three}")));
+    // The worker takes 256; its first attempt times out 10 s from now.
+    tracing::dispatcher::with_default(&dispatch, || {
+        while handle.stats().pending < 256 + 1 {
+            let word = words.next().unwrap();
+            error!(spike.title = word.as_str(), attempt = 1, "no room for {word}");
+        }
+    });
+    let before = handle.stats().refused.full;
+    let last: Vec<String> = words.take(100).collect();
+    let cost = warm(&dispatch, || {
+        for word in &last {
+            error!(spike.title = word.as_str(), attempt = 1, "no room for {word}");
+        }
+    });
+    let refused = handle.stats().refused.full - before;
+    assert_eq!(refused, 2 * last.len() as u64, "{:?}", handle.stats());
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+}
+
+#[test]
+fn a_fresh_incident_allocates_a_bounded_handful() {
+    let (_sandbox, dispatch, _guard) = stuck(64);
+    let cost = tracing::dispatcher::with_default(&dispatch, || {
+        let _request = info_span!("request", id = 7, path = "/orders").entered();
+        let _load = info_span!("load", order = 4711, cached = false).entered();
+        let fail = |title: &str| {
+            error!(spike.title = title, attempt = 3, elapsed_ms = 12.5, ok = false, user = "ann",
+                state = ?Some(3), "could not load order {}", 4711);
+        };
+        fail("warms this thread up");
+        measure(|| fail("is new"))
+    });
+    // The op, its title, the text and the list of its fields.
+    assert_eq!(cost.count_total, 4, "{cost:?}");
+}

@@ -1,0 +1,17 @@
+//! Behaviour tests, one binary. A test that covers a case of the fault catalogue carries its
+//! number (`f012_…`).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and its helpers with it"
+)]
+
+mod child;
+mod rig;
+mod smoke;
+mod tidy;

@@ -1,0 +1,190 @@
+//! What nearly every test needs: a sandbox, a pipeline that pages it, and a teardown that asserts
+//! what must hold in any case: the counts balance, and the token is in no output.
+
+use std::{
+    fmt::Debug,
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use tracing::{Dispatch, level_filters::LevelFilter};
+use tracing_spike::{
+    Builder, Guard, Handle, Stats,
+    sandbox::{Incident, Sandbox},
+};
+use tracing_subscriber::{Registry, fmt::MakeWriter, prelude::*};
+
+/// Every wait in a test ends by then.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The token of every rig; CI looks for it in all that the tests print.
+pub(crate) const TOKEN: &str = "Tk7spikeTestTokenQ9zX";
+
+/// The pieces of the token that must be nowhere: raw, reversed, base64, each half.
+pub(crate) fn leaks(text: &str) -> Option<&'static str> {
+    const FORMS: [&str; 6] = [
+        TOKEN,
+        "Tk7spikeTe",
+        "stTokenQ9zX",
+        "Xz9QnekoTtseTekips7kT",
+        // base64 of the token, at two of its three alignments
+        "VGs3c3Bpa2VUZXN0VG9rZW5ROXpY",
+        "RrN3NwaWtlVGVzdFRva2VuUTl6W",
+    ];
+    FORMS.into_iter().find(|form| text.contains(form))
+}
+
+pub(crate) struct Rig {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) dispatch: Dispatch,
+    /// All that a `fmt` layer at TRACE beside ours has written.
+    pub(crate) written: Written,
+    guard: Option<Guard>,
+    handle: Handle,
+    finished: bool,
+}
+
+/// A pipeline that pages a sandbox, with the default settings.
+pub(crate) fn rig() -> Rig {
+    rig_with(|builder| builder)
+}
+
+/// The same with other settings.
+pub(crate) fn rig_with(set: impl FnOnce(Builder) -> Builder) -> Rig {
+    let sandbox = Sandbox::start().unwrap();
+    let builder = tracing_spike::builder(sandbox.url_for(TOKEN));
+    let (spike, guard) = set(builder.service("it")).build::<Registry>().unwrap();
+    let written = Written::default();
+    let fmt = tracing_subscriber::fmt::layer()
+        .with_writer(written.clone())
+        .with_filter(LevelFilter::TRACE);
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(spike).with(fmt));
+    let handle = guard.handle();
+    Rig { sandbox, dispatch, written, guard: Some(guard), handle, finished: false }
+}
+
+impl Rig {
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs `work` with this pipeline as the thread's subscriber.
+    pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::dispatcher::with_default(&self.dispatch, work)
+    }
+
+    /// Delivers everything, and fails when that can't be done.
+    pub(crate) fn flush(&self) {
+        let report = self.handle.flush(DEADLINE);
+        assert!(report.is_complete(), "{report:?} {:?}", self.handle.stats());
+    }
+
+    /// Runs `work`, delivers, and returns all incidents that the sandbox has by then.
+    pub(crate) fn paged(&self, work: impl FnOnce()) -> Vec<Incident> {
+        self.run(work);
+        self.flush();
+        self.sandbox.incidents()
+    }
+
+    /// As `paged`, for exactly one incident.
+    pub(crate) fn paged_one(&self, work: impl FnOnce()) -> Incident {
+        let mut incidents = self.paged(work);
+        assert_eq!(incidents.len(), 1, "{incidents:?}");
+        incidents.remove(0)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.handle.stats()
+    }
+
+    pub(crate) fn drop_guard(&mut self) {
+        self.guard = None;
+    }
+
+    /// The teardown, early: nothing is in motion afterwards.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+        self.sandbox.clear_faults();
+        self.guard = None;
+        let stats = eventually("the counts balance", || {
+            let stats = self.handle.stats();
+            (stats.pending == 0 && stats.accounted() == stats.seen).then_some(stats)
+        });
+        let accepted =
+            self.sandbox.requests().into_iter().filter(|request| {
+                request.status().is_some_and(|status| (200..300).contains(&status))
+            });
+        let accepted = accepted.count() as u64;
+        // The ledger may know of more: an answer that came too late is an attempt made again.
+        assert!(stats.delivered <= accepted, "{stats:?}, the sandbox accepted {accepted}");
+        self.assert_no_leak(&stats);
+    }
+
+    fn assert_no_leak(&self, stats: &Stats) {
+        let mut said = vec![show(stats), show(&self.handle), show(&self.sandbox)];
+        said.push(self.written.text());
+        for request in self.sandbox.requests() {
+            said.push(String::from_utf8_lossy(request.body()).into_owned());
+            for (name, value) in request.headers() {
+                said.push(format!("{name}: {}", String::from_utf8_lossy(value)));
+            }
+        }
+        for text in said {
+            assert_eq!(leaks(&text), None, "the token is in {text}");
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if !self.finished && !std::thread::panicking() {
+            self.finish();
+        }
+    }
+}
+
+fn show(value: &impl Debug) -> String {
+    format!("{value:?} {value:#?}")
+}
+
+/// Waits until `ready` returns something, by [`DEADLINE`].
+pub(crate) fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "not by the deadline: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A writer into memory that can be cloned.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Written {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}

@@ -1,0 +1,332 @@
+//! The design, held by a test: floors, purity, sizes, and what must not be written.
+//!
+//! Reads the sources as text. Each rule is checked against a line that breaks it, too, so that a
+//! rule that can't fail is noticed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Production lines of a file, at most: neither blank nor comment, tests not counted.
+const FILE_LINES: usize = 400;
+/// Lines of a function, at most.
+const FUNCTION_LINES: usize = 70;
+/// Lines of tests inside a source file, at most.
+const INLINE_TEST_LINES: usize = 40;
+/// Characters of a line, at most.
+const COLUMNS: usize = 100;
+
+/// What may be imported by nobody above: the modules of each floor, from the top.
+const FLOORS: [&[&str]; 4] = [&["lib"], &["builder"], &["env", "guard"], &["capture", "delivery"]];
+
+/// Modules that decide and do nothing else.
+const PURE: [&str; 6] = [
+    "capture/gate",
+    "capture/title",
+    "delivery/outbox",
+    "delivery/outcome",
+    "backoff",
+    "sandbox/model",
+];
+
+struct Source {
+    /// Below `src`, without `.rs`.
+    name: String,
+    text: String,
+}
+
+impl Source {
+    fn is_test(&self) -> bool {
+        self.name.ends_with("/tests") || self.name == "tests" || self.name.contains("/tests/")
+    }
+
+    fn is_in(&self, module: &str) -> bool {
+        self.name == module || self.name.starts_with(&format!("{module}/"))
+    }
+
+    /// The lines before `#[cfg(test)] mod tests {`, with their numbers.
+    fn production(&self) -> Vec<(usize, &str)> {
+        let end = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
+        let lines = self.text[..end].lines().enumerate();
+        let lines = lines.map(|(number, line)| (number + 1, line));
+        lines.filter(|(_, line)| !line.trim().is_empty() && !is_comment(line)).collect()
+    }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("//")
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    let sources: Vec<Source> = files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().with_extension("");
+            let name = name.to_string_lossy().trim_end_matches("/mod").to_owned();
+            Source { name, text: fs::read_to_string(&path).unwrap() }
+        })
+        .collect();
+    assert!(sources.len() > 20, "the sources were not found");
+    sources
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Fails with all that a rule found, and unless it also finds what is wrong in `bad`.
+fn hold(rule: &str, bad: (&str, &str), find: impl Fn(&Source) -> Vec<String>) {
+    let (name, text) = bad;
+    let bad = Source { name: name.to_owned(), text: text.to_owned() };
+    assert!(!find(&bad).is_empty(), "the rule \"{rule}\" can't fail");
+    let found: Vec<String> = sources().iter().flat_map(&find).collect();
+    assert!(found.is_empty(), "{rule}:\n  {}", found.join("\n  "));
+}
+
+/// Each place of `words` in the production lines, as `file:line: word`.
+fn places(source: &Source, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, line) in source.production() {
+        for word in words {
+            if line.contains(word) {
+                found.push(format!("{}:{number}: {word}", source.name));
+            }
+        }
+    }
+    found
+}
+
+fn floor(module: &str) -> usize {
+    FLOORS.iter().position(|floor| floor.contains(&module)).unwrap_or(FLOORS.len())
+}
+
+/// The crate's modules that a source names, by `crate::module` or `use crate::{module…`.
+fn imports(source: &Source) -> Vec<String> {
+    let text: Vec<&str> = source.production().into_iter().map(|(_, line)| line).collect();
+    let text = text.join("\n");
+    let mut found = Vec::new();
+    for part in text.split("crate::").skip(1) {
+        let modules = match part.strip_prefix('{') {
+            Some(list) => top_level(list),
+            None => vec![part.to_owned()],
+        };
+        let word = |path: &String| {
+            path.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned)
+        };
+        found.extend(modules.iter().filter_map(word));
+    }
+    found
+}
+
+/// The items of a braced list, without what is nested in them.
+fn top_level(list: &str) -> Vec<String> {
+    let (mut items, mut item, mut depth) = (Vec::new(), String::new(), 0);
+    for c in list.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => items.push(std::mem::take(&mut item)),
+            _ if depth == 0 => item.push(c),
+            _ => {}
+        }
+    }
+    items.push(item);
+    items
+}
+
+#[test]
+fn imports_go_strictly_downwards_and_the_wings_do_not_meet() {
+    let rule = "a module imports only what lies below it";
+    hold(
+        rule,
+        ("capture/gate", "use crate::{clock::Clock, delivery::{outbox::Outbox}};"),
+        |source| {
+            let module = source.name.split('/').next().unwrap();
+            let wrong = |import: &String| {
+                let import = import.as_str();
+                match module {
+                    "lib" => false,
+                    "sandbox" => import != "sandbox" && import != "incident",
+                    _ if import == module => false,
+                    _ => {
+                        import == "sandbox"
+                            || floor(import) <= floor(module) && floor(import) < FLOORS.len()
+                    }
+                }
+            };
+            let wrong = imports(source).into_iter().filter(wrong);
+            wrong.map(|import| format!("{} imports {import}", source.name)).collect()
+        },
+    );
+}
+
+#[test]
+fn what_decides_reads_no_clock_and_does_no_io() {
+    let outside = [
+        "Instant",
+        "SystemTime::now",
+        "Clock",
+        ".elapsed()",
+        "std::fs",
+        "std::net",
+        "std::io",
+        "std::thread",
+        "thread::",
+        "tokio",
+        "RandomState",
+        "std::env",
+        "reqwest",
+    ];
+    let bad = ("delivery/outbox", "let now = Instant::now();");
+    hold("a pure module does nothing but decide", bad, |source| {
+        let is_pure = PURE.iter().any(|module| source.is_in(module)) && !source.is_test();
+        if is_pure { places(source, &outside) } else { Vec::new() }
+    });
+}
+
+#[test]
+fn only_the_clock_reads_time() {
+    let bad = ("delivery/worker", "let now = Instant::now();");
+    hold("only clock.rs and the sandbox's board read time", bad, |source| {
+        if source.is_test() || ["clock", "sandbox/board"].contains(&source.name.as_str()) {
+            return Vec::new();
+        }
+        places(source, &["Instant::now", "SystemTime::now", ".elapsed()"])
+    });
+}
+
+#[test]
+fn nothing_of_ours_can_panic_or_print_where_it_must_not() {
+    let words = [
+        ".unwrap()",
+        ".expect(",
+        "panic!(",
+        "unreachable!(",
+        "todo!(",
+        "unimplemented!(",
+        "println!(",
+        "eprintln!(",
+        "print!(",
+        "dbg!(",
+        "assert!(",
+        "unsafe ",
+        "#[allow(",
+        "let _ =",
+    ];
+    hold("no panic, no print", ("capture/layer", "let x = y.unwrap();"), |source| {
+        if source.is_test() { Vec::new() } else { places(source, &words) }
+    });
+    let writes = ["stderr()", "stdout()", "writeln!("];
+    hold("who writes to a stream", ("capture/event", "writeln!(io::stderr(), \"\")"), |source| {
+        let may = ["builder", "capture/pipeline", "delivery/worker", "delivery/transport"];
+        if source.is_test() || may.contains(&source.name.as_str()) || source.is_in("sandbox") {
+            return Vec::new();
+        }
+        places(source, &writes)
+    });
+}
+
+#[test]
+fn no_lock_but_through_the_helper_that_ignores_poison() {
+    hold("lock() is ours", ("capture/gate", "let books = set.books.lock();"), |source| {
+        let exempt = source.is_test() || source.name == "lock" || source.is_in("sandbox");
+        if exempt { Vec::new() } else { places(source, &[".lock()", ".write()", ".read()"]) }
+    });
+}
+
+#[test]
+fn files_and_functions_fit_a_screen_or_a_few() {
+    hold("file size", ("x", &"let x = 1;\n".repeat(FILE_LINES + 1)), |source| {
+        let lines = source.production().len();
+        let too_long = lines > FILE_LINES && !source.is_test();
+        too_long.then(|| format!("{}: {lines} lines", source.name)).into_iter().collect()
+    });
+    let long = format!("fn long() {{\n{}}}\n", "    x();\n".repeat(FUNCTION_LINES));
+    hold("function size", ("x", &long), |source| {
+        let mut found = Vec::new();
+        let mut open: Option<(usize, usize, &str)> = None;
+        for (number, line) in source.text.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let starts = [
+                "fn ",
+                "pub fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+                "async fn ",
+                "pub(crate) async fn ",
+                "const fn ",
+                "pub(crate) const fn ",
+            ];
+            if open.is_none() && starts.iter().any(|start| line.trim_start().starts_with(start)) {
+                open = Some((number, indent, line));
+            }
+            if let Some((start, depth, name)) = open
+                && (line.trim_end() == format!("{}}}", " ".repeat(depth))
+                    || start == number && line.trim_end().ends_with('}')
+                    || indent == depth && line.trim_end().ends_with(';'))
+            {
+                if number - start >= FUNCTION_LINES {
+                    found.push(format!("{}: {} lines: {name}", source.name, number - start + 1));
+                }
+                open = None;
+            }
+        }
+        found
+    });
+}
+
+#[test]
+fn tests_inside_a_source_file_are_few() {
+    let long = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "    // x\n".repeat(60));
+    hold("inline tests", ("x", &long), |source| {
+        let inline = source.text.split_once("#[cfg(test)]\nmod tests {");
+        let lines = inline.map_or(0, |(_, tests)| tests.lines().count());
+        let too_long = lines > INLINE_TEST_LINES;
+        too_long.then(|| format!("{}: {lines} lines", source.name)).into_iter().collect()
+    });
+}
+
+#[test]
+fn every_file_opens_with_what_it_owns() {
+    hold("`//!` first", ("x", "use std::fmt;"), |source| {
+        let opens = source.text.starts_with("//!") || source.is_test() || source.name == "lib";
+        (!opens).then(|| source.name.clone()).into_iter().collect()
+    });
+    hold("columns", ("x", &"x".repeat(COLUMNS + 1)), |source| {
+        // A table's row can't be wrapped.
+        let row = |line: &str| line.trim_start().starts_with("/// |");
+        let long = |line: &&str| line.chars().count() > COLUMNS && !row(line);
+        let long = source.text.lines().filter(|line| !source.is_test() && long(line));
+        long.map(|line| format!("{}: {line}", source.name)).collect()
+    });
+}
+
+#[test]
+fn nothing_is_left_for_later_on_main() {
+    let words = ["TODO", "FIXME", "XXX", "HACK"];
+    hold("no notes to self", ("x", "// TODO: later"), |source| {
+        let lines = source.text.lines().filter(|line| words.iter().any(|word| line.contains(word)));
+        lines.map(|line| format!("{}: {line}", source.name)).collect()
+    });
+    let mut tests = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut tests);
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut tests);
+    for path in tests {
+        let text = fs::read_to_string(&path).unwrap();
+        for word in ["ignore", "should_panic", "serial"] {
+            assert!(!text.contains(&format!("#[{word}")), "{}: {word}", path.display());
+        }
+    }
+}
