@@ -7,7 +7,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use tracing::{error, info, info_span, instrument, warn};
-use tracing_spike::sandbox::Sandbox;
+use tracing_spike::{Handle, Stats, sandbox::Sandbox};
 use tracing_subscriber::{filter::Targets, prelude::*};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fmt = tracing_subscriber::fmt::layer().without_time().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(fmt.with_filter(printed)).with(spike).try_init()?;
 
-    serve_orders();
+    serve_orders(&guard.handle());
     let report = guard.handle().flush(Duration::from_secs(5));
 
     match &sandbox {
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A day in the life of a small service. Nothing below knows of Spike but for the `spike` fields.
-fn serve_orders() {
+fn serve_orders(spike: &Handle) {
     info!("taking orders");
 
     // The same failure with other values: one incident.
@@ -68,7 +68,8 @@ fn serve_orders() {
 
     // And what has recovered is resolved, by the same message from the same place.
     error!("payment gateway is unreachable");
-    wait_for_delivery();
+    // Flushed, so that both are seen: unsent, the two would cancel each other.
+    drop(spike.flush(Duration::from_secs(2)));
     info!(spike.status = "resolve", "payment gateway is unreachable");
 }
 
@@ -94,11 +95,6 @@ impl fmt::Display for PaymentError {
 
 impl Error for PaymentError {}
 
-/// So that the trigger is out before its resolve: the two would cancel each other otherwise.
-fn wait_for_delivery() {
-    std::thread::sleep(Duration::from_millis(200));
-}
-
 fn print_incidents(sandbox: &Sandbox) {
     let incidents = sandbox.incidents();
     println!("\nWhat paged: {} incidents\n", incidents.len());
@@ -108,9 +104,12 @@ fn print_incidents(sandbox: &Sandbox) {
         let severity = incident.severity().unwrap_or("-");
         println!("  {state:<9} {severity:<6} {:>8}  {}", incident.repeats(), incident.title());
     }
+    if let Some(incident) = sandbox.incidents().first() {
+        println!("\nThe details of the first:\n\n{:#}", incident.body());
+    }
 }
 
-fn print_counts(stats: &tracing_spike::Stats) {
+fn print_counts(stats: &Stats) {
     println!("\n  {:>5} events reached the layer, of these", stats.seen);
     println!("  {:>5} were sent and accepted", stats.delivered);
     println!("  {:>5} were counted on an incident that was open already", stats.suppressed.repeat);

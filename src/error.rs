@@ -135,9 +135,10 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({self})")?;
+        // What a `main` that returns it prints.
+        write!(f, "{self}")?;
         match error::Error::source(self) {
-            Some(source) => write!(f, ", because {source}"),
+            Some(source) => write!(f, ": {source}"),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! # tracing-spike
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod backoff;

@@ -220,8 +220,9 @@ impl<S> Filter<S> for RulesFilter {
     }
 
     /// `sometimes` and not `always` for what we want: with `always`, `enabled` is not called for
-    /// the event, and the answer that an `enabled!` or `log_enabled!` before it left behind on
-    /// this thread for this filter would be taken for the event's own. The page would be lost.
+    /// the event, and the answer that an `enabled!` or `log_enabled!` before it has left behind on
+    /// this thread for this filter is taken for the event's own (tracing#2519). The page would be
+    /// lost.
     fn callsite_enabled(&self, meta: &'static Metadata<'static>) -> Interest {
         if let Some(rules) = &self.rules {
             rules.mark(meta.target());

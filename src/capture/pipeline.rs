@@ -20,7 +20,7 @@ use crate::{
         redact::Scrubber,
         title,
     },
-    clock::Clock,
+    clock::{Clock, millis},
     error::{Error, Kind},
     incident::{Detail, Incident, Occurrences, Op, Priority, Severity, Status, Ticket},
     queue::{NoSlot, RESOLVE_SLOTS, Sender},
@@ -210,11 +210,11 @@ impl Pipeline {
     fn op(&self, head: Head<'_>, admitted: Admitted, detail: Detail) -> Box<Op> {
         let Admitted { key, now, status, sending, mut ticket } = admitted;
         let last = Clock::wall();
-        let age = now.saturating_sub(sending.first);
+        let age = millis(now).saturating_sub(millis(sending.first));
         let occurrences = Occurrences {
             count: sending.count,
             since_last: sending.since_last,
-            first: last.checked_sub(age).unwrap_or(last),
+            first: last.checked_sub(Duration::from_millis(age)).unwrap_or(last),
             last,
         };
         ticket.commit();

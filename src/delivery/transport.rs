@@ -88,11 +88,13 @@ impl Transport {
                 post.attempt(scrubbed(payload.to_string(), post.webhook.token())).await
             }
             Transport::DryRun { token } => {
-                let mut text = format!("{payload:#}");
+                let title = payload.get("title").unwrap_or(&serde_json::Value::Null);
+                let verb = if payload.get("status").is_some() { "resolve" } else { "trigger" };
+                let mut text = format!("dry run, would {verb} {title} with\n{payload:#}");
                 if let Some(token) = token {
                     text = scrubbed(text, token);
                 }
-                writeln!(std::io::stderr(), "tracing-spike: dry run, would send: {text}").ok();
+                writeln!(std::io::stderr(), "tracing-spike: {text}").ok();
                 Outcome::Accepted { verified: true }
             }
         }

@@ -37,33 +37,36 @@ pub(super) const PAUSE: u16 = SPACE | STOP | DOT | COLON | APOSTROPHE;
 
 const TABLE: [u16; 256] = {
     let mut table = [SIGN; 256];
-    let mut i: u8 = 0;
-    loop {
-        table[i as usize] = match i {
-            b'0'..=b'9' => DIGIT,
-            b'a'..=b'f' => HEX_LOWER,
-            b'g'..=b'z' => LOWER,
-            b'A'..=b'F' => HEX_UPPER,
-            b'G'..=b'Z' => UPPER,
-            b'_' => UNDERSCORE,
-            b'-' => HYPHEN,
-            b'.' => DOT,
-            b'/' => SLASH,
-            b':' => COLON,
-            b'@' => AT,
-            b'\'' => APOSTROPHE,
-            0x80.. => HIGH,
-            b'\t'..=b'\r' | b' ' | b'<' | b'>' => SPACE,
-            b'"' | b'`' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'=' => STOP,
-            _ => SIGN,
-        };
-        if i == u8::MAX {
-            break;
-        }
-        i += 1;
+    let mut left: &mut [u16] = &mut table;
+    let mut byte = 0;
+    while let [entry, rest @ ..] = left {
+        *entry = class_of(byte);
+        byte = byte.wrapping_add(1);
+        left = rest;
     }
     table
 };
+
+const fn class_of(byte: u8) -> u16 {
+    match byte {
+        b'0'..=b'9' => DIGIT,
+        b'a'..=b'f' => HEX_LOWER,
+        b'g'..=b'z' => LOWER,
+        b'A'..=b'F' => HEX_UPPER,
+        b'G'..=b'Z' => UPPER,
+        b'_' => UNDERSCORE,
+        b'-' => HYPHEN,
+        b'.' => DOT,
+        b'/' => SLASH,
+        b':' => COLON,
+        b'@' => AT,
+        b'\'' => APOSTROPHE,
+        0x80.. => HIGH,
+        b'\t'..=b'\r' | b' ' | b'<' | b'>' => SPACE,
+        b'"' | b'`' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'=' => STOP,
+        _ => SIGN,
+    }
+}
 
 /// The class of a byte.
 #[inline]

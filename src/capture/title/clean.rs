@@ -13,7 +13,7 @@ const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
 /// - Control, bidi and zero-width characters and terminal colours go: they hide or reorder.
 /// - White space of any kind becomes one space, and none at the ends.
 /// - `->` and `=>` become `to`; other `<` and `>` a space (`<!channel>`, `<@U1>`, `<script>`).
-/// - Backticks go; of `{{`, `}}` and `{%` the brace stays; so does the colon of `://`.
+/// - Backticks go; of `{{`, `}}`, `{%` and `%}` the first stays; so does the colon of `://`.
 /// - `@` stays only between two letters or digits, and never before a word that calls everybody.
 pub(super) fn append(text: &str, out: &mut String) {
     let start = out.len();
@@ -26,8 +26,9 @@ pub(super) fn append(text: &str, out: &mut String) {
         let arrow = matches!(c, '-' | '=') && next == Some('>');
         let dropped = match c {
             '`' => true,
-            '{' | '}' => last == Some(c),
-            '%' => last == Some('{') || next == Some('}'),
+            '{' => last == Some('{'),
+            '}' => matches!(last, Some('}' | '%')),
+            '%' => last == Some('{'),
             '/' => last == Some(':'),
             '@' => !stands_between(last, next) || calls_a_crowd(chars.clone()),
             _ => false,
@@ -110,13 +111,13 @@ impl Visible<'_> {
 
 /// Whether `text` holds anything that [`visible`] drops, or white space that is not ASCII.
 pub(super) fn has_hidden(text: &str) -> bool {
-    let control = |b: u8| u8::from(b < 0x20) & u8::from(b.wrapping_sub(9) > 4) | u8::from(b == 0x7f);
+    let control =
+        |b: u8| u8::from(b < 0x20) & u8::from(b.wrapping_sub(9) > 4) | u8::from(b == 0x7f);
     // No short cut in the loop, so that it runs sixteen bytes at a time.
     if text.bytes().fold(0, |found, b| found | control(b)) != 0 {
         return true;
     }
-    !text.is_ascii()
-        && text.chars().any(|c| !c.is_ascii() && (is_hidden(c) || c.is_whitespace()))
+    !text.is_ascii() && text.chars().any(|c| !c.is_ascii() && (is_hidden(c) || c.is_whitespace()))
 }
 
 /// Characters that take no room or move others: control, bidi, zero-width, fillers, variation
@@ -126,7 +127,9 @@ fn is_hidden(c: char) -> bool {
         return c.is_ascii_control() && !c.is_whitespace();
     }
     match c {
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' => true,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' => {
+            true
+        }
         '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => true,
         '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => true,
         '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' => true,

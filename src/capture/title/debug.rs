@@ -30,7 +30,8 @@ pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
     out.push('(');
     let mut kinds = 0_usize;
     let end = walk(text, open, &mut |before, name, after| {
-        let field = after == Some(b':') || matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
+        let field =
+            after == Some(b':') || matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
         if field || kinds == MOST_KINDS || EMPTY_NAMES.contains(&name) || !is_kind(name) {
             return;
         }
@@ -82,7 +83,11 @@ fn walk(text: &str, open: usize, visit: &mut dyn FnMut(u8, &str, Option<u8>)) ->
                 let name = text.get(begin..at).unwrap_or_default();
                 let name = name.trim_end_matches(':');
                 let colon = begin.saturating_add(name.len()) < at;
-                visit(before, name, if colon { Some(b':') } else { bytes.as_slice().first().copied() });
+                visit(
+                    before,
+                    name,
+                    if colon { Some(b':') } else { bytes.as_slice().first().copied() },
+                );
             }
             _ => {}
         }

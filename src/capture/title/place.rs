@@ -3,7 +3,8 @@
 //! Invariant: looks, never writes, but for [`Scan::statement`], which consumes what it finds.
 
 use super::chars::{
-    ANY_LOWER, ANY_UPPER, COLON, DIGIT, DOT, HYPHEN, LETTER, SIGN, SPACE, UNDERSCORE, class, classes,
+    ANY_LOWER, ANY_UPPER, COLON, DIGIT, DOT, HYPHEN, LETTER, SIGN, SPACE, UNDERSCORE, class,
+    classes,
 };
 use super::scan::{LOOK, Scan};
 use super::words::Role;
@@ -50,7 +51,7 @@ impl Scan<'_, '_> {
         token::is_compound(mask)
             && mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0
             && self.out.ends_with([',', ';'])
-            && self.text.get(self.at..).is_some_and(|rest| rest.trim_ascii_start().is_empty())
+            && self.bytes.iter().skip(self.at).all(|&b| b == b'.' || class(b) & SPACE != 0)
             && !tail.contains(':')
     }
 
@@ -64,7 +65,7 @@ impl Scan<'_, '_> {
         if tail.contains(':') {
             return end;
         }
-        let stop = b",;()]}-|".contains(&self.byte(at));
+        let stop = b".,;()]}-|".contains(&self.byte(at));
         end || stop || !tail.is_empty()
     }
 

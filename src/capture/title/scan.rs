@@ -4,7 +4,7 @@
 //! time is linear in the input; nothing but `out` grows (a message with hidden characters is
 //! copied once). Scanning what it has written changes nothing.
 
-use super::chars::{DOT, APOSTROPHE, HIGH, NAME, SIGN, SPACE, STOP, class};
+use super::chars::{HIGH, NAME, SIGN, SPACE, STOP, class};
 use super::{clean, debug, words};
 
 /// How far a `[` is searched for a comma before it counts as text.
@@ -29,9 +29,15 @@ pub(super) fn run(message: &str, out: &mut String, enough: usize) {
             break;
         }
         let before = std::mem::take(out);
-        let mut clean = String::with_capacity(before.len());
-        clean::append(&before, &mut clean);
-        Scan::new(&clean, out).run(enough);
+        // Of all that cleaning mends, only these two can come out of a scan.
+        if before.contains('@') || before.contains(":/") {
+            let mut clean = String::with_capacity(before.len());
+            clean::append(&before, &mut clean);
+            Scan::new(&clean, out).run(enough);
+        } else {
+            out.reserve(before.len());
+            Scan::new(&before, out).run(enough);
+        }
         odd = *out != before;
     }
 }
@@ -159,8 +165,10 @@ impl<'a, 'o> Scan<'a, 'o> {
                 self.out.push(' ');
             } else {
                 // Two words that were apart, or a value glued to a word.
-                let word = |b: u8| class(b) & (NAME | HIGH | SIGN) != 0;
-                self.odd |= (word(last) || last == b'/') && text.bytes().next().is_some_and(word);
+                let word = |b: u8| class(b) & (NAME | HIGH | SIGN) != 0 || b == b'/';
+                let first = text.bytes().next().unwrap_or(b' ');
+                self.odd |= (word(last) || last == b'.') && word(first);
+                self.odd |= last == b':' && first == b'/';
             }
         }
         self.gap = false;
@@ -170,6 +178,8 @@ impl<'a, 'o> Scan<'a, 'o> {
     /// Writes a `#`, or none if nothing but separators stands between the last one and here.
     pub(super) fn push_hash(&mut self) {
         self.expect = Expect::Text;
+        self.names = Names::Nothing;
+        self.key = NO_KEY;
         let run = self.out.get(self.hash..).is_some_and(|since| {
             since.bytes().all(|b| matches!(b, b' ' | b',' | b'-' | b'/' | b':' | b'.' | b'|'))
         });
@@ -205,6 +215,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.expect = Expect::Text;
         self.failing = false;
         self.skip(1);
+        self.odd |= self.gap;
         if !self.out.is_empty() && !self.out.ends_with([',', ';']) {
             self.gap = false;
             self.push(if b == b',' { "," } else { ";" });
@@ -215,11 +226,13 @@ impl<'a, 'o> Scan<'a, 'o> {
     /// `key=value`, `key = value`; `==`, `!=` and the like are operators and go.
     fn equals(&mut self) {
         let glued = self.key.1 == self.at;
-        self.odd |= self.key == NO_KEY || matches!(self.byte(self.at.saturating_add(1)), b'=' | b'>');
+        self.odd |=
+            self.key == NO_KEY || matches!(self.byte(self.at.saturating_add(1)), b'=' | b'>');
         let next = self.byte(self.at.saturating_add(1));
         if next == b'>' {
             self.gap = true;
             self.push("to");
+            self.names = Names::Pointed;
             self.gap = true;
             self.skip(2);
         } else if next == b'=' || self.key == NO_KEY {
@@ -294,7 +307,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         }
         let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
         match rest.trim_ascii_start().first() {
-            None | Some(b'"' | b'[' | b'{' | b'(' | b']') => return true,
+            None | Some(b'.' | b'"' | b'[' | b'{' | b'(' | b']') => return true,
             _ => {}
         }
         let mut look = rest.iter().take(LOOK);
@@ -306,12 +319,12 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.expect = Expect::Text;
         self.key = NO_KEY;
         self.skip(1);
+        self.odd |= b == b'}';
         let (open, close) = if b == b')' { ('(', ")") } else { ('[', "]") };
         let inside = self.out.strip_suffix('#').unwrap_or(self.out);
         let Some(before) = inside.strip_suffix(open) else {
-            if b == b'}' {
-                self.odd = true;
-            } else {
+            self.odd |= self.gap;
+            if b != b'}' {
                 self.gap = false;
                 self.push(close);
             }

@@ -64,8 +64,18 @@ const DOMAINS: [&str; 10] =
 /// What a name ends in that says where a program runs: `orders-staging` is the same as
 /// `orders-prod`.
 const ENVIRONMENTS: [&str; 12] = [
-    "prod", "production", "preprod", "staging", "stage", "canary", "dev", "test", "qa", "uat",
-    "preview", "sandbox",
+    "prod",
+    "production",
+    "preprod",
+    "staging",
+    "stage",
+    "canary",
+    "dev",
+    "test",
+    "qa",
+    "uat",
+    "preview",
+    "sandbox",
 ];
 
 /// Whether `word`, made of bytes of the classes in `mask`, is a value.

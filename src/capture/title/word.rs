@@ -4,8 +4,8 @@
 //! stays, since a title must be readable before it is general.
 
 use super::chars::{
-    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX, HIGH, HYPHEN, LETTER, NAME, PAUSE,
-    SLASH, SPACE, STOP, UNDERSCORE, class, classes,
+    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX, HIGH, HYPHEN, LETTER, NAME,
+    PAUSE, SLASH, SPACE, STOP, UNDERSCORE, class, classes,
 };
 use super::scan::{Expect, NO_KEY, Names, Scan};
 use super::words::Role;
@@ -27,7 +27,7 @@ impl Scan<'_, '_> {
             self.name(word, word, "", mask);
             return;
         }
-        self.odd |= mask & AT != 0;
+        self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
         if mask & SLASH != 0 && mask & COLON != 0 && word.contains("://") {
             return self.url(start);
         }
@@ -51,8 +51,8 @@ impl Scan<'_, '_> {
         let names = self.names;
         if self.expect != Expect::Text
             || matches!(names, Names::Due | Names::Variant)
-            || self.hash == self.out.len()
-            || mask & !HEX == 0
+            || (self.hash == self.out.len() && words::is_unit(word))
+            || (mask & !HEX == 0 && word.len() >= 8)
             || token::is_literal_value(word)
         {
             return false;
@@ -118,8 +118,11 @@ impl Scan<'_, '_> {
         self.key = NO_KEY;
         self.odd |= word.len() > 1 || !matches!(word, "-" | "|" | "*" | "#" | "&");
         if word.ends_with('-') && self.byte(self.at) == b'>' {
+            self.odd |= !self.gap || self.expect != Expect::Text;
+            self.expect = Expect::Text;
             self.gap = true;
             self.push("to");
+            self.names = Names::Pointed;
             self.gap = true;
             self.skip(1);
         } else if word.bytes().all(|b| b == b'#') {
@@ -269,7 +272,8 @@ impl Scan<'_, '_> {
         let (end, kinds) = debug::fold(self.text, open, self.out);
         self.at = end;
         let error = kinds || expect == Expect::Kind || core.ends_with("Error");
-        if !error && !(expect == Expect::Value && self.failing) {
+        let named = error || (expect == Expect::Value && self.failing);
+        if !named {
             self.out.truncate(before);
             self.gap = gap;
             self.push_hash();
@@ -283,7 +287,11 @@ impl Scan<'_, '_> {
         let (name, value) = (classes(left), classes(right));
         let port = value & !DIGIT == 0;
         let place = name & (DOT | HYPHEN) != 0 || left == "localhost";
-        if left.ends_with(':') || right.starts_with('\\') || (place && port) || token::is_value(left, name) {
+        let value_before = token::is_literal_value(left)
+            || words::is_day_or_month(left.as_bytes())
+            || token::is_value(left, name);
+        let path = left.ends_with([':', '.', '-']) || right.starts_with('\\');
+        if path || value_before || (place && port) {
             return false;
         }
         if name & !(NAME | COLON | DOT | HYPHEN) != 0 || !token::is_value(right, value) {

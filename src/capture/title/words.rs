@@ -5,8 +5,21 @@
 /// Words after which a plain word is the failure's kind: `error: timeout`.
 pub(super) fn names_failure(word: &str) -> bool {
     const WORDS: [&str; 15] = [
-        "error", "err", "errors", "failed", "failure", "fault", "exception", "reason", "cause",
-        "because", "fatal", "panic", "warning", "note", "e",
+        "error",
+        "err",
+        "errors",
+        "failed",
+        "failure",
+        "fault",
+        "exception",
+        "reason",
+        "cause",
+        "because",
+        "fatal",
+        "panic",
+        "warning",
+        "note",
+        "e",
     ];
     word.len() <= 9 && WORDS.iter().any(|f| f.eq_ignore_ascii_case(word))
 }
@@ -21,8 +34,14 @@ pub(super) fn speaks_of_failure(word: &str) -> bool {
     const fn head(word: [u8; 4]) -> u32 {
         u32::from_le_bytes(word)
     }
-    const HEADS: [u32; 6] =
-        [head(*b"fail"), head(*b"erro"), head(*b"cann"), head(*b"coul"), head(*b"unab"), head(*b"exce")];
+    const HEADS: [u32; 6] = [
+        head(*b"fail"),
+        head(*b"erro"),
+        head(*b"cann"),
+        head(*b"coul"),
+        head(*b"unab"),
+        head(*b"exce"),
+    ];
     match word.as_bytes().first_chunk::<4>() {
         // Setting this bit makes capitals small.
         Some(&first) => HEADS.contains(&(head(first) | 0x2020_2020)),
@@ -33,8 +52,25 @@ pub(super) fn speaks_of_failure(word: &str) -> bool {
 pub(super) fn is_day_or_month(word: &[u8]) -> bool {
     matches!(
         word,
-        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun" | b"Jan" | b"Feb" | b"Mar"
-            | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec"
+        b"Mon"
+            | b"Tue"
+            | b"Wed"
+            | b"Thu"
+            | b"Fri"
+            | b"Sat"
+            | b"Sun"
+            | b"Jan"
+            | b"Feb"
+            | b"Mar"
+            | b"Apr"
+            | b"May"
+            | b"Jun"
+            | b"Jul"
+            | b"Aug"
+            | b"Sep"
+            | b"Oct"
+            | b"Nov"
+            | b"Dec"
     )
 }
 
@@ -42,9 +78,33 @@ pub(super) fn is_day_or_month(word: &[u8]) -> bool {
 pub(super) fn is_unit(word: &str) -> bool {
     matches!(
         word,
-        "ns" | "us" | "µs" | "ms" | "s" | "sec" | "secs" | "min" | "mins" | "B" | "kB" | "KB"
-            | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB" | "UTC" | "GMT" | "CET" | "CEST"
-            | "EST" | "PST" | "AM" | "PM" | "Z"
+        "ns" | "us"
+            | "µs"
+            | "ms"
+            | "s"
+            | "sec"
+            | "secs"
+            | "min"
+            | "mins"
+            | "B"
+            | "kB"
+            | "KB"
+            | "MB"
+            | "GB"
+            | "TB"
+            | "KiB"
+            | "MiB"
+            | "GiB"
+            | "TiB"
+            | "UTC"
+            | "GMT"
+            | "CET"
+            | "CEST"
+            | "EST"
+            | "PST"
+            | "AM"
+            | "PM"
+            | "Z"
     )
 }
 
@@ -77,9 +137,8 @@ pub(super) fn role(word: &str) -> Role {
         3 => match word {
             "for" => Role::Points,
             "pod" => Role::Bears,
-            "and" | "not" | "was" | "are" | "has" | "had" | "the" | "who" | "but" | "did" | "can" => {
-                Role::Function
-            }
+            "and" | "not" | "was" | "are" | "has" | "had" | "the" | "who" | "but" | "did"
+            | "can" => Role::Function,
             _ => Role::None,
         },
         4 => match word {
@@ -128,7 +187,10 @@ pub(super) fn is_function_word(word: &str) -> bool {
 
 /// Labels before a colon that say a name follows, whatever comes after it: `name: orders (…)`.
 pub(super) fn labels_a_name(word: &str) -> bool {
-    matches!(word, "name" | "Name" | "id" | "ID" | "key" | "Key" | "path" | "file" | "node" | "index")
+    matches!(
+        word,
+        "name" | "Name" | "id" | "ID" | "key" | "Key" | "path" | "file" | "node" | "index"
+    )
 }
 
 /// The verbs that begin an SQL statement.
