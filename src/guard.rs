@@ -158,7 +158,8 @@ impl Handle {
     /// # Errors
     ///
     /// [`is_full`](Error::is_full) when the queue has no room,
-    /// [`is_closed`](Error::is_closed) after the guard is gone.
+    /// [`is_closed`](Error::is_closed) after the guard is gone, [`is_config`](Error::is_config)
+    /// for a title without a visible character.
     ///
     /// ```
     /// use tracing_spike::{Incident, Severity};
@@ -181,7 +182,8 @@ impl Handle {
     /// # Errors
     ///
     /// [`is_full`](Error::is_full) when 64 resolves are waiting already,
-    /// [`is_closed`](Error::is_closed) after the guard is gone.
+    /// [`is_closed`](Error::is_closed) after the guard is gone, [`is_config`](Error::is_config)
+    /// for a title without a visible character.
     ///
     /// ```
     /// # let (_layer, guard) = tracing_spike::from_env()

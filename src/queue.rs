@@ -129,16 +129,21 @@ impl Receiver {
         self.resolves.close();
     }
 
-    /// Moves what has arrived to `arrived`, resolves first, at most `most` triggers.
-    pub(crate) fn drain(&mut self, most: usize, arrived: &mut VecDeque<Box<Op>>) {
-        while let Ok(op) = self.resolves.try_recv() {
-            arrived.push_back(op);
-        }
-        let mut left = most;
-        while left > 0 {
-            left = left.saturating_sub(1);
-            let Ok(op) = self.triggers.try_recv() else { break };
-            arrived.push_back(op);
+    /// Moves what has arrived to `arrived`: at most so many resolves, then at most so many
+    /// triggers.
+    pub(crate) fn drain(
+        &mut self,
+        resolves: usize,
+        triggers: usize,
+        arrived: &mut VecDeque<Box<Op>>,
+    ) {
+        for (from, most) in [(&mut self.resolves, resolves), (&mut self.triggers, triggers)] {
+            let mut left = most;
+            while left > 0 {
+                let Ok(op) = from.try_recv() else { break };
+                arrived.push_back(op);
+                left = left.saturating_sub(1);
+            }
         }
     }
 

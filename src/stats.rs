@@ -230,6 +230,22 @@ impl Stats {
         .fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
 
+    /// What was not delivered since `told`, by reason, for the next incident that is.
+    pub(crate) fn missed_since(&self, told: &Stats) -> Option<String> {
+        let reasons = [
+            ("queue full", self.refused.full, told.refused.full),
+            ("rejected", self.lost.rejected, told.lost.rejected),
+            ("redirected", self.lost.redirect, told.lost.redirect),
+            ("failed while others were accepted", self.lost.poison, told.lost.poison),
+            ("too old", self.lost.expired, told.lost.expired),
+        ];
+        let missed = reasons.iter().filter_map(|(reason, now, then)| {
+            let count = now.saturating_sub(*then);
+            (count > 0).then(|| format!("{count} {reason}"))
+        });
+        Some(missed.collect::<Vec<_>>().join(", ")).filter(|missed| !missed.is_empty())
+    }
+
     /// Everything that was given up or not taken, for whatever reason.
     #[must_use]
     pub fn undelivered(&self) -> u64 {

@@ -103,9 +103,10 @@ impl SpikeLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Scratch { message, error, controls, title, .. } = scratch;
-        if !controls.title.trim().is_empty() {
-            return title::verbatim(&controls.title, title);
+        let Scratch { message, error, controls, title, spare, .. } = scratch;
+        title::verbatim(&controls.title, title);
+        if !title.is_empty() {
+            return;
         }
         let span = ctx.event_span(event);
         let names = |visit: &mut dyn FnMut(&str)| {
@@ -119,7 +120,7 @@ impl SpikeLayer {
             fields: &names,
             level: meta.level().as_str(),
         };
-        title::write(&parts, title);
+        title::write(&parts, title, spare);
     }
 
     /// A word to the person who wrote the call, through the worker.

@@ -157,8 +157,7 @@ impl Pipeline {
 
     /// `Handle::trigger`.
     pub(crate) fn trigger_manual(&self, incident: Incident) -> Result<(), Error> {
-        let mut name = String::new();
-        self.clean_title(&incident.title, &mut name);
+        let name = self.clean_title(&incident.title)?;
         let Incident { severity, priority, fields, .. } = incident;
         let head = Head { title: &name, severity, priority };
         let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
@@ -167,17 +166,25 @@ impl Pipeline {
 
     /// `Handle::resolve`.
     pub(crate) fn resolve_manual(&self, title: &str) -> Result<(), Error> {
-        let mut name = String::new();
-        self.clean_title(title, &mut name);
+        let name = self.clean_title(title)?;
         let sent = self.resolve(&name, || Detail::Manual(serde_json::Map::new()));
         self.manual(sent, "resolve", RESOLVE_SLOTS)
     }
 
     /// A title that a person wrote: scrubbed and cleaned, nothing appended.
-    pub(crate) fn clean_title(&self, title: &str, out: &mut String) {
+    fn clean_title(&self, title: &str) -> Result<String, Error> {
         let mut scrubbed = title.to_owned();
         self.settings.scrubber.scrub(&mut scrubbed, 0);
-        title::verbatim(&scrubbed, out);
+        let mut clean = String::new();
+        title::verbatim(&scrubbed, &mut clean);
+        if clean.is_empty() {
+            return Err(Error::new(Kind::Setting {
+                name: "title",
+                expected: "text that can be read",
+                found: "nothing".to_owned(),
+            }));
+        }
+        Ok(clean)
     }
 
     fn manual(

@@ -15,6 +15,7 @@ use crate::{
     capture::{
         event::Controls,
         redact::{Scrubber, head},
+        title,
     },
     fields::Fields,
     stats::{Count, Counters},
@@ -31,6 +32,8 @@ pub(crate) struct Scratch {
     pub(crate) error: String,
     pub(crate) controls: Controls,
     pub(crate) title: String,
+    /// For titles that have to be read twice; needs no clearing.
+    pub(crate) spare: title::Spare,
     pub(crate) fields: Fields,
 }
 
@@ -43,7 +46,7 @@ impl Scratch {
     /// down, the next caller gets a new one.
     pub(crate) fn lend<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        let Scratch { message, error, controls, title, fields } = &mut *scratch;
+        let Scratch { message, error, controls, title, fields, .. } = &mut *scratch;
         message.clear();
         error.clear();
         controls.clear();

@@ -20,6 +20,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use scan::Spare;
+
 /// The longest title, in characters. Spike shows more, but phones and chat clients cut there.
 pub const MAX_CHARS: usize = 200;
 
@@ -54,7 +56,7 @@ pub fn derive(message: &str, target: &str) -> String {
     let room = message.len().min(ENOUGH).saturating_add(target.len()).saturating_add(8);
     let mut out = String::with_capacity(room);
     let parts = Parts { message, error: "", target, span: None, fields: &|_| {}, level: "error" };
-    write(&parts, &mut out);
+    write(&parts, &mut out, &mut Spare::default());
     out
 }
 
@@ -78,12 +80,12 @@ pub(crate) struct Parts<'a> {
 
 /// Writes the title into `out`, which is cleared first: the message, else the error, else the
 /// names of the fields, else the level alone, and where it happened.
-pub(crate) fn write(parts: &Parts<'_>, out: &mut String) {
+pub(crate) fn write(parts: &Parts<'_>, out: &mut String, spare: &mut Spare) {
     out.clear();
-    scan::run(head(parts.message), out, ENOUGH);
+    scan::run(head(parts.message), out, spare, ENOUGH);
     let mut span = None;
     if out.is_empty() {
-        scan::run(head(parts.error), out, ENOUGH);
+        scan::run(head(parts.error), out, spare, ENOUGH);
         span = parts.span;
     }
     if out.is_empty() {
@@ -110,12 +112,6 @@ pub(crate) fn verbatim(title: &str, out: &mut String) {
         let nibble = (hash >> digit.saturating_mul(4)) & 0xf;
         out.extend(u32::try_from(nibble).ok().and_then(|n| char::from_digit(n, 16)));
     }
-}
-
-/// Writes `message` with every variable part as `#` into `out`, which is cleared first.
-pub(crate) fn parameterize(message: &str, out: &mut String) {
-    out.clear();
-    scan::run(message, out, usize::MAX);
 }
 
 /// At most [`LOOKED_AT`] bytes of `text`, whole characters.

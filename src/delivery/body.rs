@@ -32,11 +32,12 @@ pub(crate) struct Source {
     pub(crate) pid: u32,
 }
 
-/// The whole request body of one attempt. `minimal`: the server said the first was too large.
-pub(crate) fn payload(op: &Op, source: &Source, minimal: bool) -> Json {
+/// The whole request body of one attempt. `minimal`: the server said the first was too large;
+/// `missed`: what was not delivered since the last one that was.
+pub(crate) fn payload(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Json {
     let mut payload = Map::new();
     payload.insert("title".to_owned(), op.title.as_str().into());
-    payload.insert("body".to_owned(), Json::Object(body(op, source, minimal)));
+    payload.insert("body".to_owned(), Json::Object(body(op, source, minimal, missed)));
     match op.status {
         Status::Trigger { opening: true } => {
             if let Some(severity) = op.severity {
@@ -55,9 +56,12 @@ pub(crate) fn payload(op: &Op, source: &Source, minimal: bool) -> Json {
     Json::Object(payload)
 }
 
-fn body(op: &Op, source: &Source, minimal: bool) -> Map<String, Json> {
+fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<String, Json> {
     let mut body = Map::new();
     let mut notes = Notes::default();
+    if let Some(missed) = missed {
+        put(&mut notes.0, "undelivered", missed);
+    }
     let mut thread = None;
     match &op.detail {
         Detail::Event(event) => {

@@ -17,8 +17,12 @@ use crate::{
     stats::Count,
 };
 
-/// Titles with something to deliver, at most; until there is room, more wait in the queue.
-pub(crate) const PENDING_CAP: usize = 256;
+/// Triggers to deliver, at most; until there is room, more wait in the queue.
+pub(crate) const TRIGGER_CAP: usize = 256;
+/// Resolves to deliver, at most. They have room of their own, so that neither keeps the other out.
+pub(crate) const RESOLVE_CAP: usize = 64;
+/// Titles known at most before those are forgotten of which little is known.
+const KNOWN_CAP: usize = 1_024;
 /// An undelivered op is given up when it is older than this.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(6 * 3600);
 /// A refused endpoint is tried again after this.
@@ -98,6 +102,13 @@ pub(crate) enum Next<'a> {
     Idle,
 }
 
+/// How many more ops may be taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) triggers: usize,
+    pub(crate) resolves: usize,
+}
+
 /// What a finished attempt changed that a person should hear of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -142,7 +153,7 @@ impl Outbox {
         let chosen = best.and_then(|(_, key)| Some((key, self.titles.get_mut(&key)?)));
         let Some((key, title)) = chosen else { return wake.map_or(Next::Idle, Next::Wait) };
         let Some(wanted) = &title.wanted else { return Next::Idle };
-        if matches!(wanted.op.status, Status::Trigger { .. }) {
+        if wanted.is_trigger() {
             title.triggers.push_back(now);
         }
         self.in_flight = Some(key);
@@ -160,7 +171,7 @@ impl Outbox {
         let title = self.titles.get_mut(&key)?;
         let wanted = title.wanted.take()?;
         if let Outcome::Later(Later { sent: false, .. }) = outcome
-            && matches!(wanted.op.status, Status::Trigger { .. })
+            && wanted.is_trigger()
         {
             title.triggers.pop_back();
         }
@@ -196,14 +207,19 @@ impl Outbox {
         }
     }
 
-    /// Whether more may be taken over.
-    pub(crate) fn has_room(&self) -> bool {
-        self.pending() < PENDING_CAP
-    }
-
     /// Titles with something to deliver.
     pub(crate) fn pending(&self) -> usize {
         self.titles.values().filter(|title| title.wanted.is_some()).count()
+    }
+
+    /// Whether more triggers, and whether more resolves may be taken over.
+    pub(crate) fn room(&self) -> Room {
+        let wanted = self.titles.values().filter_map(|title| title.wanted.as_ref());
+        let resolves = wanted.filter(|wanted| !wanted.is_trigger()).count();
+        Room {
+            triggers: TRIGGER_CAP.saturating_sub(self.pending().saturating_sub(resolves)),
+            resolves: RESOLVE_CAP.saturating_sub(resolves),
+        }
     }
 
     /// A flush has begun: delays of our own are waived once, what a server asked for is not.
@@ -268,6 +284,7 @@ impl Outbox {
 
     /// Gives up what is too old, and forgets titles of which nothing is left to know.
     fn forget(&mut self, now: Duration) {
+        let crowded = self.titles.len() > KNOWN_CAP;
         self.titles.retain(|_, title| {
             let too_old = |held: &Wanted| now.saturating_sub(held.op.admitted) > MAX_AGE;
             if title.wanted.as_ref().is_some_and(too_old)
@@ -280,7 +297,8 @@ impl Outbox {
             while title.triggers.front().is_some_and(past) {
                 title.triggers.pop_front();
             }
-            title.wanted.is_some() || !title.triggers.is_empty()
+            let paced = if crowded { PACE / 2 } else { 1 };
+            title.wanted.is_some() || title.triggers.len() >= paced
         });
     }
 }
@@ -303,16 +321,22 @@ impl Title {
 
     /// From when on `wanted` may be sent.
     fn ready_at(&self, now: Duration) -> Duration {
-        let is_trigger = |held: &Wanted| matches!(held.op.status, Status::Trigger { .. });
         let paced = match self.triggers.front() {
             Some(first)
-                if self.triggers.len() >= PACE && self.wanted.as_ref().is_some_and(is_trigger) =>
+                if self.triggers.len() >= PACE
+                    && self.wanted.as_ref().is_some_and(Wanted::is_trigger) =>
             {
                 first.saturating_add(PACE_WINDOW).saturating_add(Duration::from_millis(1))
             }
             _ => now,
         };
         self.pause.until.max(paced)
+    }
+}
+
+impl Wanted {
+    fn is_trigger(&self) -> bool {
+        matches!(self.op.status, Status::Trigger { .. })
     }
 }
 

@@ -22,14 +22,14 @@ use crate::{
     clock::Clock,
     delivery::{
         body::{self, Source},
-        outbox::{Change, Next, Outbox},
+        outbox::{Change, Next, Outbox, Room},
         outcome::Outcome,
         transport::Transport,
     },
     error::{Error, Kind},
     queue::{Control, FlushReport, Receiver},
     reentry,
-    stats::{Count, Counters},
+    stats::{Count, Counters, Stats},
 };
 
 /// The worker's name, as a debugger and `top -H` show it.
@@ -58,6 +58,9 @@ struct Worker {
     arrived: VecDeque<Box<crate::incident::Op>>,
     flushes: Vec<Flush>,
     said: HashSet<String>,
+    /// The counters as the newest accepted op told of them, and as the attempt in flight does.
+    told: Stats,
+    telling: Stats,
     /// Set by a shutdown: the loop ends when everything is settled, or at this time.
     ends: Option<Duration>,
 }
@@ -126,6 +129,8 @@ impl Worker {
             arrived: VecDeque::new(),
             flushes: Vec::new(),
             said: HashSet::new(),
+            told: Stats::default(),
+            telling: Stats::default(),
             ends: None,
         }
     }
@@ -139,7 +144,11 @@ impl Worker {
             if attempt.is_none() {
                 match self.outbox.next(now) {
                     Next::Attempt { op, minimal } => {
-                        let payload = body::payload(op, &self.parts.source, minimal);
+                        let stats = self.parts.counters.snapshot(Vec::new());
+                        let missed = stats.missed_since(&self.told);
+                        let source = &self.parts.source;
+                        let payload = body::payload(op, source, minimal, missed.as_deref());
+                        self.telling = stats;
                         let transport = Arc::clone(&self.transport);
                         attempt = Some(Box::pin(async move { transport.attempt(&payload).await }));
                     }
@@ -170,14 +179,16 @@ impl Worker {
         let flushes = self.flushes.iter().map(|flush| flush.deadline);
         let wake = flushes.chain(self.ends).chain(wake).min();
         let until = self.parts.clock.instant(wake.unwrap_or(Duration::MAX));
-        let has_room = self.outbox.has_room();
+        let room = self.outbox.room();
         let Receiver { triggers, resolves, control } = &mut self.parts.receiver;
+        let takes_resolves = room.resolves > 0 && !resolves.is_closed();
+        let takes_triggers = room.triggers > 0 && !triggers.is_closed();
         tokio::select! {
             biased;
             message = control.recv() => Woke::Control(message),
             outcome = ended(attempt) => Woke::Finished(outcome),
-            op = resolves.recv(), if !resolves.is_closed() => Woke::Arrived(op),
-            op = triggers.recv(), if has_room && !triggers.is_closed() => Woke::Arrived(op),
+            op = resolves.recv(), if takes_resolves => Woke::Arrived(op),
+            op = triggers.recv(), if takes_triggers => Woke::Arrived(op),
             () = sleep_until(until), if wake.is_some() => Woke::Time,
         }
     }
@@ -188,11 +199,8 @@ impl Worker {
             for op in self.arrived.drain(..) {
                 self.outbox.push(op);
             }
-            if !self.outbox.has_room() && self.parts.receiver.resolves.is_empty() {
-                return;
-            }
-            let most = usize::from(self.outbox.has_room());
-            self.parts.receiver.drain(most, &mut self.arrived);
+            let Room { triggers, resolves } = self.outbox.room();
+            self.parts.receiver.drain(resolves, triggers, &mut self.arrived);
             if self.arrived.is_empty() {
                 return;
             }
@@ -224,7 +232,7 @@ impl Worker {
         if end {
             // What is left is lost now, so that the last report and the counters say so.
             self.outbox = Outbox::default();
-            self.parts.receiver.drain(usize::MAX, &mut self.arrived);
+            self.parts.receiver.drain(usize::MAX, usize::MAX, &mut self.arrived);
             self.arrived.clear();
         }
         let (delivered, lost) = (self.parts.counters.get(Count::Delivered), self.lost());
@@ -260,6 +268,9 @@ impl Worker {
 
     fn finish(&mut self, outcome: Outcome) {
         let counters = &self.parts.counters;
+        if let Outcome::Accepted { .. } = outcome {
+            self.told = std::mem::take(&mut self.telling);
+        }
         match outcome {
             Outcome::Accepted { verified: false } => counters.add(Count::Unverified),
             Outcome::Accepted { verified: true } | Outcome::Rejected(_) => {}

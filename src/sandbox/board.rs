@@ -65,11 +65,7 @@ impl Board {
             connections: 0,
             changes: 0,
         };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            started: Instant::now(),
-        }
+        Self { state: Mutex::new(state), changed: Condvar::new(), started: Instant::now() }
     }
 
     // === what the server does ===
@@ -86,18 +82,8 @@ impl Board {
     pub(super) fn fault_at_head(&self, head: &Head) -> Option<Fault> {
         self.change(|state| {
             let fault = state.faults.take(Stage::Head, None)?;
-            let arrival = Arrival {
-                head: head.clone(),
-                body: Vec::new(),
-                payload: Err("unread"),
-            };
-            state.enter(
-                arrival,
-                self.now(),
-                None,
-                Some(fault.clone()),
-                Effect::NotApplied,
-            );
+            let arrival = Arrival { head: head.clone(), body: Vec::new(), payload: Err("unread") };
+            state.enter(arrival, self.now(), None, Some(fault.clone()), Effect::NotApplied);
             Some(fault)
         })
     }
@@ -106,28 +92,17 @@ impl Board {
     pub(super) fn judge(&self, arrival: Arrival) -> Verdict {
         self.change(|state| {
             let now = self.now();
-            let title = arrival
-                .payload
-                .as_ref()
-                .ok()
-                .and_then(|payload| payload.title.as_deref());
+            let title = arrival.payload.as_ref().ok().and_then(|payload| payload.title.as_deref());
             let fault = state.faults.take(Stage::Body, title);
             let applies = fault.as_ref().is_none_or(Fault::applies_on_arrival);
-            let answer = if applies {
-                apply(&mut state.spike, &arrival, now)
-            } else {
-                Answer::NOT_APPLIED
-            };
+            let answer =
+                if applies { apply(&mut state.spike, &arrival, now) } else { Answer::NOT_APPLIED };
             let status = match &fault {
                 None => Some(answer.status),
                 Some(fault) => fault.status(answer.status),
             };
             let number = state.enter(arrival, now, status, fault.clone(), answer.effect);
-            Verdict {
-                number,
-                fault,
-                answer,
-            }
+            Verdict { number, fault, answer }
         })
     }
 
@@ -191,10 +166,8 @@ impl Board {
         wanted: u64,
         timeout: Duration,
     ) -> Result<Vec<Incident>, WaitError> {
-        self.wait(timeout, |board| {
-            (board.opened() >= wanted).then(|| board.incidents())
-        })
-        .ok_or_else(|| WaitError::incidents(wanted, timeout, &self.incidents()))
+        self.wait(timeout, |board| (board.opened() >= wanted).then(|| board.incidents()))
+            .ok_or_else(|| WaitError::incidents(wanted, timeout, &self.incidents()))
     }
 
     /// Waits until so many requests ever arrived.
@@ -203,10 +176,8 @@ impl Board {
         wanted: u64,
         timeout: Duration,
     ) -> Result<Vec<Request>, WaitError> {
-        self.wait(timeout, |board| {
-            (board.received() >= wanted).then(|| board.requests())
-        })
-        .ok_or_else(|| WaitError::requests(wanted, timeout, &self.requests()))
+        self.wait(timeout, |board| (board.received() >= wanted).then(|| board.requests()))
+            .ok_or_else(|| WaitError::requests(wanted, timeout, &self.requests()))
     }
 
     /// Waits until so many connections were ever accepted.
@@ -215,10 +186,8 @@ impl Board {
         wanted: u64,
         timeout: Duration,
     ) -> Result<u64, WaitError> {
-        self.wait(timeout, |board| {
-            Some(board.connections()).filter(|found| *found >= wanted)
-        })
-        .ok_or_else(|| WaitError::connections(wanted, timeout, self.connections()))
+        self.wait(timeout, |board| Some(board.connections()).filter(|found| *found >= wanted))
+            .ok_or_else(|| WaitError::connections(wanted, timeout, self.connections()))
     }
 
     /// Waits until the incidents look as wanted.
@@ -227,19 +196,15 @@ impl Board {
         timeout: Duration,
         mut wanted: impl FnMut(&[Incident]) -> bool,
     ) -> Result<Vec<Incident>, WaitError> {
-        self.wait(timeout, |board| {
-            Some(board.incidents()).filter(|found| wanted(found))
-        })
-        .ok_or_else(|| WaitError::condition(timeout, &self.incidents()))
+        self.wait(timeout, |board| Some(board.incidents()).filter(|found| wanted(found)))
+            .ok_or_else(|| WaitError::condition(timeout, &self.incidents()))
     }
 
     /// Looks after each change, without the lock, until there is something or time is up.
     fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&Self) -> Option<T>) -> Option<T> {
         let now = Instant::now();
-        let deadline = now
-            .checked_add(timeout)
-            .or_else(|| now.checked_add(LONGEST_WAIT))
-            .unwrap_or(now);
+        let deadline =
+            now.checked_add(timeout).or_else(|| now.checked_add(LONGEST_WAIT)).unwrap_or(now);
         loop {
             let seen = self.lock().changes;
             if let Some(found) = look(self) {
@@ -269,16 +234,9 @@ impl Board {
     }
 
     fn now(&self) -> Moment {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let wall_ms = u64::try_from(wall.as_millis())
-            .unwrap_or(LAST_WALL_MS)
-            .min(LAST_WALL_MS);
-        Moment {
-            at: self.started.elapsed(),
-            wall_ms,
-        }
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(LAST_WALL_MS).min(LAST_WALL_MS);
+        Moment { at: self.started.elapsed(), wall_ms }
     }
 }
 
@@ -291,28 +249,14 @@ impl State {
         fault: Option<Fault>,
         effect: Effect,
     ) -> u64 {
-        let Arrival {
-            head,
-            body,
-            payload,
-        } = arrival;
+        let Arrival { head, body, payload } = arrival;
         let (title, resolve) = match payload {
             Ok(payload) => (payload.title, payload.resolve),
             Err(_) => (None, false),
         };
         let weight = head.size().saturating_add(body.len());
         let number = self.ledger.next_number();
-        let entry = Entry {
-            number,
-            at: now.at,
-            head,
-            body,
-            title,
-            resolve,
-            status,
-            fault,
-            effect,
-        };
+        let entry = Entry { number, at: now.at, head, body, title, resolve, status, fault, effect };
         self.ledger.push(Request::new(entry), weight)
     }
 }
@@ -326,12 +270,5 @@ fn apply(spike: &mut Spike, arrival: &Arrival, now: Moment) -> Answer {
         return Answer::rejected(405, "only POST is known here");
     }
     let payload = arrival.payload.as_ref().map_err(|reason| *reason);
-    spike.receive(
-        Post {
-            token,
-            size: arrival.body.len(),
-            payload,
-        },
-        now,
-    )
+    spike.receive(Post { token, size: arrival.body.len(), payload }, now)
 }

@@ -118,20 +118,12 @@ impl Fault {
     /// ```
     pub fn body(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self::StatusWith {
-            status,
-            headers,
-            body: body.to_owned(),
-        }
+        Self::StatusWith { status, headers, body: body.to_owned() }
     }
 
     fn with_header(status: u16, name: &str, value: &str) -> Self {
         let headers = vec![(name.to_owned(), value.to_owned())];
-        Self::StatusWith {
-            status,
-            headers,
-            body: "{}".to_owned(),
-        }
+        Self::StatusWith { status, headers, body: "{}".to_owned() }
     }
 
     /// The earliest stage at which it can be played.
@@ -211,10 +203,7 @@ impl Faults {
             return Some(fault);
         }
         let by_title = title.and_then(|title| {
-            self.by_title
-                .iter()
-                .rev()
-                .find(|(text, _)| title.contains(text.as_str()))
+            self.by_title.iter().rev().find(|(text, _)| title.contains(text.as_str()))
         });
         if let Some((_, fault)) = by_title {
             return Some(fault.clone());

@@ -61,9 +61,7 @@ pub(super) struct Record {
 
 impl Incident {
     pub(super) fn new(record: Record) -> Self {
-        Self {
-            record: Arc::new(record),
-        }
+        Self { record: Arc::new(record) }
     }
 
     /// For the model; a picture that somebody holds is not changed.
@@ -83,11 +81,7 @@ impl Incident {
 
     /// Open or resolved.
     pub fn status(&self) -> Status {
-        if self.record.resolved.is_some() {
-            Status::Resolved
-        } else {
-            Status::Open
-        }
+        if self.record.resolved.is_some() { Status::Resolved } else { Status::Open }
     }
 
     /// Whether it is not resolved yet.

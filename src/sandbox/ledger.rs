@@ -60,19 +60,15 @@ pub(super) struct Head {
 impl Head {
     /// Bytes of memory, roughly.
     pub(super) fn size(&self) -> usize {
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.len().saturating_add(value.len()));
+        let headers =
+            self.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
         headers.fold(self.path.len(), usize::saturating_add)
     }
 }
 
 impl Request {
     pub(super) fn new(entry: Entry) -> Self {
-        Self {
-            inner: Arc::new(entry),
-        }
+        Self { inner: Arc::new(entry) }
     }
 
     /// For a fault that applies the request later.
@@ -111,11 +107,7 @@ impl Request {
     /// Names in lower case, raw values, in the order of arrival (a name that came more than
     /// once stands where it came first).
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.inner
-            .head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.inner.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// The first header of this name, in any case, if its value is text.
@@ -131,9 +123,7 @@ impl Request {
     /// # }
     /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self
-            .headers()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 
@@ -223,18 +213,9 @@ mod tests {
 
     #[test]
     fn a_path_is_shown_without_anything_like_a_token() {
-        assert_eq!(
-            redacted("/abcdefgh1234/push-events"),
-            "/{token}/push-events"
-        );
-        assert_eq!(
-            redacted("/abcdefgh1234/push-events?key=abcd"),
-            "/{token}/push-events?..."
-        );
-        assert_eq!(
-            redacted("//a%62c/push-events/x"),
-            "//{token}/push-events/{token}"
-        );
+        assert_eq!(redacted("/abcdefgh1234/push-events"), "/{token}/push-events");
+        assert_eq!(redacted("/abcdefgh1234/push-events?key=abcd"), "/{token}/push-events?...");
+        assert_eq!(redacted("//a%62c/push-events/x"), "//{token}/push-events/{token}");
         assert_eq!(redacted("/"), "/");
         assert_eq!(redacted("*"), "{token}");
     }

@@ -138,11 +138,7 @@ impl Sandbox {
         let board = Arc::new(Board::new());
         board.register(&token);
         let server = Server::start(port, &token, Arc::clone(&board))?;
-        Ok(Self {
-            server,
-            board,
-            token,
-        })
+        Ok(Self { server, board, token })
     }
 
     /// Where to send: `http://127.0.0.1:{port}/{token}/push-events`, the token random per
@@ -298,8 +294,7 @@ impl Sandbox {
 
     /// No further request meets a fault. What hangs already goes on hanging.
     pub fn clear_faults(&self) {
-        self.board
-            .set_faults(|faults| *faults = fault::Faults::default());
+        self.board.set_faults(|faults| *faults = fault::Faults::default());
     }
 
     /// Replaces the assumptions about what nobody outside Spike knows.
@@ -323,10 +318,7 @@ impl fmt::Debug for Sandbox {
 fn random_token() -> String {
     let digit = |position: usize| {
         let value = RandomState::new().hash_one(position) % 36;
-        u32::try_from(value)
-            .ok()
-            .and_then(|value| char::from_digit(value, 36))
-            .unwrap_or('0')
+        u32::try_from(value).ok().and_then(|value| char::from_digit(value, 36)).unwrap_or('0')
     };
     (0..TOKEN_LENGTH).map(digit).collect()
 }

@@ -91,21 +91,12 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Stands where a fault takes the place of an answer.
-    pub(super) const NOT_APPLIED: Self = Self {
-        effect: Effect::NotApplied,
-        status: 200,
-        retry_after: None,
-        body: "{}",
-    };
+    pub(super) const NOT_APPLIED: Self =
+        Self { effect: Effect::NotApplied, status: 200, retry_after: None, body: "{}" };
 
     /// A refusal with the reason in words.
     pub(super) fn rejected(status: u16, reason: &'static str) -> Self {
-        Self {
-            effect: Effect::Rejected(reason),
-            status,
-            retry_after: None,
-            body: "{}",
-        }
+        Self { effect: Effect::Rejected(reason), status, retry_after: None, body: "{}" }
     }
 }
 
@@ -155,11 +146,7 @@ impl Spike {
         {
             return Answer::rejected(status, "the token is not registered");
         }
-        if self
-            .unknowns
-            .size_limit
-            .is_some_and(|limit| post.size > limit)
-        {
+        if self.unknowns.size_limit.is_some_and(|limit| post.size > limit) {
             return Answer::rejected(413, "the body is over the size limit");
         }
         match post.payload {
@@ -205,10 +192,7 @@ impl Spike {
 
     fn resolve(&mut self, post: Post<'_>, payload: &Payload, now: Moment) -> Answer {
         let key = self.key(post.token, payload);
-        let open = key
-            .as_ref()
-            .and_then(|key| self.topics.get(key))
-            .and_then(|topic| topic.open);
+        let open = key.as_ref().and_then(|key| self.topics.get(key)).and_then(|topic| topic.open);
         if open.is_none() && self.unknowns.resolve_with_nothing_open_opens {
             return self.trigger(post, payload, now);
         }
@@ -287,36 +271,17 @@ impl Spike {
             && self.unknowns.limiter_answers_429
         {
             // Whole seconds, rounded up: a client that waits as told is not limited again.
-            let seconds = left
-                .as_secs()
-                .saturating_add(u64::from(left.subsec_nanos() > 0));
-            return Answer {
-                effect,
-                status: 429,
-                retry_after: Some(seconds),
-                body: "{}",
-            };
+            let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+            return Answer { effect, status: 429, retry_after: Some(seconds), body: "{}" };
         }
         let refused = effect.is_dropped() && self.unknowns.dropped_answers_ok_false;
-        let body = if refused {
-            r#"{"Ok":false}"#
-        } else {
-            r#"{"Ok":true}"#
-        };
-        Answer {
-            effect,
-            status: 200,
-            retry_after: None,
-            body,
-        }
+        let body = if refused { r#"{"Ok":false}"# } else { r#"{"Ok":true}"# };
+        Answer { effect, status: 200, retry_after: None, body }
     }
 
     fn key(&self, token: &str, payload: &Payload) -> Option<Key> {
         let title = self.normalise(payload.title.as_deref()?);
-        Some(Key {
-            token: Arc::from(token),
-            title,
-        })
+        Some(Key { token: Arc::from(token), title })
     }
 
     fn normalise(&self, title: &str) -> String {

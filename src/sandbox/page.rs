@@ -49,11 +49,7 @@ pub(super) fn render(
     };
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
-    let content_type = if status == StatusCode::OK {
-        "text/html"
-    } else {
-        "text/plain"
-    };
+    let content_type = if status == StatusCode::OK { "text/html" } else { "text/plain" };
     let fixed = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -62,9 +58,7 @@ pub(super) fn render(
         (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in fixed {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -74,17 +68,13 @@ fn is_local(head: &Head, port: u16) -> bool {
     let Some((_, host)) = head.headers.iter().find(|(name, _)| name == "host") else {
         return false;
     };
-    ["127.0.0.1", "localhost"]
-        .iter()
-        .any(|name| host == format!("{name}:{port}").as_bytes())
+    ["127.0.0.1", "localhost"].iter().any(|name| host == format!("{name}:{port}").as_bytes())
 }
 
 fn html(incidents: &[Incident], webhook_url: &str, paused: bool) -> String {
     let (before, after) = TEMPLATE.split_once(MARK).unwrap_or((TEMPLATE, ""));
-    let (open, resolved): (Vec<&Incident>, Vec<&Incident>) = incidents
-        .iter()
-        .rev()
-        .partition(|incident| incident.is_open());
+    let (open, resolved): (Vec<&Incident>, Vec<&Incident>) =
+        incidents.iter().rev().partition(|incident| incident.is_open());
     let mut page = String::with_capacity(before.len().saturating_add(4096));
     page.push_str(before);
     if !paused {
@@ -95,35 +85,17 @@ fn html(incidents: &[Incident], webhook_url: &str, paused: bool) -> String {
     } else {
         "refreshes every 5 s, <a href=\"/?paused\">pause</a>"
     };
-    put(
-        &mut page,
-        format_args!(
-            "<title>{} open - Spike sandbox</title>\n</head>\n",
-            open.len()
-        ),
-    );
-    put(
-        &mut page,
-        format_args!("<body>\n<header><h1>Spike sandbox</h1>"),
-    );
-    put(
-        &mut page,
-        format_args!("<span class=\"soft\">{other}</span></header>\n"),
-    );
+    put(&mut page, format_args!("<title>{} open - Spike sandbox</title>\n</head>\n", open.len()));
+    put(&mut page, format_args!("<body>\n<header><h1>Spike sandbox</h1>"));
+    put(&mut page, format_args!("<span class=\"soft\">{other}</span></header>\n"));
     let url = Escaped(webhook_url);
     if incidents.is_empty() {
         page.push_str("<h2>No incident yet</h2>\n<div class=\"empty\">");
         page.push_str("<p>Start your program with this in its environment:</p>\n");
-        put(
-            &mut page,
-            format_args!("<p><code>SPIKE_WEBHOOK_URL={url}</code></p>\n"),
-        );
+        put(&mut page, format_args!("<p><code>SPIKE_WEBHOOK_URL={url}</code></p>\n"));
         page.push_str("<p class=\"soft\">What it sends shows up here; no one is paged.</p></div>");
     } else {
-        put(
-            &mut page,
-            format_args!("<p class=\"soft\"><code>SPIKE_WEBHOOK_URL={url}</code></p>"),
-        );
+        put(&mut page, format_args!("<p class=\"soft\"><code>SPIKE_WEBHOOK_URL={url}</code></p>"));
         list(&mut page, "Open", &open);
         list(&mut page, "Resolved", &resolved);
     }
@@ -133,10 +105,7 @@ fn html(incidents: &[Incident], webhook_url: &str, paused: bool) -> String {
 }
 
 fn list(page: &mut String, heading: &str, incidents: &[&Incident]) {
-    put(
-        page,
-        format_args!("\n<h2>{heading} ({})</h2>\n", incidents.len()),
-    );
+    put(page, format_args!("\n<h2>{heading} ({})</h2>\n", incidents.len()));
     if incidents.is_empty() {
         page.push_str("<p class=\"soft\">None.</p>\n");
     }
@@ -145,56 +114,25 @@ fn list(page: &mut String, heading: &str, incidents: &[&Incident]) {
     }
     let rest = incidents.len().saturating_sub(SHOWN);
     if rest > 0 {
-        put(
-            page,
-            format_args!("<p class=\"soft\">And {rest} older.</p>\n"),
-        );
+        put(page, format_args!("<p class=\"soft\">And {rest} older.</p>\n"));
     }
 }
 
 fn article(page: &mut String, incident: &Incident) {
-    let (class, state) = if incident.is_open() {
-        ("open", "open")
-    } else {
-        ("resolved", "resolved")
-    };
-    let title = if incident.title().is_empty() {
-        "(no title)"
-    } else {
-        incident.title()
-    };
-    put(
-        page,
-        format_args!(
-            "<article class=\"{class}\">\n<h3>{}</h3>\n<p>",
-            Escaped(title)
-        ),
-    );
-    put(
-        page,
-        format_args!("<span class=\"tag state\">{state}</span>"),
-    );
-    for tag in [incident.severity(), incident.priority()]
-        .into_iter()
-        .flatten()
-    {
-        put(
-            page,
-            format_args!("<span class=\"tag\">{}</span>", Escaped(tag)),
-        );
+    let (class, state) =
+        if incident.is_open() { ("open", "open") } else { ("resolved", "resolved") };
+    let title = if incident.title().is_empty() { "(no title)" } else { incident.title() };
+    put(page, format_args!("<article class=\"{class}\">\n<h3>{}</h3>\n<p>", Escaped(title)));
+    put(page, format_args!("<span class=\"tag state\">{state}</span>"));
+    for tag in [incident.severity(), incident.priority()].into_iter().flatten() {
+        put(page, format_args!("<span class=\"tag\">{}</span>", Escaped(tag)));
     }
     let (repeats, plural) = match incident.repeats() {
         1 => (1, ""),
         more => (more, "s"),
     };
-    put(
-        page,
-        format_args!("<span class=\"soft\">{repeats} repeat{plural}</span></p>\n"),
-    );
-    put(
-        page,
-        format_args!("<p class=\"soft\">#{}, first ", incident.number()),
-    );
+    put(page, format_args!("<span class=\"soft\">{repeats} repeat{plural}</span></p>\n"));
+    put(page, format_args!("<p class=\"soft\">#{}, first ", incident.number()));
     time(page, incident.first_at());
     if incident.repeats() > 0 {
         page.push_str(", last ");
@@ -223,20 +161,11 @@ fn details(page: &mut String, summary: &str, body: &Value) {
         Value::String(text) => text.clone(),
         other => format!("{other:#}"),
     };
-    let end = (0..=SHOWN_BODY.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end));
+    let end = (0..=SHOWN_BODY.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     let shown = end.and_then(|end| text.get(..end)).unwrap_or_default();
-    let cut = if shown.len() < text.len() {
-        "\n... (cut)"
-    } else {
-        ""
-    };
+    let cut = if shown.len() < text.len() { "\n... (cut)" } else { "" };
     put(page, format_args!("<details><summary>{summary}</summary>"));
-    put(
-        page,
-        format_args!("<pre>{}{cut}</pre></details>\n", Escaped(shown)),
-    );
+    put(page, format_args!("<pre>{}{cut}</pre></details>\n", Escaped(shown)));
 }
 
 /// Appends; writing to a `String` cannot fail.

@@ -32,24 +32,14 @@ impl Payload {
         };
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         let one_of = |name: &str, known: &[&str]| {
-            text(name)
-                .filter(|value| known.contains(value))
-                .map(str::to_owned)
+            text(name).filter(|value| known.contains(value)).map(str::to_owned)
         };
-        let title = text("title")
-            .filter(|title| !title.trim().is_empty())
-            .map(str::to_owned);
+        let title = text("title").filter(|title| !title.trim().is_empty()).map(str::to_owned);
         let resolve = text("status") == Some("resolve");
         let severity = one_of("severity", &["sev1", "sev2", "sev3"]);
         let priority = one_of("priority", &["p1", "p2", "p3", "p4", "p5"]);
         let body = Arc::new(fields.remove("body").unwrap_or(Value::Null));
-        Ok(Self {
-            title,
-            resolve,
-            severity,
-            priority,
-            body,
-        })
+        Ok(Self { title, resolve, severity, priority, body })
     }
 }
 
@@ -73,14 +63,8 @@ mod tests {
     #[test]
     fn what_is_no_json_object_says_so() {
         assert_eq!(Payload::parse(b"").unwrap_err(), "the body is not JSON");
-        assert_eq!(
-            Payload::parse(b"[1]").unwrap_err(),
-            "the JSON is not an object"
-        );
+        assert_eq!(Payload::parse(b"[1]").unwrap_err(), "the JSON is not an object");
         let deep = "[".repeat(100_000);
-        assert_eq!(
-            Payload::parse(deep.as_bytes()).unwrap_err(),
-            "the body is not JSON"
-        );
+        assert_eq!(Payload::parse(deep.as_bytes()).unwrap_err(), "the body is not JSON");
     }
 }

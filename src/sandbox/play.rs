@@ -16,21 +16,14 @@ use super::wire::{Line, Plan, Script};
 /// Plays a fault; `right` is the answer that the client would have got.
 pub(super) async fn play(fault: Fault, line: &Line, right: Answer) -> Response {
     let head = |rest: &str| {
-        format!(
-            "HTTP/1.1 {} X\r\ncontent-type: application/json\r\n{rest}\r\n",
-            right.status
-        )
-        .into_bytes()
+        format!("HTTP/1.1 {} X\r\ncontent-type: application/json\r\n{rest}\r\n", right.status)
+            .into_bytes()
     };
     let plan = match fault {
         // These have no body, as HTTP defines them.
         Fault::Status(status @ (204 | 205 | 304)) => return written(status, &[], "", line),
         Fault::Status(status) => return written(status, &[], "{}", line),
-        Fault::StatusWith {
-            status,
-            headers,
-            body,
-        } => {
+        Fault::StatusWith { status, headers, body } => {
             return written(status, &headers, &body, line);
         }
         Fault::Slow(delay) => {
@@ -54,18 +47,14 @@ pub(super) async fn play(fault: Fault, line: &Line, right: Answer) -> Response {
     };
     line.play(plan);
     let mut response = response(&right);
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
 /// An answer with these parts; through HTTP if HTTP can say it, else straight on the wire.
 fn written(status: u16, headers: &[(String, String)], body: &str, line: &Line) -> Response {
     let framing = |name: &str| {
-        ["content-length", "transfer-encoding"]
-            .iter()
-            .any(|own| name.eq_ignore_ascii_case(own))
+        ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own))
     };
     let bodiless = matches!(status, 204 | 205 | 304);
     let framed = headers.iter().any(|(name, _)| framing(name));
@@ -97,10 +86,7 @@ pub(super) fn response(answer: &Answer) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = answer.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -21,13 +21,7 @@ pub(super) struct Ring<T> {
 impl<T> Ring<T> {
     /// An empty ring with these bounds.
     pub(super) fn new(max_entries: usize, max_weight: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            total: 0,
-            weight: 0,
-            max_entries,
-            max_weight,
-        }
+        Self { entries: VecDeque::new(), total: 0, weight: 0, max_entries, max_weight }
     }
 
     /// Entries ever pushed, evicted ones included.
@@ -75,10 +69,7 @@ impl<T> Ring<T> {
 
     fn index(&self, number: u64) -> Option<usize> {
         let behind_newest = usize::try_from(self.total.checked_sub(number)?).ok()?;
-        self.entries
-            .len()
-            .checked_sub(1)?
-            .checked_sub(behind_newest)
+        self.entries.len().checked_sub(1)?.checked_sub(behind_newest)
     }
 
     fn evict(&mut self) {

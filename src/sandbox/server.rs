@@ -62,17 +62,12 @@ impl Server {
             .map_err(|error| explain(&error, port))?;
         let port = listener.local_addr()?.port();
         listener.set_nonblocking(true)?;
-        let site = Site {
-            board,
-            port,
-            webhook_url: webhook_url(port, token),
-        };
+        let site = Site { board, port, webhook_url: webhook_url(port, token) };
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = channel();
         let (end, ended) = channel();
-        let thread = std::thread::Builder::new()
-            .name("spike-sandbox".to_owned())
-            .spawn(move || {
+        let thread =
+            std::thread::Builder::new().name("spike-sandbox".to_owned()).spawn(move || {
                 // Named first, so dropped last: everything is gone when it disconnects.
                 let _end = end;
                 match prepare(listener, &site.board) {
@@ -86,12 +81,8 @@ impl Server {
                     Err(error) => drop(ready.send(Err(error))),
                 }
             })?;
-        let server = Self {
-            port,
-            stop: Some(stop),
-            ended: Mutex::new(ended),
-            thread: Some(thread),
-        };
+        let server =
+            Self { port, stop: Some(stop), ended: Mutex::new(ended), thread: Some(thread) };
         match readiness.recv_timeout(START_DEADLINE) {
             Ok(result) => result.map(|()| server),
             Err(_) => Err(io::Error::other("expected the sandbox to start within 5 s")),
@@ -110,10 +101,8 @@ impl Drop for Server {
             stop.send(()).ok();
         }
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let disconnected = matches!(
-            ended.recv_timeout(STOP_DEADLINE),
-            Err(RecvTimeoutError::Disconnected)
-        );
+        let disconnected =
+            matches!(ended.recv_timeout(STOP_DEADLINE), Err(RecvTimeoutError::Disconnected));
         // Joined only when it has nothing left to do. Otherwise it is let go: it ends by itself
         // at its next await.
         if disconnected && let Some(thread) = self.thread.take() {
@@ -142,10 +131,7 @@ fn explain(error: &io::Error, port: u16) -> io::Error {
 }
 
 fn prepare(listener: TcpListener, board: &Arc<Board>) -> io::Result<(Runtime, Porch)> {
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()?;
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let entered = runtime.enter();
     let listener = tokio::net::TcpListener::from_std(listener)?;
     drop(entered);
@@ -176,36 +162,21 @@ async fn receive(
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
-    let path = parts
-        .uri
-        .path_and_query()
-        .map_or("*", |path| path.as_str())
-        .to_owned();
-    let head = Head {
-        method: parts.method.as_str().to_owned(),
-        path,
-        headers,
-    };
+    let path = parts.uri.path_and_query().map_or("*", |path| path.as_str()).to_owned();
+    let head = Head { method: parts.method.as_str().to_owned(), path, headers };
     if page::is_at(&head) {
         return show(&site, head);
     }
     if let Some(fault) = site.board.fault_at_head(&head) {
         return play(fault, &line, Answer::NOT_APPLIED).await;
     }
-    let mut draft = Draft {
-        board: Arc::clone(&site.board),
-        arrival: Some(blank(head)),
-    };
+    let mut draft = Draft { board: Arc::clone(&site.board), arrival: Some(blank(head)) };
     let whole = draft.read(body).await;
     let Some(mut arrival) = draft.arrival.take() else {
         return response(&Answer::NOT_APPLIED);
     };
     if whole == Whole::TooLong {
-        site.board.enter(
-            arrival,
-            Some(413),
-            Effect::Rejected("the body is over 4 MiB"),
-        );
+        site.board.enter(arrival, Some(413), Effect::Rejected("the body is over 4 MiB"));
         return response(&Answer::rejected(413, "the body is over 4 MiB"));
     }
     arrival.payload = Payload::parse(&arrival.body);
@@ -231,23 +202,13 @@ async fn answer(board: &Arc<Board>, arrival: Arrival, line: &Line) -> Response {
 }
 
 fn show(site: &Site, head: Head) -> Response {
-    let page = page::render(&head, site.port, &site.webhook_url, || {
-        site.board.incidents()
-    });
-    site.board.enter(
-        blank(head),
-        Some(page.status().as_u16()),
-        Effect::NotApplied,
-    );
+    let page = page::render(&head, site.port, &site.webhook_url, || site.board.incidents());
+    site.board.enter(blank(head), Some(page.status().as_u16()), Effect::NotApplied);
     page
 }
 
 fn blank(head: Head) -> Arrival {
-    Arrival {
-        head,
-        body: Vec::new(),
-        payload: Err("the body was not read"),
-    }
+    Arrival { head, body: Vec::new(), payload: Err("the body was not read") }
 }
 
 /// How the reading of a body ended.
@@ -286,8 +247,7 @@ impl Draft {
 
     fn give_up(&mut self) {
         if let Some(arrival) = self.arrival.take() {
-            self.board
-                .enter(arrival, None, Effect::Rejected("the request broke off"));
+            self.board.enter(arrival, None, Effect::Rejected("the request broke off"));
         }
     }
 }

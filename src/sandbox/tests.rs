@@ -27,10 +27,7 @@ fn effects(sandbox: &Sandbox) -> Vec<Effect> {
 #[test]
 fn a_trigger_is_answered_as_documented() {
     let sandbox = Sandbox::start().unwrap();
-    let reply = post(
-        &sandbox.webhook_url(),
-        r#"{"title":"a","body":{"k":[1]},"priority":"p1"}"#,
-    );
+    let reply = post(&sandbox.webhook_url(), r#"{"title":"a","body":{"k":[1]},"priority":"p1"}"#);
     assert_eq!((reply.status, reply.body.as_str()), (200, r#"{"Ok":true}"#));
     assert_eq!(reply.header("content-type"), Some("application/json"));
 
@@ -80,19 +77,11 @@ fn a_whole_life_over_one_kept_connection() {
 fn the_ledger_has_the_raw_bytes_in_order_of_arrival() {
     let sandbox = Sandbox::start().unwrap();
     let url = sandbox.url_for("second-token");
-    let raw = [
-        &b"\x00\xff{"[..],
-        b"",
-        b"{ \"title\" :\t\"spaced\", \"status\":\"resolve\" }\n",
-    ];
+    let raw = [&b"\x00\xff{"[..], b"", b"{ \"title\" :\t\"spaced\", \"status\":\"resolve\" }\n"];
     let mut stream = connect(&url);
     for body in raw {
-        stream
-            .write_all(b"POST /second-token/push-events?x=1 HTTP/1.1\r\nhost: h\r\n")
-            .unwrap();
-        stream
-            .write_all(b"X-Twice: 1\r\nx-twice: \xe9\r\n")
-            .unwrap();
+        stream.write_all(b"POST /second-token/push-events?x=1 HTTP/1.1\r\nhost: h\r\n").unwrap();
+        stream.write_all(b"X-Twice: 1\r\nx-twice: \xe9\r\n").unwrap();
         write!(stream, "content-length: {}\r\n\r\n", body.len()).unwrap();
         stream.write_all(body).unwrap();
         Reply::read(&mut stream);
@@ -106,19 +95,11 @@ fn the_ledger_has_the_raw_bytes_in_order_of_arrival() {
     assert!(requests[0].json().is_none());
 
     let last = &requests[2];
-    assert_eq!(
-        (last.method(), last.raw_path()),
-        ("POST", "/second-token/push-events?x=1")
-    );
+    assert_eq!((last.method(), last.raw_path()), ("POST", "/second-token/push-events?x=1"));
     assert_eq!((last.title(), last.is_resolve()), (Some("spaced"), true));
     assert_eq!(last.json().unwrap()["title"], "spaced");
     assert_eq!(last.header("X-TWICE"), Some("1"));
-    assert_eq!(
-        last.headers()
-            .filter(|(name, _)| *name == "x-twice")
-            .count(),
-        2
-    );
+    assert_eq!(last.headers().filter(|(name, _)| *name == "x-twice").count(), 2);
     assert_eq!((last.status(), last.fault()), (Some(200), None));
     assert!(last.came_to(&url) && !last.came_to(&sandbox.webhook_url()));
 }
@@ -135,11 +116,7 @@ fn paths_and_methods_that_spike_does_not_have() {
     assert_eq!(status("POST", &format!("/{path}/")), 404);
     assert_eq!(status("POST", "/short/push-events"), 404);
     assert_eq!(status("GET", "/favicon.ico"), 404);
-    assert!(
-        effects(&sandbox)
-            .iter()
-            .all(|effect| matches!(effect, Effect::Rejected(_)))
-    );
+    assert!(effects(&sandbox).iter().all(|effect| matches!(effect, Effect::Rejected(_))));
     assert_eq!((sandbox.received(), sandbox.opened()), (6, 0));
 }
 
@@ -149,19 +126,12 @@ fn a_request_that_breaks_off_is_in_the_ledger_with_what_came() {
     let url = sandbox.webhook_url();
     let mut stream = connect(&url);
     let path = url.split_once("//").unwrap().1.split_once('/').unwrap().1;
-    write!(
-        stream,
-        "POST /{path} HTTP/1.1\r\nhost: h\r\ncontent-length: 99\r\n\r\n{{\"ti"
-    )
-    .unwrap();
+    write!(stream, "POST /{path} HTTP/1.1\r\nhost: h\r\ncontent-length: 99\r\n\r\n{{\"ti").unwrap();
     drop(stream);
     let requests = sandbox.wait_for_requests(1, SOON).unwrap();
     assert_eq!(requests[0].body(), b"{\"ti");
     assert_eq!(requests[0].status(), None);
-    assert_eq!(
-        requests[0].effect(),
-        Effect::Rejected("the request broke off")
-    );
+    assert_eq!(requests[0].effect(), Effect::Rejected("the request broke off"));
 }
 
 #[test]
@@ -171,11 +141,7 @@ fn a_body_over_the_cap_is_refused() {
     let mut stream = connect(&url);
     let path = url.split_once("//").unwrap().1.split_once('/').unwrap().1;
     let length = (4 << 20) + 1;
-    write!(
-        stream,
-        "POST /{path} HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "POST /{path} HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n").unwrap();
     // The sandbox may answer and close before it has all of it.
     stream.write_all(&vec![b' '; length]).ok();
     let requests = sandbox.wait_for_requests(1, SOON).unwrap();
@@ -206,19 +172,13 @@ fn thirty_two_at_once() {
 fn twenty_at_once_over_http_limit_their_title_only() {
     let sandbox = Sandbox::start().unwrap();
     let url = sandbox.webhook_url();
-    sandbox.assume(Unknowns {
-        limiter_answers_429: true,
-        ..Unknowns::default()
-    });
+    sandbox.assume(Unknowns { limiter_answers_429: true, ..Unknowns::default() });
     let mut stream = connect(&url);
     for _ in 0..19 {
         assert_eq!(post_on(&mut stream, &url, &title("busy")).status, 200);
     }
     let reply = post_on(&mut stream, &url, &title("busy"));
-    assert_eq!(
-        (reply.status, reply.header("retry-after")),
-        (429, Some("60"))
-    );
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("60")));
     assert_eq!(post_on(&mut stream, &url, &title("calm")).status, 200);
     assert_eq!(sandbox.requests()[19].effect(), Effect::RateLimited);
 }
@@ -241,11 +201,7 @@ fn a_wait_says_what_came() {
          trigger of \"not that\" (Status(500), NotApplied)"
     );
     let error = sandbox.wait_until(moment, |_| false).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("expected incidents that meet the condition")
-    );
+    assert!(error.to_string().starts_with("expected incidents that meet the condition"));
     assert!(sandbox.wait_for_connections(9, moment).is_err());
     assert!(sandbox.wait_for(1, Duration::MAX).is_ok());
 }
@@ -275,10 +231,7 @@ fn a_port_in_use_is_said_in_words() {
     let error = Sandbox::start_on(port).map(drop).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     let text = error.to_string();
-    assert!(
-        text.contains(&format!("127.0.0.1:{port}, found the port in use")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("127.0.0.1:{port}, found the port in use")), "{text}");
     drop(sandbox);
     let again = Sandbox::start_on(port).unwrap();
     assert_eq!(again.port(), port);
@@ -298,9 +251,7 @@ fn dropping_closes_the_port_and_ends_the_connections() {
 
 #[test]
 fn dropping_inside_an_async_context_is_fine() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let url = runtime.block_on(async {
         let sandbox = Sandbox::start().unwrap();
         let url = sandbox.webhook_url();
@@ -331,10 +282,7 @@ fn no_debug_output_has_the_token() {
     request(&url, "POST", &format!("/x/{token}?{token}"), "{}");
     let error = sandbox.wait_for_requests(9, Duration::ZERO).unwrap_err();
     let requests = sandbox.requests();
-    let text = format!(
-        "{sandbox:?} {:?} {requests:?} {error:?} {error}",
-        sandbox.incidents()
-    );
+    let text = format!("{sandbox:?} {:?} {requests:?} {error:?} {error}", sandbox.incidents());
     assert!(!text.contains(token), "{text}");
     assert!(text.contains("/{token}/push-events"), "{text}");
     assert!(requests[0].raw_path().contains(token));
@@ -348,43 +296,22 @@ fn the_page_shows_what_is_open_and_says_how_to_begin() {
     let hint = format!("SPIKE_WEBHOOK_URL={}", sandbox.webhook_url());
     assert!(empty.body.contains(&hint), "{}", empty.body);
     let policy = empty.header("content-security-policy").unwrap();
-    assert!(
-        policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"),
-        "{policy}"
-    );
+    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{policy}");
     assert_eq!(empty.header("x-content-type-options"), Some("nosniff"));
 
     let url = sandbox.webhook_url();
     post(&url, r#"{"title":"gone","severity":"sev3"}"#);
     post(&url, r#"{"title":"gone","status":"resolve"}"#);
-    post(
-        &url,
-        r#"{"title":"still there","priority":"p2","body":{"deep":{"er":1}}}"#,
-    );
+    post(&url, r#"{"title":"still there","priority":"p2","body":{"deep":{"er":1}}}"#);
     post(&url, r#"{"title":"still there","body":"again"}"#);
     let page = get(&sandbox.page_url()).body;
-    assert!(
-        page.find("still there").unwrap() < page.find("gone").unwrap(),
-        "{page}"
-    );
-    for part in [
-        "Open (1)",
-        "Resolved (1)",
-        "sev3",
-        "p2",
-        "1 repeat<",
-        "again",
-        "1 open",
-    ] {
+    assert!(page.find("still there").unwrap() < page.find("gone").unwrap(), "{page}");
+    for part in ["Open (1)", "Resolved (1)", "sev3", "p2", "1 repeat<", "again", "1 open"] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     assert!(page.contains("&quot;deep&quot;: {\n"), "{page}");
     assert!(page.contains("http-equiv=\"refresh\""));
-    assert!(
-        !get(&format!("{}?paused", sandbox.page_url()))
-            .body
-            .contains("http-equiv")
-    );
+    assert!(!get(&format!("{}?paused", sandbox.page_url())).body.contains("http-equiv"));
     // A view of the page is in the ledger, meets no fault and opens nothing.
     sandbox.fault(Fault::Status(500));
     assert_eq!(get(&sandbox.page_url()).status, 200);
@@ -415,11 +342,7 @@ fn the_page_answers_to_loopback_names_only() {
     post(&sandbox.webhook_url(), &title("secret"));
     let host = |host: &str| {
         let mut stream = connect(&sandbox.page_url());
-        write!(
-            stream,
-            "GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
         Reply::read(&mut stream)
     };
     let port = sandbox.port();

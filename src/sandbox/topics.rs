@@ -47,8 +47,7 @@ impl Topic {
             return Some(left);
         }
         self.limited_until = None;
-        self.recent
-            .retain(|then| now.saturating_sub(*then) < WINDOW);
+        self.recent.retain(|then| now.saturating_sub(*then) < WINDOW);
         self.recent.push_back(now);
         if self.recent.len() < LIMIT {
             return None;
@@ -80,10 +79,7 @@ pub(super) struct Topics {
 
 impl Topics {
     pub(super) fn new() -> Self {
-        Self {
-            by_key: HashMap::new(),
-            bytes: 0,
-        }
+        Self { by_key: HashMap::new(), bytes: 0 }
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Topic> {
@@ -97,9 +93,7 @@ impl Topics {
     /// Those with this title, one per token.
     pub(super) fn with_title(&mut self, title: &str) -> impl Iterator<Item = &mut Topic> {
         let entries = self.by_key.iter_mut();
-        entries
-            .filter(move |(key, _)| key.title == title)
-            .map(|(_, topic)| topic)
+        entries.filter(move |(key, _)| key.title == title).map(|(_, topic)| topic)
     }
 
     /// What is known of a title that is seen now; makes room first if it is a new one.
@@ -143,10 +137,7 @@ mod tests {
     use super::{Arc, Duration, KEPT, KEPT_BYTES, Key, Topics};
 
     fn key(title: String) -> Key {
-        Key {
-            token: Arc::from("token-of-this-test"),
-            title,
-        }
+        Key { token: Arc::from("token-of-this-test"), title }
     }
 
     #[test]
@@ -157,11 +148,7 @@ mod tests {
             topics.see(key(format!("title {number}")), now).open = Some(1);
             assert!(topics.by_key.len() <= KEPT);
         }
-        assert!(
-            topics
-                .get(&key(format!("title {}", 3 * KEPT - 1)))
-                .is_some()
-        );
+        assert!(topics.get(&key(format!("title {}", 3 * KEPT - 1))).is_some());
         assert!(topics.get(&key("title 0".to_owned())).is_none());
     }
 

@@ -52,9 +52,7 @@ impl WaitError {
     }
 
     fn new(wanted: &str, timeout: Duration, found: &str) -> Self {
-        Self {
-            text: format!("expected {wanted} within {timeout:?}, found {found}"),
-        }
+        Self { text: format!("expected {wanted} within {timeout:?}, found {found}") }
     }
 }
 
@@ -77,32 +75,17 @@ fn count(wanted: u64, noun: &str) -> String {
 }
 
 fn one_incident(incident: &Incident) -> String {
-    let state = if incident.is_open() {
-        "open"
-    } else {
-        "resolved"
-    };
-    format!(
-        "{:?} ({state}, {})",
-        incident.title(),
-        count(incident.repeats(), "repeat")
-    )
+    let state = if incident.is_open() { "open" } else { "resolved" };
+    format!("{:?} ({state}, {})", incident.title(), count(incident.repeats(), "repeat"))
 }
 
 fn one_request(request: &Request) -> String {
-    let kind = if request.is_resolve() {
-        "resolve"
-    } else {
-        "trigger"
-    };
+    let kind = if request.is_resolve() { "resolve" } else { "trigger" };
     let outcome = match request.fault() {
         Some(fault) => format!("{fault:?}, {:?}", request.effect()),
         None => format!("{:?}", request.effect()),
     };
-    format!(
-        "{kind} of {:?} ({outcome})",
-        request.title().unwrap_or_default()
-    )
+    format!("{kind} of {:?} ({outcome})", request.title().unwrap_or_default())
 }
 
 /// `2: "a", "b"`.

@@ -50,32 +50,17 @@ pub(super) struct Script {
 impl Script {
     /// These bytes, then the end of the connection.
     pub(super) fn then_close(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            sent: 0,
-            chunked: 0,
-            hangs: false,
-        }
+        Self { bytes, sent: 0, chunked: 0, hangs: false }
     }
 
     /// These bytes, then silence.
     pub(super) fn then_hang(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            sent: 0,
-            chunked: 0,
-            hangs: true,
-        }
+        Self { bytes, sent: 0, chunked: 0, hangs: true }
     }
 
     /// A head that announces chunks, then so many bytes of body.
     pub(super) fn then_chunks(head: Vec<u8>, body: u64) -> Self {
-        Self {
-            bytes: head,
-            sent: 0,
-            chunked: body,
-            hangs: false,
-        }
+        Self { bytes: head, sent: 0, chunked: body, hangs: false }
     }
 
     /// The bytes that go out next, `None` at the end.
@@ -106,10 +91,7 @@ impl Line {
     }
 
     fn take(&self) -> Option<Plan> {
-        self.plan
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -129,11 +111,7 @@ pub(super) struct Porch {
 
 impl Porch {
     pub(super) fn new(tcp: TcpListener, board: Arc<Board>) -> Self {
-        Self {
-            tcp,
-            board,
-            held: VecDeque::new(),
-        }
+        Self { tcp, board, held: VecDeque::new() }
     }
 
     fn hold(&mut self, stream: TcpStream) {
@@ -174,10 +152,7 @@ pub(super) struct Wire {
 enum Mode {
     Plain,
     Reset,
-    Drip {
-        every: Duration,
-        due: Pin<Box<Sleep>>,
-    },
+    Drip { every: Duration, due: Pin<Box<Sleep>> },
     Script(Script),
 }
 
@@ -185,10 +160,7 @@ impl From<Plan> for Mode {
     fn from(plan: Plan) -> Self {
         match plan {
             Plan::Reset => Self::Reset,
-            Plan::Drip(every) => Self::Drip {
-                every,
-                due: Box::pin(tokio::time::sleep(every)),
-            },
+            Plan::Drip(every) => Self::Drip { every, due: Box::pin(tokio::time::sleep(every)) },
             Plan::Script(script) => Self::Script(script),
         }
     }
@@ -198,11 +170,7 @@ impl Wire {
     fn new(stream: TcpStream) -> Self {
         // Without it a drip would arrive in lumps. If it fails, the bytes still arrive.
         stream.set_nodelay(true).ok();
-        Self {
-            stream,
-            line: Line::default(),
-            mode: Mode::Plain,
-        }
+        Self { stream, line: Line::default(), mode: Mode::Plain }
     }
 }
 

@@ -46,6 +46,13 @@ impl Scan<'_, '_> {
         name && points(rest.split_ascii_whitespace().next().unwrap_or_default())
     }
 
+    /// Whether `core` can be the kind of a failure that was just told of: `InvalidSignature`. One
+    /// capital alone (`Closed`) is as often a state.
+    pub(super) fn is_variant_of_failure(&self, core: &str) -> bool {
+        let capitals = core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
+        self.failing && capitals > 1 && debug::is_type_name(core)
+    }
+
     /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
     pub(super) fn is_clause(&self, tail: &str, mask: u16) -> bool {
         token::is_compound(mask)

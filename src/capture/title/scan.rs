@@ -1,8 +1,8 @@
 //! The scan: a message from left to right, values as `#`.
 //!
 //! Invariant: one pass. Whatever a rule looks ahead at, it either consumes or has bounded, so the
-//! time is linear in the input; nothing but `out` grows (a message with hidden characters is
-//! copied once). Scanning what it has written changes nothing.
+//! time is linear in the input; nothing but `out` and the spare buffers grows. Scanning what it
+//! has written changes nothing (random hostile text has shown rare exceptions).
 
 use super::chars::{HIGH, NAME, SIGN, SPACE, STOP, class};
 use super::{clean, debug, words};
@@ -13,12 +13,20 @@ pub(super) const LOOK: usize = 64;
 /// How often a text that reads differently once values are `#` is read again.
 const ROUNDS: usize = 8;
 
-/// Appends `message`, parameterized, to an empty `out`; stops soon after `enough` bytes.
-pub(super) fn run(message: &str, out: &mut String, enough: usize) {
+/// Buffers for texts that are read again, so that a second look allocates nothing either.
+#[derive(Debug, Default)]
+pub(crate) struct Spare {
+    before: String,
+    clean: String,
+}
+
+/// Writes `message`, parameterized, to an empty `out`; stops soon after `enough` bytes.
+pub(super) fn run(message: &str, out: &mut String, spare: &mut Spare, enough: usize) {
+    let Spare { before, clean } = spare;
     let mut odd = if clean::has_hidden(message) {
-        let space = |c: char| if c.is_whitespace() { ' ' } else { c };
-        let seen: String = clean::visible(message).map(space).collect();
-        Scan::new(&seen, out).run(enough)
+        clean.clear();
+        clean.extend(clean::visible(message).map(|c| if c.is_whitespace() { ' ' } else { c }));
+        Scan::new(clean, out).run(enough)
     } else {
         Scan::new(message, out).run(enough)
     };
@@ -28,17 +36,17 @@ pub(super) fn run(message: &str, out: &mut String, enough: usize) {
         if !odd {
             break;
         }
-        let before = std::mem::take(out);
+        std::mem::swap(before, out);
+        out.clear();
         // Of all that cleaning mends, only these two can come out of a scan.
         if before.contains('@') || before.contains(":/") {
-            let mut clean = String::with_capacity(before.len());
-            clean::append(&before, &mut clean);
-            Scan::new(&clean, out).run(enough);
+            clean.clear();
+            clean::append(before, clean);
+            Scan::new(clean, out).run(enough);
         } else {
-            out.reserve(before.len());
-            Scan::new(&before, out).run(enough);
+            Scan::new(before, out).run(enough);
         }
-        odd = *out != before;
+        odd = *out != *before;
     }
 }
 
@@ -168,7 +176,7 @@ impl<'a, 'o> Scan<'a, 'o> {
                 let word = |b: u8| class(b) & (NAME | HIGH | SIGN) != 0 || b == b'/';
                 let first = text.bytes().next().unwrap_or(b' ');
                 self.odd |= (word(last) || last == b'.') && word(first);
-                self.odd |= last == b':' && first == b'/';
+                self.odd |= last == b':' && first == b'/' || last == b'#' && text.starts_with("::");
             }
         }
         self.gap = false;

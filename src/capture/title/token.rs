@@ -61,23 +61,6 @@ const TECHNOLOGIES: [(&str, &str); 44] = [
 const DOMAINS: [&str; 10] =
     ["com", "org", "net", "io", "edu", "gov", "internal", "local", "localdomain", "localhost"];
 
-/// What a name ends in that says where a program runs: `orders-staging` is the same as
-/// `orders-prod`.
-const ENVIRONMENTS: [&str; 12] = [
-    "prod",
-    "production",
-    "preprod",
-    "staging",
-    "stage",
-    "canary",
-    "dev",
-    "test",
-    "qa",
-    "uat",
-    "preview",
-    "sandbox",
-];
-
 /// Whether `word`, made of bytes of the classes in `mask`, is a value.
 pub(super) fn is_value(word: &str, mask: u16) -> bool {
     if mask & (AT | SLASH) != 0 {
@@ -95,9 +78,6 @@ pub(super) fn is_value(word: &str, mask: u16) -> bool {
     }
     if mask & SIGN != 0 && word.contains('\\') {
         return true;
-    }
-    if mask & HYPHEN != 0 {
-        return word.rsplit('-').next().is_some_and(|part| ENVIRONMENTS.contains(&part));
     }
     if mask & UNDERSCORE != 0 {
         return word.rsplit('_').next().is_some_and(|part| looks_random(part, classes(part)));

@@ -27,9 +27,13 @@ impl Scan<'_, '_> {
             self.name(word, word, "", mask);
             return;
         }
-        self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
         if mask & SLASH != 0 && mask & COLON != 0 && word.contains("://") {
             return self.url(start);
+        }
+        self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
+        if class(b) & NAME != 0 && word.bytes().next_back().is_some_and(|b| class(b) & NAME != 0) {
+            self.name(word, word, "", mask);
+            return;
         }
         let led = word.trim_start_matches(|c: char| c.is_ascii() && !starts_core(c));
         if word.starts_with("./") || word.starts_with("~/") {
@@ -116,7 +120,7 @@ impl Scan<'_, '_> {
     /// A word without letters or digits: `-`, `|`, `#`, `->`.
     fn punctuation(&mut self, word: &str) {
         self.key = NO_KEY;
-        self.odd |= word.len() > 1 || !matches!(word, "-" | "|" | "*" | "#" | "&");
+        self.odd |= word.len() > 1 || !matches!(word, ":" | "." | "-" | "|" | "*" | "#" | "&");
         if word.ends_with('-') && self.byte(self.at) == b'>' {
             self.odd |= !self.gap || self.expect != Expect::Text;
             self.expect = Expect::Text;
@@ -151,7 +155,7 @@ impl Scan<'_, '_> {
         if tail.is_empty() && self.structure(core, mask, next, expect) {
             return;
         }
-        if self.statement(core, mask) {
+        if tail.is_empty() && self.statement(core, mask) {
             return;
         }
         let placed = names == Names::Pointed || expect == Expect::Value;
@@ -163,10 +167,11 @@ impl Scan<'_, '_> {
                 names == Names::Variant && debug::is_type_name(core) && self.stands_alone(tail)
             }
             Expect::Glued => true,
+            _ if words::says_what_failed(core) || self.is_variant_of_failure(core) => false,
             Expect::Value => {
                 self.stands_alone(tail)
                     || (!self.failing && tail.is_empty() && self.is_labelled(core, mask))
-                    || (names == Names::Due && !words::is_function_word(core))
+                    || (names == Names::Due && token::is_compound(mask))
             }
             Expect::Kind => mask & !LETTER != 0 && self.stands_alone(tail),
         };

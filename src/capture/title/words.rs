@@ -24,6 +24,52 @@ pub(super) fn names_failure(word: &str) -> bool {
     word.len() <= 9 && WORDS.iter().any(|f| f.eq_ignore_ascii_case(word))
 }
 
+/// Words that say what went wrong all by themselves, and so stay where a value is due:
+/// `failed to connect: timeout`.
+pub(super) fn says_what_failed(word: &str) -> bool {
+    const WORDS: [&str; 38] = [
+        "EOF",
+        "Timeout",
+        "aborted",
+        "busy",
+        "canceled",
+        "cancelled",
+        "closed",
+        "conflict",
+        "corrupt",
+        "corrupted",
+        "crashed",
+        "denied",
+        "disconnected",
+        "duplicate",
+        "empty",
+        "eof",
+        "exhausted",
+        "expired",
+        "failed",
+        "forbidden",
+        "full",
+        "interrupted",
+        "invalid",
+        "killed",
+        "malformed",
+        "missing",
+        "overflow",
+        "overloaded",
+        "poisoned",
+        "refused",
+        "rejected",
+        "stopped",
+        "throttled",
+        "timeout",
+        "truncated",
+        "unauthorized",
+        "unavailable",
+        "unreachable",
+    ];
+    word.len() <= 12 && WORDS.contains(&word)
+}
+
 /// Labels of a kind, where they open an error's own text: `call failed: status: Unavailable, …`.
 pub(super) fn labels_a_kind(word: &str) -> bool {
     matches!(word, "status" | "kind" | "code" | "type")

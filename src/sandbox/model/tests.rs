@@ -19,10 +19,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self {
-            spike: Spike::new(),
-            at: Duration::ZERO,
-        }
+        Self { spike: Spike::new(), at: Duration::ZERO }
     }
 
     fn assuming(unknowns: Unknowns) -> Self {
@@ -40,18 +37,8 @@ impl Bench {
         let payload = Payload::parse(json.as_bytes());
         let payload = payload.as_ref().map_err(|reason| *reason);
         let wall_ms = 1_000_000 + u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX);
-        let now = Moment {
-            at: self.at,
-            wall_ms,
-        };
-        self.spike.receive(
-            Post {
-                token,
-                size: json.len(),
-                payload,
-            },
-            now,
-        )
+        let now = Moment { at: self.at, wall_ms };
+        self.spike.receive(Post { token, size: json.len(), payload }, now)
     }
 
     fn send(&mut self, json: &str) -> Effect {
@@ -68,10 +55,7 @@ impl Bench {
 
     /// The last one opened.
     fn last(&self) -> Incident {
-        self.spike
-            .incidents()
-            .pop()
-            .unwrap_or_else(|| unreachable!("nothing was opened"))
+        self.spike.incidents().pop().unwrap_or_else(|| unreachable!("nothing was opened"))
     }
 }
 
@@ -99,20 +83,14 @@ fn a_trigger_opens_and_the_next_ones_repeat() {
     assert_eq!((answer.effect, answer.status), (Effect::Opened, 200));
     assert_eq!(answer.body, r#"{"Ok":true}"#);
     bench.pass(seconds(30));
-    assert_eq!(
-        bench.send(r#"{"title": "db down", "body": "two"}"#),
-        Effect::Repeated
-    );
+    assert_eq!(bench.send(r#"{"title": "db down", "body": "two"}"#), Effect::Repeated);
     bench.pass(seconds(30));
     assert_eq!(bench.send(r#"{"title": "db down"}"#), Effect::Repeated);
 
     let incidents = bench.spike.incidents();
     assert_eq!(incidents.len(), 1);
     let incident = bench.last();
-    assert_eq!(
-        (incident.title(), incident.repeats(), incident.number()),
-        ("db down", 2, 1)
-    );
+    assert_eq!((incident.title(), incident.repeats(), incident.number()), ("db down", 2, 1));
     assert!(incident.is_open());
     assert_eq!(incident.first_at(), wall(Duration::ZERO));
     assert_eq!(incident.last_at(), wall(seconds(60)));
@@ -142,10 +120,7 @@ fn other_titles_and_other_tokens_are_other_incidents() {
     let other = bench.answer("another-token", r#"{"title": "a"}"#);
     assert_eq!(other.effect, Effect::Opened);
     let resolve = r#"{"title": "a", "status": "resolve"}"#;
-    assert_eq!(
-        bench.answer("another-token", resolve).effect,
-        Effect::Resolved
-    );
+    assert_eq!(bench.answer("another-token", resolve).effect, Effect::Resolved);
     let open = |incident: &Incident| incident.is_open();
     let open: Vec<bool> = bench.spike.incidents().iter().map(open).collect();
     assert_eq!(open, [true, true, true, false]);
@@ -171,10 +146,7 @@ fn a_person_resolves_by_title() {
     let mut bench = Bench::new();
     bench.trigger("a");
     bench.trigger("b");
-    let now = Moment {
-        at: bench.at,
-        wall_ms: 7,
-    };
+    let now = Moment { at: bench.at, wall_ms: 7 };
     assert_eq!(bench.spike.resolve_by_person("a", now), 1);
     assert_eq!(bench.spike.resolve_by_person("a", now), 0);
     assert_eq!(bench.trigger("a"), Effect::Opened);
@@ -193,10 +165,7 @@ fn nineteen_in_a_minute_pass_and_the_twentieth_is_dropped() {
 
     // The other title, and the same title of another token, are not affected.
     assert_eq!(bench.trigger("calm"), Effect::Opened);
-    assert_eq!(
-        bench.answer("another-token", r#"{"title": "busy"}"#).effect,
-        Effect::Opened
-    );
+    assert_eq!(bench.answer("another-token", r#"{"title": "busy"}"#).effect, Effect::Opened);
 
     // One minute from the twentieth.
     bench.pass(Duration::from_millis(59_999));
@@ -228,10 +197,7 @@ fn nineteen_a_minute_are_never_limited() {
 fn a_dropped_trigger_leaves_severity_alone() {
     let mut bench = Bench::new();
     triggers(&mut bench, "a", 19);
-    assert_eq!(
-        bench.send(r#"{"title": "a", "severity": "sev1"}"#),
-        Effect::RateLimited
-    );
+    assert_eq!(bench.send(r#"{"title": "a", "severity": "sev1"}"#), Effect::RateLimited);
     assert_eq!(bench.last().severity(), None);
 }
 
@@ -240,35 +206,23 @@ fn severity_and_priority_overwrite_and_are_remembered() {
     let mut bench = Bench::new();
     bench.send(r#"{"title": "a", "severity": "sev3", "priority": "p4"}"#);
     bench.send(r#"{"title": "a", "severity": "sev1"}"#);
-    assert_eq!(
-        (bench.last().severity(), bench.last().priority()),
-        (Some("sev1"), Some("p4"))
-    );
+    assert_eq!((bench.last().severity(), bench.last().priority()), (Some("sev1"), Some("p4")));
     bench.send(r#"{"title": "a", "severity": "urgent"}"#);
     assert_eq!(bench.last().severity(), Some("sev1"));
 
     bench.send(r#"{"title": "a", "status": "resolve", "priority": "p2"}"#);
     assert_eq!(bench.last().priority(), Some("p2"));
     assert_eq!(bench.trigger("a"), Effect::Opened);
-    assert_eq!(
-        (bench.last().severity(), bench.last().priority()),
-        (Some("sev1"), Some("p2"))
-    );
+    assert_eq!((bench.last().severity(), bench.last().priority()), (Some("sev1"), Some("p2")));
 
     assert_eq!(bench.trigger("b"), Effect::Opened);
-    assert_eq!(
-        (bench.last().severity(), bench.last().priority()),
-        (None, None)
-    );
+    assert_eq!((bench.last().severity(), bench.last().priority()), (None, None));
 }
 
 #[test]
 fn without_a_title_nothing_groups() {
     let mut bench = Bench::new();
-    assert_eq!(
-        bench.send(r#"{"body": "x", "severity": "sev2"}"#),
-        Effect::Opened
-    );
+    assert_eq!(bench.send(r#"{"body": "x", "severity": "sev2"}"#), Effect::Opened);
     assert_eq!(bench.last().severity(), Some("sev2"));
     for _ in 0..30 {
         assert_eq!(bench.send(r#"{"title": "", "body": "x"}"#), Effect::Opened);
@@ -293,33 +247,16 @@ fn what_is_no_json_object_is_the_documented_500() {
 fn only_the_word_resolve_resolves() {
     let mut bench = Bench::new();
     bench.trigger("a");
-    assert_eq!(
-        bench.send(r#"{"title": "a", "status": "resolved"}"#),
-        Effect::Repeated
-    );
-    assert_eq!(
-        bench.send(r#"{"title": "a", "status": "trigger"}"#),
-        Effect::Repeated
-    );
+    assert_eq!(bench.send(r#"{"title": "a", "status": "resolved"}"#), Effect::Repeated);
+    assert_eq!(bench.send(r#"{"title": "a", "status": "trigger"}"#), Effect::Repeated);
     assert!(bench.last().is_open());
 }
 
 #[test]
 fn a_token_has_a_shape() {
     let mut bench = Bench::new();
-    for token in [
-        "",
-        "short-1",
-        "with/slash",
-        "with space",
-        "per%20cent",
-        "umläute-überall",
-    ] {
-        assert_eq!(
-            bench.answer(token, r#"{"title": "a"}"#).status,
-            404,
-            "{token}"
-        );
+    for token in ["", "short-1", "with/slash", "with space", "per%20cent", "umläute-überall"] {
+        assert_eq!(bench.answer(token, r#"{"title": "a"}"#).status, 404, "{token}");
     }
     assert_eq!(bench.answer("_-AZaz09", r#"{"title": "a"}"#).status, 200);
 }
@@ -329,20 +266,14 @@ fn a_token_has_a_shape() {
 #[test]
 fn switch_unregistered_token() {
     for status in [401, 403, 404] {
-        let unknowns = Unknowns {
-            unregistered_token: Some(status),
-            ..Unknowns::default()
-        };
+        let unknowns = Unknowns { unregistered_token: Some(status), ..Unknowns::default() };
         let mut bench = Bench::assuming(unknowns);
         bench.spike.register(TOKEN);
         bench.spike.register("short");
         assert_eq!(bench.trigger("a"), Effect::Opened);
         let answer = bench.answer("another-token", r#"{"title": "a"}"#);
         assert_eq!(answer.status, status);
-        assert_eq!(
-            answer.effect,
-            Effect::Rejected("the token is not registered")
-        );
+        assert_eq!(answer.effect, Effect::Rejected("the token is not registered"));
         assert_eq!(bench.answer("short", r#"{"title": "a"}"#).status, status);
     }
     let answer = Bench::new().answer("another-token", r#"{"title": "a"}"#);
@@ -351,10 +282,7 @@ fn switch_unregistered_token() {
 
 #[test]
 fn switch_limiter_answers_429() {
-    let unknowns = Unknowns {
-        limiter_answers_429: true,
-        ..Unknowns::default()
-    };
+    let unknowns = Unknowns { limiter_answers_429: true, ..Unknowns::default() };
     let mut bench = Bench::assuming(unknowns);
     triggers(&mut bench, "a", 19);
     let answer = bench.answer(TOKEN, r#"{"title": "a"}"#);
@@ -369,10 +297,7 @@ fn switch_limiter_answers_429() {
 
 #[test]
 fn switch_resolve_with_nothing_open_opens() {
-    let unknowns = Unknowns {
-        resolve_with_nothing_open_opens: true,
-        ..Unknowns::default()
-    };
+    let unknowns = Unknowns { resolve_with_nothing_open_opens: true, ..Unknowns::default() };
     let mut bench = Bench::assuming(unknowns);
     assert_eq!(bench.resolve("a"), Effect::Opened);
     assert!(bench.last().is_open());
@@ -390,10 +315,7 @@ fn switch_resolves_count_towards_limit() {
         }
         assert_eq!(bench.trigger("a"), Effect::Opened);
     };
-    let unknowns = Unknowns {
-        resolves_count_towards_limit: true,
-        ..Unknowns::default()
-    };
+    let unknowns = Unknowns { resolves_count_towards_limit: true, ..Unknowns::default() };
     let mut bench = Bench::assuming(unknowns);
     flap(&mut bench);
     assert_eq!(bench.resolve("a"), Effect::RateLimited);
@@ -418,10 +340,7 @@ fn switch_limit_outlives_resolve() {
     bench.pass(seconds(60));
     assert_eq!(bench.trigger("a"), Effect::Opened);
 
-    let unknowns = Unknowns {
-        limit_outlives_resolve: false,
-        ..Unknowns::default()
-    };
+    let unknowns = Unknowns { limit_outlives_resolve: false, ..Unknowns::default() };
     let mut bench = Bench::assuming(unknowns);
     limited(&mut bench);
     assert_eq!(bench.trigger("a"), Effect::Opened);
@@ -429,34 +348,22 @@ fn switch_limit_outlives_resolve() {
 
 #[test]
 fn switch_dropped_answers_ok_false() {
-    let unknowns = Unknowns {
-        dropped_answers_ok_false: true,
-        ..Unknowns::default()
-    };
+    let unknowns = Unknowns { dropped_answers_ok_false: true, ..Unknowns::default() };
     let mut bench = Bench::assuming(unknowns);
     let resolve = r#"{"title": "a", "status": "resolve"}"#;
     let answer = bench.answer(TOKEN, resolve);
     assert_eq!((answer.status, answer.body), (200, r#"{"Ok":false}"#));
     triggers(&mut bench, "a", 19);
     let answer = bench.answer(TOKEN, r#"{"title": "a"}"#);
-    assert_eq!(
-        (answer.effect, answer.body),
-        (Effect::RateLimited, r#"{"Ok":false}"#)
-    );
+    assert_eq!((answer.effect, answer.body), (Effect::RateLimited, r#"{"Ok":false}"#));
     assert_eq!(bench.answer(TOKEN, resolve).body, r#"{"Ok":true}"#);
 }
 
 #[test]
 fn switch_size_limit() {
     let json = r#"{"title": "a"}"#;
-    let limit = |bytes| Unknowns {
-        size_limit: Some(bytes),
-        ..Unknowns::default()
-    };
-    assert_eq!(
-        Bench::assuming(limit(json.len())).send(json),
-        Effect::Opened
-    );
+    let limit = |bytes| Unknowns { size_limit: Some(bytes), ..Unknowns::default() };
+    assert_eq!(Bench::assuming(limit(json.len())).send(json), Effect::Opened);
     let answer = Bench::assuming(limit(json.len() - 1)).answer(TOKEN, json);
     assert_eq!(answer.status, 413);
     assert!(matches!(answer.effect, Effect::Rejected(_)));
@@ -464,10 +371,7 @@ fn switch_size_limit() {
 
 #[test]
 fn switch_titles_are_normalised() {
-    let unknowns = Unknowns {
-        titles_are_normalised: true,
-        ..Unknowns::default()
-    };
+    let unknowns = Unknowns { titles_are_normalised: true, ..Unknowns::default() };
     let mut bench = Bench::assuming(unknowns);
     assert_eq!(bench.trigger(" Db Down"), Effect::Opened);
     assert_eq!(bench.trigger("db down  "), Effect::Repeated);
@@ -490,10 +394,7 @@ fn a_flood_of_titles_keeps_the_newest_incidents_and_counts_all() {
     assert_eq!(bench.spike.opened(), sent as u64);
     assert_eq!(bench.last().title(), format!("title {}", sent - 1));
     // A title that was seen just now is still known.
-    assert_eq!(
-        bench.trigger(&format!("title {}", sent - 1)),
-        Effect::Repeated
-    );
+    assert_eq!(bench.trigger(&format!("title {}", sent - 1)), Effect::Repeated);
 }
 
 #[test]

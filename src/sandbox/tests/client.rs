@@ -32,16 +32,8 @@ impl Reply {
             };
             headers.push((name.to_owned(), value.to_owned()));
         }
-        let mut reply = Self {
-            status,
-            headers,
-            body: String::new(),
-        };
-        let length = reply
-            .header("content-length")
-            .unwrap_or("0")
-            .parse()
-            .unwrap();
+        let mut reply = Self { status, headers, body: String::new() };
+        let length = reply.header("content-length").unwrap_or("0").parse().unwrap();
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
         reply.body = String::from_utf8(body).unwrap();
@@ -50,9 +42,7 @@ impl Reply {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        headers.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -73,9 +63,7 @@ pub(super) fn connect(url: &str) -> TcpStream {
 pub(super) fn send(stream: &mut TcpStream, url: &str, method: &str, path: &str, body: &str) {
     let (host, length) = (split(url).0, body.len());
     let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n");
-    stream
-        .write_all(format!("{head}\r\n{body}").as_bytes())
-        .unwrap();
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
 }
 
 /// Sends a webhook request over a new connection and reads nothing.

@@ -33,10 +33,7 @@ fn only(sandbox: &Sandbox) -> Request {
 fn assert_silent(stream: &mut TcpStream) {
     stream.set_read_timeout(Some(SILENCE)).unwrap();
     let error = stream.read(&mut [0]).unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     stream.set_read_timeout(Some(SOON)).unwrap();
 }
 
@@ -60,25 +57,16 @@ fn assert_turned_away(url: &str) {
 fn assert_let_go(stream: &mut TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();
     let ended = stream.read(&mut [0]);
-    assert!(
-        ended
-            .as_ref()
-            .map_or_else(|e| e.kind() == ErrorKind::ConnectionReset, |n| *n == 0)
-    );
+    assert!(ended.as_ref().map_or_else(|e| e.kind() == ErrorKind::ConnectionReset, |n| *n == 0));
 }
 
 #[test]
 fn a_status_is_answered_and_not_applied() {
-    for status in [
-        200, 204, 400, 401, 404, 408, 413, 425, 429, 500, 503, 527, 599, 999,
-    ] {
+    for status in [200, 204, 400, 401, 404, 408, 413, 425, 429, 500, 503, 527, 599, 999] {
         let (sandbox, url) = faulty(Fault::Status(status));
         assert_eq!(post(&url, &title("a")).status, status);
         let request = only(&sandbox);
-        assert_eq!(
-            (request.status(), request.effect()),
-            (Some(status), Effect::NotApplied)
-        );
+        assert_eq!((request.status(), request.effect()), (Some(status), Effect::NotApplied));
         assert_eq!(request.title(), Some("a"));
         assert_eq!(sandbox.opened(), 0);
     }
@@ -96,15 +84,7 @@ fn a_status_keeps_the_connection() {
 
 #[test]
 fn retry_after_takes_any_text() {
-    for value in [
-        "1",
-        "86400",
-        "-1",
-        "",
-        "abc",
-        "1e309",
-        "Wed, 21 Oct 2026 07:28:00 GMT",
-    ] {
+    for value in ["1", "86400", "-1", "", "abc", "1e309", "Wed, 21 Oct 2026 07:28:00 GMT"] {
         let (_sandbox, url) = faulty(Fault::retry_after(429, value));
         let reply = post(&url, &title("a"));
         assert_eq!(reply.status, 429);
@@ -117,18 +97,12 @@ fn a_redirect_and_any_body() {
     let (sandbox, url) = faulty(Fault::redirect(307, "http://127.0.0.1:9/elsewhere"));
     let reply = post(&url, &title("a"));
     assert_eq!(reply.status, 307);
-    assert_eq!(
-        reply.header("location"),
-        Some("http://127.0.0.1:9/elsewhere")
-    );
+    assert_eq!(reply.header("location"), Some("http://127.0.0.1:9/elsewhere"));
     sandbox.fault(Fault::body(200, "application/json", r#"{"Ok":false}"#));
     assert_eq!(post(&url, &title("a")).body, r#"{"Ok":false}"#);
     sandbox.fault(Fault::body(502, "text/html", "<h1>Bad Gateway</h1>"));
     let reply = post(&url, &title("a"));
-    assert_eq!(
-        (reply.status, reply.header("content-type")),
-        (502, Some("text/html"))
-    );
+    assert_eq!((reply.status, reply.header("content-type")), (502, Some("text/html")));
     assert_eq!(reply.body, "<h1>Bad Gateway</h1>");
 }
 
@@ -142,22 +116,11 @@ fn what_http_forbids_goes_out_as_it_is() {
     assert!(text.ends_with("connection: close\r\n\r\n{}"), "{text}");
 
     let headers = vec![("Content-Length".to_owned(), "-5".to_owned())];
-    sandbox.fault(Fault::StatusWith {
-        status: 99,
-        headers,
-        body: "x".to_owned(),
-    });
+    sandbox.fault(Fault::StatusWith { status: 99, headers, body: "x".to_owned() });
     let bytes = read_all(&mut sent(&url, &title("a")));
-    assert_eq!(
-        bytes,
-        b"HTTP/1.1 99 X\r\nContent-Length: -5\r\nconnection: close\r\n\r\nx"
-    );
+    assert_eq!(bytes, b"HTTP/1.1 99 X\r\nContent-Length: -5\r\nconnection: close\r\n\r\nx");
 
-    sandbox.fault(Fault::StatusWith {
-        status: 204,
-        headers: Vec::new(),
-        body: "x".to_owned(),
-    });
+    sandbox.fault(Fault::StatusWith { status: 204, headers: Vec::new(), body: "x".to_owned() });
     let bytes = read_all(&mut sent(&url, &title("a")));
     assert!(bytes.ends_with(b"content-length: 1\r\nconnection: close\r\n\r\nx"));
 }
@@ -168,10 +131,7 @@ fn hang_reads_and_never_answers() {
     let mut stream = sent(&url, &title("a"));
     let request = only(&sandbox);
     assert_eq!(request.json().unwrap()["title"], "a");
-    assert_eq!(
-        (request.status(), request.effect()),
-        (None, Effect::NotApplied)
-    );
+    assert_eq!((request.status(), request.effect()), (None, Effect::NotApplied));
     assert_eq!(request.fault(), Some(&Fault::Hang));
     assert_silent(&mut stream);
     assert_let_go(&mut stream);
@@ -198,10 +158,7 @@ fn hang_before_read_leaves_the_request_unread() {
     // The receive buffer fills up: a client that goes on writing gets stuck.
     stream.set_write_timeout(Some(SILENCE)).unwrap();
     let stuck = stream.write_all(&vec![b' '; 64 << 20]).unwrap_err();
-    assert!(
-        matches!(stuck.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        "{stuck}"
-    );
+    assert!(matches!(stuck.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{stuck}");
 }
 
 #[test]
@@ -212,13 +169,7 @@ fn hang_before_read_on_a_kept_connection_hangs() {
     assert_eq!(post_on(&mut stream, &url, &title("a")).status, 200);
     sandbox.fault(Fault::HangBeforeRead);
     let (_, path) = url.rsplit_once(':').unwrap();
-    send(
-        &mut stream,
-        &url,
-        "POST",
-        path.trim_start_matches(char::is_numeric),
-        &title("a"),
-    );
+    send(&mut stream, &url, "POST", path.trim_start_matches(char::is_numeric), &title("a"));
     sandbox.wait_for_requests(2, SOON).unwrap();
     assert_silent(&mut stream);
     assert_eq!(effects(&sandbox), [Effect::Opened, Effect::NotApplied]);
@@ -247,10 +198,7 @@ fn hang_after_head_promises_a_body() {
     assert_silent(&mut stream);
     assert_let_go(&mut stream);
     let request = only(&sandbox);
-    assert_eq!(
-        (request.status(), request.effect()),
-        (Some(200), Effect::Opened)
-    );
+    assert_eq!((request.status(), request.effect()), (Some(200), Effect::Opened));
 }
 
 #[test]
@@ -258,51 +206,32 @@ fn reset_comes_after_the_request_was_read() {
     let (sandbox, url) = faulty(Fault::Reset);
     assert_reset(&mut sent(&url, &title("a")));
     let request = only(&sandbox);
-    assert_eq!(
-        (request.title(), request.effect()),
-        (Some("a"), Effect::NotApplied)
-    );
+    assert_eq!((request.title(), request.effect()), (Some("a"), Effect::NotApplied));
 }
 
 #[test]
 fn applied_then_reset_opens_the_incident() {
     let (sandbox, url) = faulty(Fault::AppliedThenReset);
     assert_reset(&mut sent(&url, &title("a")));
-    assert_eq!(
-        (only(&sandbox).effect(), sandbox.opened()),
-        (Effect::Opened, 1)
-    );
+    assert_eq!((only(&sandbox).effect(), sandbox.opened()), (Effect::Opened, 1));
 }
 
 #[test]
 fn reset_on_accept_needs_no_request() {
     let (sandbox, url) = faulty(Fault::ResetOnAccept);
     assert_turned_away(&url);
-    assert_eq!(
-        (
-            sandbox.wait_for_connections(1, SOON).unwrap(),
-            sandbox.received()
-        ),
-        (1, 0)
-    );
+    assert_eq!((sandbox.wait_for_connections(1, SOON).unwrap(), sandbox.received()), (1, 0));
 }
 
 #[test]
 fn reset_before_body_does_not_wait_for_it() {
     let (sandbox, url) = faulty(Fault::ResetBeforeBody);
     let mut stream = connect(&url);
-    write!(
-        stream,
-        "POST /long-enough/push-events HTTP/1.1\r\nhost: h\r\n"
-    )
-    .unwrap();
+    write!(stream, "POST /long-enough/push-events HTTP/1.1\r\nhost: h\r\n").unwrap();
     write!(stream, "content-length: 9999\r\n\r\n").unwrap();
     assert_reset(&mut stream);
     let request = only(&sandbox);
-    assert_eq!(
-        (request.effect(), request.body()),
-        (Effect::NotApplied, &b""[..])
-    );
+    assert_eq!((request.effect(), request.body()), (Effect::NotApplied, &b""[..]));
 }
 
 #[test]
@@ -345,10 +274,7 @@ fn drip_sends_one_byte_at_a_time() {
         }
     }
     let text = String::from_utf8(bytes).unwrap();
-    assert!(
-        text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("{\"Ok\":true}"),
-        "{text}"
-    );
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("{\"Ok\":true}"), "{text}");
     assert!(begun.elapsed() >= every * u32::try_from(text.len()).unwrap());
     // A reader that was scheduled late may find a few bytes together.
     assert!(largest < text.len() / 2, "{largest} at once");
@@ -381,11 +307,7 @@ fn a_huge_body_comes_in_full_and_takes_no_memory() {
 
 #[test]
 fn garbage_is_sent_as_it_is() {
-    for garbage in [
-        &b"\x00\xff\x80nonsense"[..],
-        b"HTTP/0.9 hello",
-        b"PRI * HTTP/2.0\r\n\r\n",
-    ] {
+    for garbage in [&b"\x00\xff\x80nonsense"[..], b"HTTP/0.9 hello", b"PRI * HTTP/2.0\r\n\r\n"] {
         let (sandbox, url) = faulty(Fault::Garbage(garbage.to_vec()));
         assert_eq!(read_all(&mut sent(&url, &title("a"))), garbage);
         assert_eq!(only(&sandbox).effect(), Effect::NotApplied);
@@ -405,21 +327,12 @@ fn applied_late_is_applied_after_what_came_later() {
     sandbox.wait_for_requests(2, SOON).unwrap();
     // The client gives up, and resolves.
     drop(gone);
-    assert_eq!(
-        post(&url, r#"{"title":"a","status":"resolve"}"#).status,
-        200
-    );
-    assert_eq!(
-        effects(&sandbox),
-        [Effect::Opened, Effect::NotApplied, Effect::Resolved]
-    );
+    assert_eq!(post(&url, r#"{"title":"a","status":"resolve"}"#).status, 200);
+    assert_eq!(effects(&sandbox), [Effect::Opened, Effect::NotApplied, Effect::Resolved]);
     // Then the old trigger arrives after all, and opens a new one.
     let incidents = sandbox.wait_for(2, SOON).unwrap();
     assert!(!incidents[0].is_open() && incidents[1].is_open());
-    assert_eq!(
-        effects(&sandbox),
-        [Effect::Opened, Effect::Opened, Effect::Resolved]
-    );
+    assert_eq!(effects(&sandbox), [Effect::Opened, Effect::Opened, Effect::Resolved]);
 }
 
 #[test]
@@ -427,10 +340,7 @@ fn applied_late_answers_a_client_that_waits() {
     let (sandbox, url) = faulty(Fault::AppliedLate(Duration::from_millis(20)));
     let reply = post(&url, "no json");
     assert_eq!((reply.status, reply.body.as_str()), (500, "{}"));
-    assert_eq!(
-        only(&sandbox).effect(),
-        Effect::Rejected("the body is not JSON")
-    );
+    assert_eq!(only(&sandbox).effect(), Effect::Rejected("the body is not JSON"));
     assert_eq!(only(&sandbox).status(), Some(500));
 }
 
