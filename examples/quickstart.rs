@@ -4,6 +4,8 @@
 //!
 //! Pages an embedded sandbox, or the real Spike when `SPIKE_WEBHOOK_URL` is set.
 
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
+
 use std::{error::Error, fmt, time::Duration};
 
 use tracing::{error, info, info_span, instrument, warn};

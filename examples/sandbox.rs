@@ -4,6 +4,8 @@
 //!
 //! Without a port it takes a free one. Ends with Ctrl-C.
 
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
+
 use std::error::Error;
 
 use tracing_spike::sandbox::Sandbox;

@@ -9,6 +9,8 @@
 //!
 //! With `--tsv` a line is `target<TAB>message`; without a target the title has no ` in …`.
 
+#![expect(clippy::print_stderr, reason = "an example talks to a person")]
+
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Subscriber;
-use tracing_log::AsLog;
+use tracing_log::{AsLog, log::set_max_level};
 use tracing_subscriber::{
     Layer, filter::LevelFilter, filter::Targets, layer::SubscriberExt, registry::LookupSpan,
 };
@@ -347,7 +347,7 @@ impl Builder {
             .with(fmt.with_filter(targets))
             .with(layer.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(|_| set("subscriber"))?;
-        tracing_log::log::set_max_level(LevelFilter::current().as_log());
+        set_max_level(LevelFilter::current().as_log());
         Ok(guard)
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(test, expect(clippy::arithmetic_side_effects, reason = "a test may overflow"))]
 
 mod backoff;
 mod builder;

@@ -1,7 +1,11 @@
 //! What a call costs the heap of the thread that makes it. A binary of its own, since counting
 //! needs a global allocator.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 
 use allocation_counter::{AllocationInfo, measure};
 use tracing::{Dispatch, error, info_span};

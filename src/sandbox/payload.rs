@@ -45,7 +45,6 @@ impl Payload {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::Payload;
 

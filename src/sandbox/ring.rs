@@ -86,7 +86,6 @@ impl<T> Ring<T> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::Ring;
 

@@ -3,9 +3,6 @@
 //! Owns the proof that what the model decides reaches a client and the ledger. No test sleeps
 //! to let something happen; every read and every wait has a deadline.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(clippy::indexing_slicing, reason = "a test may panic")]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -3,11 +3,10 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::print_stderr,
+    clippy::exit,
     reason = "a test fails by panicking, and its helpers with it"
 )]
 

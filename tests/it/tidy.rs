@@ -47,8 +47,8 @@ impl Source {
 
     /// The lines before `#[cfg(test)] mod tests {`, with their numbers.
     fn production(&self) -> Vec<(usize, &str)> {
-        let end = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
-        let lines = self.text[..end].lines().enumerate();
+        let tests = self.text.split_once("#[cfg(test)]\nmod tests {");
+        let lines = tests.map_or(self.text.as_str(), |(before, _)| before).lines().enumerate();
         let lines = lines.map(|(number, line)| (number + 1, line));
         lines.filter(|(_, line)| !line.trim().is_empty() && !is_comment(line)).collect()
     }

@@ -167,7 +167,7 @@ fn a_random_run_agrees_with_a_plain_model() {
         now += roll % 2_000;
         let (key, at) = (1 + (roll >> 32) % 50, Duration::from_millis(now));
         let title = plain.entry(key).or_default();
-        if (roll >> 20) % 10 == 0 {
+        if (roll >> 20).is_multiple_of(10) {
             let goes = title.open || !title.resolved;
             assert_eq!(gate.resolve(key, at) != Admission::Repeat, goes, "step {step}");
             if goes {

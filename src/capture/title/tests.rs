@@ -490,7 +490,7 @@ impl Random {
 #[test]
 fn any_message_gives_a_clean_title_and_the_same_again() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut failures = 0;
+    let mut failures = Vec::new();
     for _ in 0..40_000 {
         let message = random.message();
         let once = p(&message);
@@ -498,10 +498,7 @@ fn any_message_gives_a_clean_title_and_the_same_again() {
         let mut cleaned = String::new();
         clean::append(&once, &mut cleaned);
         if twice != once || cleaned != once {
-            failures += 1;
-            if failures < 15 {
-                eprintln!("{message:?}\n  once  {once:?}\n  twice {twice:?}\n  clean {cleaned:?}");
-            }
+            failures.push(format!("{message:?}: {once:?}, then {twice:?}, clean {cleaned:?}"));
         }
         let given = v(&message);
         assert_eq!(v(&given), given, "cleaning {message:?}");
@@ -509,7 +506,7 @@ fn any_message_gives_a_clean_title_and_the_same_again() {
         assert!(!title.is_empty() && title.chars().count() <= MAX_CHARS);
         assert_eq!(title, derive(&message, "shop::orders"), "trigger and resolve");
     }
-    assert_eq!(failures, 0);
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
@@ -561,13 +558,9 @@ fn f083_hostile_megabytes_take_milliseconds() {
         let message = unit.repeat(size / unit.len());
         let start = Instant::now();
         let title = derive(&message, "t");
-        let bounded = start.elapsed();
-        let full = p(&message);
+        let whole = p(&message);
         let took = start.elapsed();
-        if cfg!(not(debug_assertions)) {
-            eprintln!("{unit:?}: title {bounded:?}, all {took:?}, {} bytes", full.len());
-        }
-        assert!(!title.is_empty());
+        assert!(!title.is_empty() && whole.len() <= message.len().saturating_mul(2));
         assert!(took < Duration::from_secs(5), "{unit:?} took {took:?}");
     }
 }

@@ -23,7 +23,7 @@ fn f014_f015_f016_f018_every_status_has_its_meaning() {
                 sent: true,
             }),
             500 => later(Blames::Poison),
-            502 | 503 | 504 => later(Blames::Endpoint),
+            502..=504 => later(Blames::Endpoint),
             408 | 425 => later(Blames::Title),
             501 | 505.. => later(Blames::Title),
             300..=399 => Outcome::Rejected(Count::LostRedirect),

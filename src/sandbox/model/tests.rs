@@ -55,7 +55,7 @@ impl Bench {
 
     /// The last one opened.
     fn last(&self) -> Incident {
-        self.spike.incidents().pop().unwrap_or_else(|| unreachable!("nothing was opened"))
+        self.spike.incidents().pop().expect("something was opened")
     }
 }
 
