@@ -91,6 +91,17 @@ fn is_control(name: &str) -> bool {
     name == "spike" || name.starts_with("spike.")
 }
 
+/// Whether it tells where a `log` record comes from; the body's target and location tell that.
+fn is_log_place(name: &str) -> bool {
+    matches!(name, "log.target" | "log.module_path" | "log.file" | "log.line")
+}
+
+/// Whether a field of an event is content: neither its message, nor an instruction to us, nor the
+/// place of a `log` record.
+pub(crate) fn is_content(name: &str) -> bool {
+    name != "message" && !is_control(name) && !is_log_place(name)
+}
+
 /// Whether an error in a field of this name is the event's error.
 fn is_error_name(name: &str) -> bool {
     matches!(name, "error" | "err" | "e")
@@ -106,11 +117,11 @@ pub(crate) struct Deciding<'a> {
 
 impl Deciding<'_> {
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let Scratch { message, error, controls, .. } = &mut *self.scratch;
+        let Scratch { message, message_cut, error, controls, .. } = &mut *self.scratch;
         match field.name() {
             "message" => {
                 message.clear();
-                self.taker.take(message, TEXT_CAP, write);
+                *message_cut = self.taker.take(message, TEXT_CAP, write);
             }
             "spike.title" => {
                 controls.any = true;
@@ -190,8 +201,7 @@ pub(crate) struct CapturedError {
 
 impl Capturing<'_> {
     fn is_content(&self, name: &str) -> bool {
-        let of_event = self.error.is_some();
-        !(of_event && (name == "message" || name.starts_with("log."))) && !is_control(name)
+        if self.error.is_some() { is_content(name) } else { !is_control(name) }
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {

@@ -216,7 +216,11 @@ impl<S> Filter<S> for RulesFilter {
         {
             rules.mark(meta.target());
         }
-        self.wants(meta)
+        // Neither event nor span is the question of an `enabled!`, which no event follows. A "no"
+        // would stay behind on this thread and be taken for the answer about the event whose
+        // argument asked (tracing#2519). We are asked only when another layer may want it.
+        let is_question = !meta.is_event() && !meta.is_span();
+        is_question || self.wants(meta)
     }
 
     /// `sometimes` and not `always` for what we want: with `always`, `enabled` is not called for

@@ -17,7 +17,7 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::{CapturedError, Capturing, Controls, Deciding, Wanted},
+        event::{CapturedError, Capturing, Controls, Deciding, Wanted, is_content},
         filter::{Concern, Rules},
         pipeline::{Head, Pipeline},
         scratch::{Scratch, Taker},
@@ -82,7 +82,8 @@ impl SpikeLayer {
         }
         let wish = wish(concern, *meta.level(), &scratch.controls)?;
         self.write_title(event, meta, ctx, scratch);
-        let Scratch { message, controls, title, fields, .. } = scratch;
+        let Scratch { message, message_cut, controls, title, fields, .. } = scratch;
+        let message = (message.as_str(), *message_cut);
         let notes = mem::take(&mut controls.notes);
         let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
         match wish {
@@ -110,7 +111,8 @@ impl SpikeLayer {
         }
         let span = ctx.event_span(event);
         let names = |visit: &mut dyn FnMut(&str)| {
-            meta.fields().iter().for_each(|field| visit(field.name()));
+            let names = meta.fields().iter().map(|field| field.name());
+            names.filter(|name| is_content(name)).for_each(visit);
         };
         let parts = title::Parts {
             message,
@@ -222,23 +224,26 @@ fn capture<S>(
     meta: &Metadata<'_>,
     ctx: &Context<'_, S>,
     taker: Taker<'_>,
-    message: &str,
+    message: (&str, bool),
     fields: &mut Fields,
-    notes: Vec<(&'static str, String)>,
+    mut notes: Vec<(&'static str, String)>,
 ) -> Captured
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let mut error = CapturedError::default();
     event.record(&mut Capturing { fields, taker, error: Some(&mut error) });
-    span_fields::append(event, ctx, fields);
-    let mut keep = |text: &str| {
+    if span_fields::append(event, ctx, fields) {
+        notes.push(("cut", "span.path".to_owned()));
+    }
+    let mut keep_cut = |(text, cut): (&str, bool)| {
         fields.text_value(|out| {
             out.push_str(text);
-            false
+            cut
         })
     };
-    let message = keep(message);
+    let message = keep_cut(message);
+    let mut keep = |text: &str| keep_cut((text, false));
     let target = keep(meta.target());
     let file = meta.file().map(&mut keep);
     let thread = match thread::current().name() {

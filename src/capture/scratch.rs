@@ -29,6 +29,8 @@ const PANICKED: &str = "<panicked>";
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) message: String,
+    /// The message was longer than its cap.
+    pub(crate) message_cut: bool,
     pub(crate) error: String,
     pub(crate) controls: Controls,
     pub(crate) title: String,
@@ -46,8 +48,9 @@ impl Scratch {
     /// down, the next caller gets a new one.
     pub(crate) fn lend<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        let Scratch { message, error, controls, title, fields, .. } = &mut *scratch;
+        let Scratch { message, message_cut, error, controls, title, fields, .. } = &mut *scratch;
         message.clear();
+        *message_cut = false;
         error.clear();
         controls.clear();
         title.clear();

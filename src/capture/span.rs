@@ -55,15 +55,17 @@ where
     }
 }
 
-/// Appends the event's spans and their fields, leaf first.
-pub(crate) fn append<S>(event: &Event<'_>, ctx: &Context<'_, S>, fields: &mut Fields)
+/// Appends the event's spans and their fields, leaf first; tells whether there were more.
+pub(crate) fn append<S>(event: &Event<'_>, ctx: &Context<'_, S>, fields: &mut Fields) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    for span in ctx.event_scope(event).into_iter().flatten().take(SPAN_CAP) {
+    let mut spans = ctx.event_scope(event).into_iter().flatten();
+    for span in spans.by_ref().take(SPAN_CAP) {
         fields.push_span(span.name());
         if let Some(SpanFields(kept)) = span.extensions().get::<SpanFields>() {
             fields.extend(kept);
         }
     }
+    spans.next().is_some()
 }

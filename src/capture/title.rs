@@ -60,8 +60,8 @@ pub fn derive(message: &str, target: &str) -> String {
     out
 }
 
-/// Visits the names of an event's fields, in order. A callback, so that it costs no allocation:
-/// `&|f| metadata.fields().iter().for_each(|field| f(field.name()))`.
+/// Visits the names of an event's fields that are content, in order. A callback, so that it costs
+/// no allocation.
 pub(crate) type Names<'a> = &'a dyn Fn(&mut dyn FnMut(&str));
 
 /// What a title is made of.
@@ -129,8 +129,7 @@ fn write_names(parts: &Parts<'_>, out: &mut String) {
     }
     let mut first = true;
     (parts.fields)(&mut |name: &str| {
-        let ours = name == "message" || name.starts_with("log.") || name.starts_with("spike");
-        if ours || out.len() > ENOUGH {
+        if out.len() > ENOUGH {
             return;
         }
         let before = out.len();

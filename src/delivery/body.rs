@@ -17,6 +17,8 @@ use crate::{
 pub(crate) const BODY_CAP: usize = 32 * 1024;
 /// Longest message of a body that was once too large for the server, in bytes.
 const MINIMAL_MESSAGE: usize = 512;
+/// Bytes of JSON that put the notes into a body: `,"notes":`.
+const NOTES_KEY: usize = 9;
 /// The version of the body's shape.
 const SCHEMA: u64 = 1;
 /// The largest integer that JavaScript reads exactly: 2^53 - 1.
@@ -105,7 +107,13 @@ impl Notes {
 
 fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes) {
     let text = |value: Value| event.fields.text(value);
+    let mut cut = |name: &str, value: Value| {
+        if let Value::Text { cut: true, .. } = value {
+            notes.cut(name);
+        }
+    };
     if !text(event.message).is_empty() {
+        cut("message", event.message);
         put(body, "message", text(event.message));
     }
     put(body, "level", event.level.as_str());
@@ -116,15 +124,20 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     }
     if let Some(message) = event.error {
         let mut error = Map::new();
+        cut("error.message", message);
         put(&mut error, "message", text(message));
-        if let Some(chain) = event.chain.map(text).filter(|chain| *chain != text(message)) {
-            put(&mut error, "chain", chain);
+        if let Some(chain) = event.chain.filter(|chain| text(*chain) != text(message)) {
+            cut("error.chain", chain);
+            put(&mut error, "chain", text(chain));
         }
         put_map(body, "error", error);
     }
     fields_into(&event.fields, body, notes);
     for (field, problem) in &event.notes {
-        put(&mut notes.0, &key(field), problem.as_str());
+        match *field {
+            "cut" => notes.cut(problem),
+            field => put(&mut notes.0, &key(field), problem.as_str()),
+        }
     }
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
@@ -243,7 +256,8 @@ fn trim(body: &mut Map<String, Json>, notes: &mut Notes) {
         ("error.chain", &["error", "chain"]),
     ];
     for (name, path) in order {
-        if serde_json::to_vec(&*body).map_or(0, |json| json.len()) <= BODY_CAP {
+        let length = |map: &Map<String, Json>| serde_json::to_vec(map).map_or(0, |json| json.len());
+        if length(body).saturating_add(length(&notes.0)).saturating_add(NOTES_KEY) <= BODY_CAP {
             return;
         }
         let removed = match path {

@@ -230,10 +230,7 @@ impl Worker {
         let idle = self.outbox.pending() == 0 && self.parts.receiver.is_empty();
         let end = self.ends.is_some_and(|ends| idle || now >= ends);
         if end {
-            // What is left is lost now, so that the last report and the counters say so.
-            self.outbox = Outbox::default();
-            self.parts.receiver.drain(usize::MAX, usize::MAX, &mut self.arrived);
-            self.arrived.clear();
+            self.give_up();
         }
         let (delivered, lost) = (self.parts.counters.get(Count::Delivered), self.lost());
         let pending = if idle { 0 } else { self.parts.counters.get(Count::Pending) };
@@ -252,6 +249,18 @@ impl Worker {
             false
         });
         end
+    }
+
+    /// What is left is lost now, so that the last report, the counters and a person know of it.
+    fn give_up(&mut self) {
+        let before = self.parts.counters.get(Count::LostShutdown);
+        self.outbox = Outbox::default();
+        self.parts.receiver.drain(usize::MAX, usize::MAX, &mut self.arrived);
+        self.arrived.clear();
+        let lost = self.parts.counters.get(Count::LostShutdown).saturating_sub(before);
+        if lost > 0 {
+            self.print(&format!("{lost} not delivered when the program ended, and lost"));
+        }
     }
 
     fn lost(&self) -> u64 {

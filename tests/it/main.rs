@@ -10,7 +10,11 @@
     reason = "a test fails by panicking, and its helpers with it"
 )]
 
+mod caller;
+mod capture;
 mod child;
+mod context;
+mod neighbours;
 mod rig;
 mod smoke;
 mod tidy;

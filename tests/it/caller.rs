@@ -1,0 +1,227 @@
+//! What the caller's thread does and does not do, while the network is a black hole.
+
+#![expect(clippy::print_stderr, reason = "what was measured, or could not be, is for a person")]
+
+use std::{
+    env, fs,
+    io::{PipeWriter, Write},
+    path::Path,
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tracing::error;
+use tracing_spike::sandbox::Fault;
+
+use crate::{
+    child,
+    context::{Alone, alone},
+    rig::{DEADLINE, eventually},
+};
+
+const TRACED: &str = "caller::no_network_and_no_file_is_touched_on_the_callers_thread";
+const QUIET: &str = "caller::a_repeat_never_gives_up_the_processor";
+
+/// What a thread may ask of the system to get memory and to wake another thread.
+const HARMLESS: [&str; 7] = ["brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "getrandom"];
+
+/// A pipeline whose worker is stuck in an attempt that no one answers.
+fn in_a_black_hole(capacity: usize) -> Alone {
+    let spike = alone(|builder| {
+        builder.queue_capacity(capacity).shutdown_timeout(Duration::from_millis(50))
+    });
+    spike.sandbox.fault(Fault::HangBeforeRead);
+    spike.run(|| error!("stuck"));
+    spike.sandbox.wait_for_connections(1, DEADLINE).unwrap();
+    spike
+}
+
+/// Ends the pipeline: everything in it is lost to the black hole, and counted.
+fn end(mut spike: Alone) {
+    let stats = spike.finish();
+    assert_eq!((stats.delivered, stats.pending), (0, 0), "{stats:?}");
+    assert!(stats.lost.shutdown > 0, "{stats:?}");
+}
+
+fn repeat() {
+    error!(attempt = 3, user = "ada", "repeated over {}", "and over");
+}
+
+fn fresh(number: usize) {
+    error!(spike.title = format!("fresh incident {number}"), number, long = "x".repeat(500), "no");
+}
+
+// === system calls ===
+
+/// The scenario that is traced. Each part stands between two marks on a pipe.
+fn traced() {
+    let (_reader, mut marks) = std::io::pipe().unwrap();
+    let spike = in_a_black_hole(64);
+    let handle = spike.handle.clone();
+    let dispatch = spike.dispatch.clone();
+    let work = move || {
+        tracing::dispatcher::with_default(&dispatch, || {
+            mark(&mut marks, "begin fresh");
+            (0..20).for_each(fresh);
+            repeat();
+            mark(&mut marks, "end fresh");
+            assert_eq!(handle.stats().refused.full, 0, "there was room");
+            mark(&mut marks, "begin repeat");
+            (0..1_000).for_each(|_| repeat());
+            mark(&mut marks, "end repeat");
+            // The worker holds 256, and the queue has room for 64.
+            let mut number = 20..;
+            eventually("the queue is full", || {
+                fresh(number.next()?);
+                (handle.stats().pending == 256 + 64).then_some(())
+            });
+            let before = handle.stats().refused.full;
+            mark(&mut marks, "begin full");
+            number.take(100).for_each(fresh);
+            mark(&mut marks, "end full");
+            assert_eq!(handle.stats().refused.full, before + 100);
+            // The positive twin: what would be found.
+            mark(&mut marks, "begin twin");
+            drop(fs::read("/proc/self/comm"));
+            drop(std::net::UdpSocket::bind("127.0.0.1:0"));
+            mark(&mut marks, "end twin");
+        });
+    };
+    thread::Builder::new().name("caller".to_owned()).spawn(work).unwrap().join().unwrap();
+    end(spike);
+}
+
+fn mark(marks: &mut PipeWriter, what: &str) {
+    marks.write_all(format!("mark: {what}").as_bytes()).unwrap();
+}
+
+#[test]
+fn no_network_and_no_file_is_touched_on_the_callers_thread() {
+    if child::is_child(TRACED) {
+        child::run(TRACED, &[], traced).well();
+        return;
+    }
+    if let Some(why) = no_strace() {
+        assert!(env::var_os("CI").is_none(), "CI must trace the caller's thread: {why}");
+        eprintln!("not run: {TRACED}: {why}");
+        return;
+    }
+    let name = format!("spike-caller-{}.strace", std::process::id());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-s", "64", "-o"]).arg(&file).arg(env::current_exe().unwrap());
+    child::run_with(TRACED, &[], &mut strace).well();
+    let trace = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let none: [&str; 0] = [];
+    assert_eq!(between(&trace, "repeat"), none, "a repeat calls nothing");
+    for part in ["fresh", "full"] {
+        let calls = between(&trace, part);
+        let bad: Vec<_> = calls.iter().filter(|call| !is_harmless(call)).collect();
+        assert!(bad.is_empty(), "{part}: {bad:#?}");
+    }
+    let twin = between(&trace, "twin");
+    for call in ["openat(", "read(", "socket(", "bind("] {
+        assert!(twin.iter().any(|found| found.starts_with(call)), "{call} {twin:#?}");
+    }
+}
+
+/// Why nothing can be traced here.
+fn no_strace() -> Option<String> {
+    match Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output() {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!(
+            "strace may not trace here: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+        Err(error) => Some(format!("strace does not start: {error}")),
+    }
+}
+
+/// The system calls of the marking thread between two of its marks.
+fn between<'a>(trace: &'a str, part: &str) -> Vec<&'a str> {
+    let begin = format!("\"mark: begin {part}\"");
+    let end = format!("\"mark: end {part}\"");
+    let caller = trace.lines().find(|line| line.contains(&begin)).unwrap();
+    let caller = caller.split_whitespace().next().unwrap();
+    let calls = trace.lines().filter_map(|line| line.strip_prefix(caller)?.strip_prefix(' '));
+    let calls = calls.map(str::trim_start).skip_while(|call| !call.contains(&begin)).skip(1);
+    // A mark that another thread's call interrupts is resumed on a line of its own.
+    let calls: Vec<_> = calls.filter(|call| !call.starts_with("<... write resumed>")).collect();
+    let last = calls.iter().position(|call| call.contains(&end)).unwrap();
+    calls[..last].to_vec()
+}
+
+/// Memory, or a wake-up of the worker: a futex that does not wait, a write to its event counter.
+fn is_harmless(call: &str) -> bool {
+    let name = call.split('(').next().unwrap();
+    match name {
+        "futex" => call.contains("FUTEX_WAKE"),
+        "write" => call.contains(r#", "\1\0\0\0\0\0\0\0", 8"#),
+        _ => HARMLESS.contains(&name) || call.starts_with("<... futex resumed>"),
+    }
+}
+
+// === the processor ===
+
+/// Times this thread gave up the processor by itself.
+fn voluntary_switches() -> u64 {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
+    line.unwrap().split_whitespace().last().unwrap().parse().unwrap()
+}
+
+/// Nanoseconds that this thread has run.
+fn processor_time() -> u64 {
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    schedstat.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_repeat_never_gives_up_the_processor() {
+    const REPEATS: u64 = 100_000;
+    let ended = child::run(QUIET, &[], || {
+        let spike = in_a_black_hole(256);
+        spike.run(|| {
+            (0..1_000).for_each(|_| repeat());
+            let before = (voluntary_switches(), spike.handle.stats().suppressed.repeat);
+            (0..REPEATS).for_each(|_| repeat());
+            let after = (voluntary_switches(), spike.handle.stats().suppressed.repeat);
+            assert_eq!(after.1 - before.1, REPEATS);
+            assert_eq!(after.0, before.0, "voluntary context switches");
+            let (_open, never) = mpsc::channel::<()>();
+            assert!(never.recv_timeout(Duration::from_millis(1)).is_err());
+            assert!(voluntary_switches() > after.0, "the twin: one that waits is counted");
+            report(REPEATS);
+        });
+        end(spike);
+    })
+    .well();
+    for line in ended.stderr.lines().filter(|line| line.starts_with("a repeat: ")) {
+        eprintln!("{line}");
+    }
+}
+
+/// Tells what a repeat costs; asserted nowhere, since it is the machine's as much as ours.
+fn report(calls: u64) {
+    let start = processor_time();
+    (0..calls).for_each(|_| repeat());
+    let each = processor_time().saturating_sub(start) / calls;
+    let mut times: Vec<_> = (0..calls)
+        .map(|_| {
+            let start = Instant::now();
+            repeat();
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() - 1) * share / 1_000];
+    eprintln!(
+        "a repeat: {each} ns of processor time on average; by the clock, preemption included: \
+         p50 {:?}, p99.9 {:?}",
+        at(500),
+        at(999)
+    );
+}

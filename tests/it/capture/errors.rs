@@ -1,0 +1,169 @@
+//! The error of an event, and the title of an event without a message.
+
+use std::{error::Error, fmt};
+
+use serde_json::{Value, json};
+use tracing::{error, info_span, instrument};
+
+use crate::{context::alone, rig::rig};
+
+/// An error of this text, with this source.
+#[derive(Debug)]
+pub(super) struct Failed(pub(super) String, pub(super) Option<Box<Failed>>);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|source| source as &dyn Error)
+    }
+}
+
+/// Errors from the outermost to the root cause.
+fn chain(texts: &[&str]) -> Failed {
+    let (first, rest) = texts.split_first().unwrap();
+    Failed((*first).to_owned(), (!rest.is_empty()).then(|| Box::new(chain(rest))))
+}
+
+/// `body.error` of an event with this error.
+fn reported(error: &(dyn Error + 'static)) -> Value {
+    rig().paged_one(|| error!(error, "import failed")).body()["error"].clone()
+}
+
+#[test]
+fn an_error_has_its_own_text_and_its_sources() {
+    let error = chain(&["import failed", "query failed", "connection refused"]);
+    let incident = rig().paged_one(|| error!(error = &error as &dyn Error, "night job"));
+    let expected = json!({
+        "message": "import failed",
+        "chain": "import failed: query failed: connection refused",
+    });
+    assert_eq!(incident.body()["error"], expected);
+    assert_eq!(incident.body()["fields"], Value::Null);
+    assert_eq!(reported(&chain(&["alone"])), json!({ "message": "alone" }));
+}
+
+#[test]
+fn an_error_value_is_found_in_a_field_of_any_name() {
+    let error = chain(&["query failed", "connection refused"]);
+    let incident = rig().paged_one(|| error!(cause = &error as &dyn Error, "night job"));
+    assert_eq!(incident.body()["error"]["chain"], "query failed: connection refused");
+}
+
+#[test]
+fn a_source_that_its_parent_already_tells_is_not_repeated() {
+    let said = "query failed: connection refused: os error 111";
+    let error = chain(&[said, "connection refused: os error 111", "os error 111"]);
+    assert_eq!(reported(&error), json!({ "message": said }));
+    let error = chain(&["a: b", "b", "c: d", "d", "e"]);
+    assert_eq!(reported(&error), json!({ "message": "a: b", "chain": "a: b: c: d: e" }));
+}
+
+#[test]
+fn f046_a_chain_of_sources_that_never_ends_is_ended() {
+    #[derive(Debug)]
+    struct Cyclic(&'static str, &'static Cyclic);
+    static HEN: Cyclic = Cyclic("hen", &EGG);
+    static EGG: Cyclic = Cyclic("egg", &HEN);
+    impl fmt::Display for Cyclic {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+    impl Error for Cyclic {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self.1)
+        }
+    }
+    // Not beside `fmt`, which follows the chain for ever.
+    let alone = alone(|builder| builder);
+    alone.run(|| error!(error = &HEN as &dyn Error, "which was first"));
+    let found = alone.delivered()[0].body()["error"].clone();
+    let chain = found["chain"].as_str().unwrap();
+    assert!(chain.starts_with("hen: egg: hen: egg"), "{chain}");
+    assert_eq!(chain.split(": ").count(), 17, "the error and 16 sources: {chain}");
+}
+
+#[test]
+fn an_error_shown_or_dumped_has_its_text_only() {
+    let error = chain(&["query failed", "connection refused"]);
+    let rig = rig();
+    let incidents = rig.paged(|| {
+        error!(error = %error, "shown");
+        error!(err = ?error, "dumped");
+        error!(e = "plain", "named e");
+    });
+    let found: Vec<_> = incidents.iter().map(|incident| &incident.body()["error"]).collect();
+    let dumped = format!("{error:?}");
+    let expected = ["query failed", &dumped, "plain"].map(|text| json!({ "message": text }));
+    assert_eq!(found, expected.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_first_error_of_an_event_is_the_error_and_the_others_are_fields() {
+    let (first, second) = (chain(&["first"]), chain(&["second", "cause"]));
+    let incident = rig().paged_one(|| {
+        error!(error = &first as &dyn Error, err = &second as &dyn Error, "both");
+    });
+    assert_eq!(incident.body()["error"], json!({ "message": "first" }));
+    assert_eq!(incident.body()["fields"], json!({ "err": "second: cause" }));
+}
+
+#[instrument(err)]
+fn load_user(id: u64) -> Result<(), Failed> {
+    Err(chain(&[&format!("no row for user {id}"), "unused"]))
+}
+
+#[test]
+fn an_instrumented_function_that_fails_is_named_by_its_error_and_its_span() {
+    let incident = rig().paged_one(|| assert!(load_user(4711).is_err()));
+    assert_eq!(incident.title(), "no row for user # in it::capture::errors::load_user");
+    let body = incident.body();
+    assert_eq!(body["message"], Value::Null);
+    assert_eq!(body["error"], json!({ "message": "no row for user 4711" }));
+    assert_eq!(body["span"], json!({ "path": "load_user", "fields": { "id": 4711 } }));
+}
+
+#[test]
+fn without_a_message_the_error_names_the_incident() {
+    let error = chain(&["query failed", "connection refused"]);
+    let rig = rig();
+    let incidents = rig.paged(|| {
+        error!(attempt = 3, error = &error as &dyn Error);
+        info_span!("sync").in_scope(|| error!(error = &error as &dyn Error, ""));
+        error!(err = "disk is full");
+    });
+    let expected = [
+        "query failed: connection refused in it::capture::errors",
+        "query failed: connection refused in it::capture::errors::sync",
+        "disk is full in it::capture::errors",
+    ];
+    let titles: Vec<_> = incidents.iter().map(|incident| incident.title()).collect();
+    assert_eq!(titles, expected);
+}
+
+#[test]
+fn without_message_and_error_the_field_names_name_the_incident() {
+    let rig = rig();
+    let incidents = rig.paged(|| {
+        error!(order_id = 17, attempt = 2);
+        error!(cart_id = 17, "");
+        error!(voucher = "x", "  ");
+        error!("");
+    });
+    let titles: Vec<_> = incidents.iter().map(|incident| incident.title()).collect();
+    let expected = [
+        "error with order_id, attempt in it::capture::errors",
+        "error with cart_id in it::capture::errors",
+        "error with voucher in it::capture::errors",
+        "error in it::capture::errors",
+    ];
+    assert_eq!(titles, expected);
+    assert_eq!(incidents[0].body()["message"], Value::Null);
+    assert_eq!(incidents[0].body()["fields"], json!({ "order_id": 17, "attempt": 2 }));
+    assert_eq!(incidents[3].body()["message"], Value::Null, "an empty key is absent");
+}

@@ -1,0 +1,394 @@
+//! The end: guards dropped in every order and place, flushes, `exit`, and what is not started.
+
+use std::{
+    fmt,
+    net::{TcpListener, TcpStream},
+    process::Command,
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tracing::{Dispatch, dispatcher::with_default, error};
+use tracing_spike::{
+    Builder, Error, Guard, Handle, Incident,
+    sandbox::{Fault, Sandbox},
+};
+use tracing_subscriber::{Registry, prelude::*};
+
+use crate::{
+    child,
+    rig::{DEADLINE, TOKEN, eventually, rig, rig_with},
+};
+
+/// A pipeline to any place on this machine.
+fn pipeline(url: String, set: impl FnOnce(Builder) -> Builder) -> (Dispatch, Guard) {
+    let (spike, guard) = set(tracing_spike::builder(url)).build::<Registry>().unwrap();
+    (Dispatch::new(tracing_subscriber::registry().with(spike)), guard)
+}
+
+fn url_at(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/{TOKEN}/push-events")
+}
+
+/// A port that takes no connection and refuses none, while what is returned lives.
+fn blackhole() -> (u16, Vec<Box<dyn Send>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let entered = runtime.enter();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    drop(entered);
+    let address = listener.local_addr().unwrap();
+    let mut held: Vec<Box<dyn Send>> = vec![Box::new(listener), Box::new(runtime)];
+    // The backlog is full when a connection hangs.
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        held.push(Box::new(stream));
+    }
+    (address.port(), held)
+}
+
+#[test]
+fn f052_events_before_and_after_the_guards_life_are_counted_and_said_once() {
+    const TEST: &str =
+        "exit::f052_events_before_and_after_the_guards_life_are_counted_and_said_once";
+    let ended = child::run(TEST, &[], || {
+        error!("before build");
+        let sandbox = Sandbox::start().unwrap();
+        let (dispatch, guard) = pipeline(sandbox.url_for(TOKEN), |builder| builder);
+        error!("between build and init");
+        let handle = guard.handle();
+        assert_eq!(handle.stats().seen, 0);
+        tracing::dispatcher::set_global_default(dispatch).unwrap();
+        error!("while it lives");
+        drop(guard);
+        (0..3).for_each(|n| error!("after the guard {n}"));
+        handle.resolve("after the guard").unwrap_err();
+        assert_eq!(sandbox.incidents()[0].title(), "while it lives in it::exit");
+        let stats = handle.stats();
+        assert_eq!((stats.delivered, stats.refused.closed, stats.seen), (1, 4, 5));
+        assert_eq!(stats.accounted(), stats.seen);
+        assert!(handle.flush(DEADLINE).worker_gone);
+    })
+    .well();
+    assert_eq!(ended.said("guard dropped, nothing pages"), 1, "{}", ended.stderr);
+}
+
+#[test]
+#[expect(clippy::let_underscore_must_use, reason = "it is about this mistake")]
+fn f052_a_guard_that_is_not_bound_is_said_with_what_to_write() {
+    const TEST: &str = "exit::f052_a_guard_that_is_not_bound_is_said_with_what_to_write";
+    let ended = child::run(TEST, &[], || {
+        let sandbox = Sandbox::start().unwrap();
+        let _ = tracing_spike::builder(sandbox.url_for(TOKEN)).init().unwrap();
+        error!("card payment failed");
+        error!("card payment failed");
+        assert_eq!(sandbox.connections(), 0);
+    })
+    .well();
+    assert_eq!(ended.said("bind it: let _spike = …"), 1, "{}", ended.stderr);
+}
+
+/// Runs `wait`, which is to end within `timeout` (G7), some more times if it does not: only our
+/// own part of the time can be promised on a busy machine.
+fn bounded(what: &str, timeout: Duration, wait: impl Fn() -> Duration) {
+    let took: Vec<_> = (0..5)
+        .map(|_| wait())
+        .scan(false, |done, took| {
+            let before = std::mem::replace(done, took <= timeout + Duration::from_millis(50));
+            (!before).then_some(took)
+        })
+        .collect();
+    let least = took.iter().min().unwrap();
+    assert!(*least <= timeout + Duration::from_millis(50), "{what}: {took:?} of {timeout:?}");
+    assert!(took.iter().max().unwrap() < &DEADLINE, "{what}: {took:?}");
+}
+
+#[test]
+fn g7_a_drop_and_a_flush_end_in_time_whatever_the_endpoint_does() {
+    let (hung_connect, _held) = blackhole();
+    let hung_server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refusing = Sandbox::start().unwrap();
+    refusing.fault(Fault::Status(401));
+    let ports = [
+        ("hung connect", hung_connect),
+        ("hung server", hung_server.local_addr().unwrap().port()),
+        ("closed port", 1),
+        ("refused webhook", refusing.port()),
+    ];
+    let timeout = Duration::from_millis(300);
+    for (what, port) in ports {
+        for pending in [0, 5] {
+            bounded(what, timeout, || {
+                let (_dispatch, guard) =
+                    pipeline(url_at(port), |builder| builder.shutdown_timeout(timeout));
+                let handle = guard.handle();
+                for n in 0..pending {
+                    handle.trigger(Incident::new(format!("title {n}"))).unwrap();
+                }
+                let start = Instant::now();
+                assert_eq!(handle.flush(timeout).pending, pending, "{what}");
+                let flushed = start.elapsed();
+                drop(guard);
+                let dropped = start.elapsed() - flushed;
+                let stats = handle.stats();
+                assert_eq!((stats.lost.shutdown, stats.pending), (pending, 0), "{what}");
+                flushed.max(dropped)
+            });
+        }
+    }
+}
+
+#[test]
+fn f070_timeouts_of_nothing_and_of_for_ever_are_taken_as_they_are() {
+    // Nothing: what is pending is lost, and counted.
+    let rig = rig();
+    rig.sandbox.fault(Fault::Hang);
+    let (_dispatch, guard) =
+        pipeline(rig.sandbox.url_for(TOKEN), |builder| builder.shutdown_timeout(Duration::ZERO));
+    let handle = guard.handle();
+    handle.trigger(Incident::new("disk full")).unwrap();
+    assert_eq!(handle.flush(Duration::ZERO).pending, 1);
+    drop(guard);
+    assert_eq!((handle.stats().lost.shutdown, handle.stats().pending), (1, 0));
+    // For ever: it ends when everything is delivered.
+    rig.sandbox.clear_faults();
+    let (_dispatch, guard) =
+        pipeline(rig.sandbox.url_for(TOKEN), |builder| builder.shutdown_timeout(Duration::MAX));
+    let handle = guard.handle();
+    handle.trigger(Incident::new("disk full")).unwrap();
+    assert!(handle.flush(Duration::MAX).is_complete());
+    handle.resolve("disk full").unwrap();
+    drop(guard);
+    assert_eq!((handle.stats().delivered, rig.sandbox.open().len()), (2, 0));
+}
+
+#[test]
+fn f070_f071_settings_out_of_range_are_errors_that_name_them() {
+    let build = |set: &dyn Fn(Builder) -> Builder| -> Result<(), Error> {
+        set(tracing_spike::builder(url_at(1))).build::<Registry>().map(drop)
+    };
+    for capacity in [0, 65_537, usize::MAX] {
+        let error = build(&|builder| builder.queue_capacity(capacity)).unwrap_err();
+        let expected = format!("queue_capacity: expected 1 to 65,536 incidents, found {capacity}");
+        assert!(error.is_config() && error.to_string() == expected, "{error}");
+    }
+    let day = Duration::from_secs(86_400);
+    for every in [Duration::ZERO, Duration::from_millis(9_999), day * 2, Duration::MAX] {
+        let error = build(&|builder| builder.repeat_every(every)).unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with("repeat_every: expected 10 s to 24 h, found "), "{said}");
+    }
+    // Twin: what is just in range.
+    for capacity in [1, 65_536] {
+        build(&|builder| builder.queue_capacity(capacity)).unwrap();
+    }
+    for every in [Duration::from_secs(10), day] {
+        build(&|builder| builder.repeat_every(every)).unwrap();
+    }
+}
+
+#[test]
+fn f053_f054_a_pipeline_lives_and_ends_inside_any_runtime() {
+    fn life() {
+        let sandbox = Sandbox::start().unwrap();
+        let (dispatch, guard) = pipeline(sandbox.url_for(TOKEN), |builder| builder);
+        with_default(&dispatch, || error!("card payment failed"));
+        for _ in 0..2 {
+            assert!(guard.handle().flush(DEADLINE).is_complete());
+        }
+        with_default(&dispatch, || error!("card refund failed"));
+        drop(guard);
+        assert_eq!(sandbox.opened(), 2);
+    }
+    life();
+    let current = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    current.block_on(async { life() });
+    tokio::task::LocalSet::new().block_on(&current, async { life() });
+    let multi = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    multi.block_on(async { tokio::spawn(async { life() }).await.unwrap() });
+    multi.block_on(async { tokio::task::spawn_blocking(life).await.unwrap() });
+}
+
+#[test]
+fn f069_thirty_two_flushes_a_drop_and_events_at_the_same_time_all_end() {
+    let mut rig = rig();
+    rig.sandbox.fault(Fault::Slow(Duration::from_millis(2)));
+    let handle = rig.handle();
+    thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let (handle, dispatch) = (handle.clone(), rig.dispatch.clone());
+            scope.spawn(move || {
+                for n in 0..50 {
+                    with_default(&dispatch, || error!(spike.title = %thread, "x"));
+                    // Refused when it is full or over, and counted: asserted by the teardown.
+                    handle.trigger(Incident::new(format!("{thread} {n}"))).ok();
+                    handle.resolve(&format!("{thread} {n}")).ok();
+                }
+            });
+        }
+        for _ in 0..32 {
+            let handle = handle.clone();
+            scope.spawn(move || {
+                let start = Instant::now();
+                let report = handle.flush(Duration::from_secs(5));
+                assert!(start.elapsed() < Duration::from_secs(6), "{report:?}");
+            });
+        }
+        scope.spawn(|| rig.drop_guard());
+    });
+    let stats = handle.stats();
+    assert_eq!((stats.seen, stats.accounted(), stats.pending), (1200, 1200, 0), "{stats:?}");
+    rig.finish();
+}
+
+#[test]
+fn f063_a_thread_that_cannot_be_started_is_an_error_and_no_panic() {
+    const TEST: &str = "exit::f063_a_thread_that_cannot_be_started_is_an_error_and_no_panic";
+    // There is no room for a stack of 2 MiB: works for root too, unlike a limit on threads.
+    let limit = |bytes: &str| {
+        let (limit, own) = (format!("--as={bytes}:unlimited"), std::process::id().to_string());
+        let set = Command::new("prlimit").args([&limit, "--pid", &own]).status().unwrap();
+        assert!(set.success());
+    };
+    child::run(TEST, &[], || {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+        limit(&(pages * 4096 + (1 << 20)).to_string());
+        let failed = tracing_spike::builder(url_at(1)).build::<Registry>().map(drop);
+        limit("unlimited");
+        let error = failed.unwrap_err();
+        assert_eq!(error.to_string(), "the worker's thread could not be started");
+        assert!(std::error::Error::source(&error).is_some() && !error.is_config());
+        // Twin: with room it starts.
+        drop(tracing_spike::builder(url_at(1)).build::<Registry>().unwrap());
+    })
+    .well();
+}
+
+#[test]
+fn f066_exit_delivers_first_and_ends_with_its_code() {
+    const TEST: &str = "exit::f066_exit_delivers_first_and_ends_with_its_code";
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault_next(1, Fault::Slow(Duration::from_millis(200)));
+    let (one, two) = (sandbox.url_for(TOKEN), sandbox.url_for("second-token"));
+    let ended = child::run(TEST, &[("SPIKE_WEBHOOK_URL", &one), ("SECOND", &two)], || {
+        let second = pipeline(std::env::var("SECOND").unwrap(), |builder| builder);
+        second.1.handle().trigger(Incident::new("of another pipeline")).unwrap();
+        // Whether a guard is forgotten does not matter.
+        std::mem::forget(second.1);
+        let _spike = tracing_spike::init().unwrap();
+        (0..5).for_each(|n| error!(spike.title = %format!("title {n}"), "x"));
+        tracing_spike::exit(3);
+    });
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+    assert_eq!(sandbox.opened(), 6, "{:?}", sandbox.incidents());
+}
+
+#[test]
+fn f066_exit_waits_for_a_guard_that_is_being_dropped() {
+    const TEST: &str = "exit::f066_exit_waits_for_a_guard_that_is_being_dropped";
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Fault::Slow(Duration::from_millis(300)));
+    let url = sandbox.url_for(TOKEN);
+    let ended = child::run(TEST, &[("SPIKE_WEBHOOK_URL", &url)], || {
+        let guard = tracing_spike::init().unwrap();
+        let handle = guard.handle();
+        handle.trigger(Incident::new("the last words")).unwrap();
+        handle.trigger(Incident::new("and one more")).unwrap();
+        thread::spawn(move || drop(guard));
+        eventually("the drop", || handle.resolve("x").is_err_and(|e| e.is_closed()).then_some(()));
+        tracing_spike::exit(4);
+    });
+    assert_eq!((ended.status.code(), sandbox.opened()), (Some(4), 2), "{}", ended.stderr);
+}
+
+#[test]
+fn layer_guard_and_handle_end_in_any_order() {
+    for order in ["lgh", "lhg", "glh", "ghl", "hlg", "hgl"] {
+        let sandbox = Sandbox::start().unwrap();
+        let (dispatch, guard) = pipeline(sandbox.url_for(TOKEN), |builder| builder);
+        let mut handle = Some(guard.handle());
+        with_default(&dispatch, || error!("card payment failed"));
+        let (mut dispatch, mut guard) = (Some(dispatch), Some(guard));
+        for part in order.chars() {
+            match part {
+                'l' => dispatch = None,
+                'g' => guard = None,
+                _ => handle = None,
+            }
+        }
+        assert!(dispatch.is_none() && guard.is_none() && handle.is_none());
+        assert_eq!(sandbox.opened(), 1, "{order}");
+    }
+}
+
+#[test]
+fn f071_two_pipelines_in_one_subscriber_know_nothing_of_each_other() {
+    let sandbox = Sandbox::start().unwrap();
+    let build = |token| {
+        let builder = tracing_spike::builder(sandbox.url_for(token));
+        builder.build().unwrap()
+    };
+    let (one, first) = build(TOKEN);
+    let (two, second) = tracing_spike::builder(sandbox.url_for("second-token")).build().unwrap();
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(one).with(two));
+    with_default(&dispatch, || error!("card payment failed"));
+    let handle = second.handle();
+    drop(first);
+    with_default(&dispatch, || error!("card refund failed"));
+    drop(second);
+    let to = |token| {
+        let url = sandbox.url_for(token);
+        sandbox.incidents().iter().filter(|incident| incident.came_to(&url)).count()
+    };
+    assert_eq!((to(TOKEN), to("second-token"), sandbox.received()), (1, 2, 3));
+    assert_eq!((handle.stats().seen, handle.stats().delivered), (2, 2));
+}
+
+#[test]
+fn f048_a_guard_dropped_while_an_event_is_being_built_loses_no_count() {
+    /// Ends paging when it is formatted.
+    struct Ends(Mutex<Option<Guard>>, Handle);
+    impl fmt::Debug for Ends {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            drop(self.0.lock().unwrap().take());
+            let gone = || self.1.flush(Duration::ZERO).worker_gone.then_some(());
+            eventually("the worker has ended", gone);
+            f.write_str("ended")
+        }
+    }
+    let sandbox = Sandbox::start().unwrap();
+    let (dispatch, guard) = pipeline(sandbox.url_for(TOKEN), |builder| {
+        builder.shutdown_timeout(Duration::from_millis(200))
+    });
+    let handle = guard.handle();
+    let ends = Ends(Mutex::new(Some(guard)), handle.clone());
+    with_default(&dispatch, || error!(?ends, "card payment failed"));
+    let stats = handle.stats();
+    assert_eq!((stats.seen, stats.lost.shutdown, stats.pending), (1, 1, 0), "{stats:?}");
+}
+
+#[test]
+fn events_of_eight_threads_while_the_guard_drops_are_all_accounted_for() {
+    for _ in 0..5 {
+        let mut rig = rig_with(|builder| builder.shutdown_timeout(Duration::from_millis(100)));
+        let handle = rig.handle();
+        thread::scope(|scope| {
+            for thread in 0..8 {
+                let dispatch = rig.dispatch.clone();
+                scope.spawn(move || {
+                    for n in 0..200 {
+                        let title = format!("{thread} {n}");
+                        with_default(&dispatch, || error!(spike.title = title, "x"));
+                    }
+                });
+            }
+            eventually("the first", || (handle.stats().seen > 100).then_some(()));
+            rig.drop_guard();
+        });
+        let stats = handle.stats();
+        assert_eq!((stats.seen, stats.accounted(), stats.pending), (1600, 1600, 0), "{stats:?}");
+        assert_eq!(rig.sandbox.opened().min(stats.delivered), stats.delivered);
+    }
+}
