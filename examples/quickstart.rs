@@ -5,6 +5,7 @@
 //! Pages an embedded sandbox, or the real Spike when `SPIKE_WEBHOOK_URL` is set.
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
+#![expect(clippy::arithmetic_side_effects, reason = "four orders don't overflow")]
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -76,7 +77,7 @@ fn serve_orders(spike: &Handle) {
 }
 
 fn reserve(order: u64) {
-    if order % 2 == 0 {
+    if order.is_multiple_of(2) {
         error!(item = "bolt M8", missing = order * 10, "could not reserve {} items", order * 10);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
-use tracing::Subscriber;
+use tracing::{Dispatch, Subscriber, dispatcher, subscriber::NoSubscriber};
 use tracing_log::{AsLog, log::set_max_level};
 use tracing_subscriber::{
     Layer, filter::LevelFilter, filter::Targets, layer::SubscriberExt, registry::LookupSpan,
@@ -308,7 +308,8 @@ impl Builder {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Built { layer, filter, guard } = self.assemble()?;
+        let Built { layer, filter, guard, start } = self.assemble()?;
+        start.say();
         Ok((layer.with_filter(filter), guard))
     }
 
@@ -327,7 +328,9 @@ impl Builder {
     /// ```
     pub fn init(self) -> Result<Guard, Error> {
         let set = |what| Error::new(Kind::AlreadySet { what });
-        if tracing::dispatcher::has_been_set() {
+        // `has_been_set` is true, too, after a subscriber of one thread that is gone.
+        let none = |dispatch: &Dispatch| dispatch.is::<NoSubscriber>();
+        if dispatcher::has_been_set() && !dispatcher::get_default(none) {
             return Err(set("subscriber"));
         }
         let targets = match env::variable("RUST_LOG")? {
@@ -340,7 +343,7 @@ impl Builder {
                 })
             })?,
         };
-        let Built { layer, filter, guard } = self.assemble()?;
+        let Built { layer, filter, guard, start } = self.assemble()?;
         tracing_log::LogTracer::init().map_err(|_| set("logger"))?;
         let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let subscriber = tracing_subscriber::registry()
@@ -348,6 +351,7 @@ impl Builder {
             .with(layer.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(|_| set("subscriber"))?;
         set_max_level(LevelFilter::current().as_log());
+        start.say();
         Ok(guard)
     }
 
@@ -356,10 +360,8 @@ impl Builder {
         self.check()?;
         let from_env = self.url.is_none();
         let rules = Arc::new(self.rules(from_env)?);
-        let mut mode = self.mode;
-        if from_env && mode.is_none() {
-            mode = env::mode()?;
-        }
+        let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
+        let mode = self.mode.or(said);
         let webhook = self.webhook(mode)?;
         let mode = decide(mode, webhook.is_some())?;
         let source = self.source(from_env)?;
@@ -385,7 +387,7 @@ impl Builder {
             }
             (Mode::Live | Mode::Off, _) => None,
         };
-        say_start(mode, place, &service, from_env);
+        let start = Start { mode, webhook: place, service, from_env, by_variable: said.is_some() };
         let filter = match &sender {
             Some(sender) => RulesFilter::new(Arc::clone(&rules), sender.clone()),
             None => RulesFilter::off(),
@@ -395,6 +397,7 @@ impl Builder {
             layer: SpikeLayer::new(Arc::clone(&rules), Arc::clone(&pipeline)),
             filter,
             guard: Guard::new(pipeline, rules, self.shutdown_timeout),
+            start,
         })
     }
 
@@ -470,6 +473,17 @@ struct Built {
     layer: SpikeLayer,
     filter: RulesFilter,
     guard: Guard,
+    start: Start,
+}
+
+/// The one line at start: on, dry run or off, and why. Said when nothing can fail any more.
+struct Start {
+    mode: Mode,
+    webhook: Option<(String, &'static str)>,
+    service: String,
+    from_env: bool,
+    /// The mode is that of `SPIKE_MODE`.
+    by_variable: bool,
 }
 
 fn decide(mode: Option<Mode>, has_webhook: bool) -> Result<Mode, Error> {
@@ -490,30 +504,36 @@ fn no_webhook() -> Error {
     })
 }
 
-/// The one line at start: on, dry run or off, and why. Off is said once in a process.
-fn say_start(mode: Mode, webhook: Option<(String, &'static str)>, service: &str, from_env: bool) {
-    static OFF: Once = Once::new();
-    let mut stderr = std::io::stderr();
-    match mode {
-        Mode::Live => {
-            let (place, from) = webhook.unwrap_or_default();
-            writeln!(stderr, "tracing-spike: paging on, to {place} ({from}), as {service}").ok();
+impl Start {
+    /// Off is said once in a process.
+    fn say(self) {
+        static OFF: Once = Once::new();
+        let Start { mode, webhook, service, from_env, by_variable } = self;
+        let mut stderr = std::io::stderr();
+        match mode {
+            Mode::Live => {
+                let (place, from) = webhook.unwrap_or_default();
+                let line = format!("paging on, to {place} ({from}), as {service}");
+                writeln!(stderr, "tracing-spike: {line}").ok();
+            }
+            Mode::DryRun => {
+                let why = if by_variable { " (SPIKE_MODE)" } else { "" };
+                let what = "incidents are printed here, not sent";
+                writeln!(stderr, "tracing-spike: dry run{why}, {what}").ok();
+            }
+            Mode::Off => OFF.call_once(|| {
+                let empty = [env::WEBHOOK_URL, env::WEBHOOK_URL_FILE, env::TOKEN]
+                    .into_iter()
+                    .find(|name| from_env && env::is_empty(name));
+                let why = match empty {
+                    _ if by_variable => "SPIKE_MODE is off".to_owned(),
+                    _ if !from_env => "the program says so".to_owned(),
+                    Some(name) => format!("{name} is set, but empty"),
+                    None => "no webhook; set SPIKE_WEBHOOK_URL to page".to_owned(),
+                };
+                writeln!(stderr, "tracing-spike: paging off: {why}").ok();
+            }),
         }
-        Mode::DryRun => {
-            let why = if from_env { " (SPIKE_MODE)" } else { "" };
-            writeln!(stderr, "tracing-spike: dry run{why}, incidents are printed here, not sent")
-                .ok();
-        }
-        Mode::Off => OFF.call_once(|| {
-            let empty = [env::WEBHOOK_URL, env::WEBHOOK_URL_FILE, env::TOKEN]
-                .into_iter()
-                .find(|name| from_env && env::is_empty(name));
-            let why = match empty {
-                Some(name) => format!("{name} is set, but empty"),
-                None => "no webhook, or mode off; set SPIKE_WEBHOOK_URL to page".to_owned(),
-            };
-            writeln!(stderr, "tracing-spike: paging off: {why}").ok();
-        }),
     }
 }
 

@@ -275,7 +275,14 @@ impl Waiting {
 #[expect(clippy::exit, reason = "to exit is what it is for")]
 pub fn exit(code: i32) -> ! {
     let live: Vec<_> = lock(&LIVE).iter().filter_map(Weak::upgrade).collect();
-    let waiting: Vec<_> = live.iter().filter_map(|shared| shared.begin_shutdown()).collect();
+    let flush = |deadline, reply| Control::Flush { deadline, reply };
+    let waiting: Vec<_> = live
+        .iter()
+        // A guard that is being dropped elsewhere is waited for.
+        .filter_map(|shared| {
+            shared.begin_shutdown().or_else(|| shared.ask(shared.shutdown_timeout, flush))
+        })
+        .collect();
     for waiting in waiting {
         drop(waiting.finish());
     }

@@ -72,14 +72,18 @@ pub(crate) struct Sender {
 }
 
 /// A reserved slot.
-pub(crate) struct Slot<'a>(mpsc::Permit<'a, Box<Op>>);
+pub(crate) struct Slot<'a> {
+    permit: mpsc::Permit<'a, Box<Op>>,
+    control: &'a mpsc::UnboundedSender<Control>,
+}
 
 /// The worker's end.
 #[derive(Debug)]
 pub(crate) struct Receiver {
+    /// First, so that it is closed before the others are drained for the last time.
+    pub(crate) control: mpsc::UnboundedReceiver<Control>,
     pub(crate) triggers: mpsc::Receiver<Box<Op>>,
     pub(crate) resolves: mpsc::Receiver<Box<Op>>,
-    pub(crate) control: mpsc::UnboundedReceiver<Control>,
 }
 
 /// A queue with room for `capacity` triggers (at least 1).
@@ -95,11 +99,18 @@ pub(crate) fn bounded(capacity: usize) -> (Sender, Receiver) {
 
 impl Sender {
     pub(crate) fn reserve_trigger(&self) -> Result<Slot<'_>, NoSlot> {
-        self.triggers.try_reserve().map(Slot).map_err(|error| no_slot(&error))
+        self.reserve(&self.triggers)
     }
 
     pub(crate) fn reserve_resolve(&self) -> Result<Slot<'_>, NoSlot> {
-        self.resolves.try_reserve().map(Slot).map_err(|error| no_slot(&error))
+        self.reserve(&self.resolves)
+    }
+
+    fn reserve<'a>(&'a self, channel: &'a mpsc::Sender<Box<Op>>) -> Result<Slot<'a>, NoSlot> {
+        match channel.try_reserve() {
+            Ok(permit) => Ok(Slot { permit, control: &self.control }),
+            Err(error) => Err(no_slot(&error)),
+        }
     }
 
     /// Sends a control message; false when the worker is gone.
@@ -117,8 +128,11 @@ impl Sender {
 }
 
 impl Slot<'_> {
+    /// Sends it, or loses it when the worker has ended while it was built.
     pub(crate) fn send(self, op: Box<Op>) {
-        self.0.send(op);
+        if !self.control.is_closed() {
+            self.permit.send(op);
+        }
     }
 }
 

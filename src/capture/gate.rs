@@ -237,9 +237,9 @@ impl Reopen for Gate {
 
     fn reopen(&self, key: u64, seq: u64) {
         self.undo(key, seq, |slot, book| {
-            // A lost trigger: the next one opens. A lost resolve: the next one must go out.
+            // A lost trigger: the next one opens. Either way the next resolve must go out.
             book.now.open = book.resolving;
-            book.now.resolved &= !book.resolving;
+            book.now.resolved = false;
             slot.due.store(book.now.sent_at.saturating_add(PACE), Ordering::Relaxed);
         });
     }

@@ -6,7 +6,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 /// Put in the place of what was removed.
-pub(crate) const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "REDACTED";
 
 /// Removes the tokens it knows from texts.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ mod tests {
         let scrubber = Scrubber::new(Some("abcdEFGH1234".into()));
         let mut text = "posting to /abcdEFGH1234/push-events, abcdEFGH1234abcdEFGH1234".to_owned();
         scrubber.scrub(&mut text, 0);
-        assert_eq!(text, "posting to /[redacted]/push-events, [redacted][redacted]");
+        assert_eq!(text, "posting to /REDACTED/push-events, REDACTEDREDACTED");
         let mut text = "abcdEFGH123 is not it".to_owned();
         scrubber.scrub(&mut text, 0);
         assert_eq!(text, "abcdEFGH123 is not it");

@@ -72,7 +72,7 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
         }
         Detail::Manual(fields) => {
             put(&mut body, "message", op.title.as_str());
-            put_map(&mut body, "fields", fields.clone());
+            put_map(&mut body, "fields", manual(fields));
         }
     }
     put_map(&mut body, "source", source_map(source, thread));
@@ -226,6 +226,24 @@ fn json(fields: &Fields, value: Value) -> Json {
         Value::F64(value) if value.is_finite() => json!(value),
         Value::F64(value) => value.to_string().into(),
         Value::Text { .. } | Value::Span => fields.text(value).into(),
+    }
+}
+
+/// Fields that a program gave as JSON, under the same rules.
+fn manual(fields: &Map<String, Json>) -> Map<String, Json> {
+    fields.iter().map(|(name, value)| (key(name), readable(value))).collect()
+}
+
+fn readable(value: &Json) -> Json {
+    match value {
+        Json::Object(fields) => Json::Object(manual(fields)),
+        Json::Array(items) => items.iter().map(readable).collect(),
+        Json::Number(number) => {
+            let size = number.as_u64().or_else(|| Some(number.as_i64()?.unsigned_abs()));
+            let exact = size.is_none_or(|size| size <= EXACT);
+            if exact { value.clone() } else { number.to_string().into() }
+        }
+        other => other.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     backoff,
     delivery::outcome::{Blames, Later, Outcome},
-    incident::{Op, Status},
+    incident::{Occurrences, Op, Status},
     stats::Count,
 };
 
@@ -52,6 +52,8 @@ struct Title {
     pause: Pause,
     /// When the last few triggers were attempted.
     triggers: VecDeque<Duration>,
+    /// The newest op taken over, for those that come late: its number and when it was admitted.
+    newest: (u64, Duration),
     poison: Poison,
 }
 
@@ -61,7 +63,8 @@ struct Wanted {
     op: Box<Op>,
     /// The server may have seen it.
     attempted: bool,
-    /// It took the place of a resolve that Spike has not accepted.
+    /// It took the place of a resolve that Spike has not accepted, or is one that has to go out
+    /// whatever comes.
     owes_resolve: bool,
     /// The server said it was too large.
     minimal: bool,
@@ -122,6 +125,15 @@ impl Outbox {
         let title = self.titles.entry(op.key).or_default();
         let in_flight = self.in_flight == Some(op.key);
         let place = if in_flight { &mut title.newer } else { &mut title.wanted };
+        let stale = place.as_ref().is_none_or(|held| held.op.seq < op.seq);
+        if op.seq < title.newest.0 && stale {
+            // Triggers and resolves come through channels of their own: this one was overtaken.
+            if let Some(held) = &mut title.wanted {
+                held.owes_resolve |= matches!(op.status, Status::Resolve { .. });
+            }
+            return op.ticket.settle(Count::SuppressedCancelled);
+        }
+        title.newest = title.newest.max((op.seq, op.admitted));
         let new = Wanted { op, attempted: false, owes_resolve: false, minimal: false };
         *place = match place.take() {
             None => Some(new),
@@ -298,7 +310,8 @@ impl Outbox {
                 title.triggers.pop_front();
             }
             let paced = if crowded { PACE / 2 } else { 1 };
-            title.wanted.is_some() || title.triggers.len() >= paced
+            let recent = !crowded && !past(&title.newest.1);
+            title.wanted.is_some() || title.triggers.len() >= paced || recent
         });
     }
 }
@@ -385,13 +398,16 @@ fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
             Some(merge(old, new, first || second))
         }
         (Status::Trigger { opening }, Status::Resolve { first }) => {
-            let unseen = opening && !old.attempted && !old.owes_resolve;
+            // An escalation is an opening, too, but one with triggers before it.
+            let Occurrences { count, since_last, .. } = old.op.occurrences;
+            let alone = opening && count == since_last;
+            let owed = old.attempted || old.owes_resolve || new.owes_resolve;
             old.op.ticket.settle(Count::SuppressedCancelled);
-            if unseen && !first {
+            if alone && !owed && !first {
                 new.op.ticket.settle(Count::SuppressedCancelled);
                 return None;
             }
-            Some(new)
+            Some(Wanted { owes_resolve: true, ..new })
         }
         (Status::Resolve { .. }, Status::Trigger { .. }) => {
             old.op.ticket.settle(Count::SuppressedCancelled);
@@ -399,7 +415,7 @@ fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
         }
         (Status::Resolve { first: one }, Status::Resolve { first: other }) => {
             old.op.ticket.settle(Count::SuppressedCancelled);
-            let mut kept = new;
+            let mut kept = Wanted { owes_resolve: true, ..new };
             kept.op.status = Status::Resolve { first: one || other };
             Some(kept)
         }
@@ -408,7 +424,8 @@ fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
 
 /// Two triggers: what opened it is told, with the counts of the newer one.
 fn merge(old: Wanted, new: Wanted, opening: bool) -> Wanted {
-    let mut kept = old;
+    let owes_resolve = old.owes_resolve || new.owes_resolve;
+    let mut kept = Wanted { owes_resolve, ..old };
     let Op { seq, severity, priority, occurrences, ticket, .. } = *new.op;
     let op = &mut *kept.op;
     op.seq = seq;

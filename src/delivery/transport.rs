@@ -105,7 +105,7 @@ impl Transport {
 /// still JSON.
 fn scrubbed(text: String, token: &SecretString) -> String {
     let token = token.expose_secret();
-    if text.contains(token) { text.replace(token, "[redacted]") } else { text }
+    if text.contains(token) { text.replace(token, "REDACTED") } else { text }
 }
 
 async fn of_response(mut response: Response) -> Outcome {

@@ -1,5 +1,7 @@
 //! What the environment says, and what a person is told of it. Each case is a process of its own.
 
+#![expect(clippy::print_stderr, reason = "how a child reports to the test")]
+
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, process::Command};
 
 use serde_json::Value as Json;

@@ -13,8 +13,12 @@
 mod caller;
 mod capture;
 mod child;
+mod config;
 mod context;
+mod delivery;
+mod exit;
 mod neighbours;
 mod rig;
+mod secrets;
 mod smoke;
 mod tidy;
