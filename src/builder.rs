@@ -100,7 +100,7 @@ pub struct Builder {
 /// Pages through this webhook, `https://hooks.spike.sh/{token}/push-events`. Reads no environment
 /// variable. The URL is a secret: it appears in no output of this crate.
 ///
-/// ```
+/// ```no_run
 /// let (spike, _guard) = tracing_spike::builder("https://hooks.spike.sh/0123456789ab/push-events")
 ///     .build::<tracing_subscriber::Registry>()?;
 /// # drop(spike);

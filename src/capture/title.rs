@@ -1,12 +1,22 @@
 //! Titles: the key by which Spike groups incidents, so one problem must get one title.
 //!
 //! A title is made of what the programmer wrote (`failed to load user # in shop::users`); what
-//! merely happened to be in the message becomes `#`. The rules are in [`scan`] (the text as a
-//! whole), [`token`] (one word of it) and [`debug`] (`Debug` output).
+//! merely happened to be in the message becomes `#`.
 //!
-//! Invariant: a pure function of its arguments. It keeps no state, reads no clock, learns nothing,
-//! and holds no line number, host, process id or version; so a trigger and its resolve, two pods
-//! and two releases agree. A title is never empty and never longer than [`MAX_CHARS`].
+//! [`derive()`] is a pure function of its arguments. It keeps no state, reads no clock, learns
+//! nothing, and puts no line number, host, process id or version into a title; so a trigger and
+//! its resolve, two pods and two releases agree. A title is never empty and never longer than
+//! [`MAX_CHARS`].
+//!
+//! ```
+//! use tracing_spike::title::derive;
+//! let title = derive("order 7 from 10.0.0.7:5432 failed: timeout after 31 s", "shop::orders");
+//! assert_eq!(title, "order # from # failed: timeout after # in shop::orders");
+//! ```
+
+// The rules are in `scan` (the text as a whole), `word` and `token` (one word of it), `place`
+// (what its neighbours say), `debug` (`Debug` output), `words` (the lists) and `clean` (what no
+// title may hold, whoever wrote it).
 
 mod chars;
 mod clean;

@@ -1,5 +1,7 @@
 //! The token stays inside: what a bad webhook is answered with, and what is never sent or printed.
 
+#![expect(clippy::print_stderr, reason = "what a person would be told, for the child's output")]
+
 use std::{error::Error as _, fmt};
 
 use tracing::{Dispatch, dispatcher::with_default, error, error_span};
