@@ -100,8 +100,10 @@ impl Fields {
     /// Appends a copy of each of `other`'s fields.
     pub(crate) fn extend(&mut self, other: &Fields) {
         for field in other.iter() {
-            let copy = self.copied(other, field.value);
-            self.push(field.name, copy);
+            if self.admits() {
+                let value = self.copied(other, field.value);
+                self.list.push(Field { name: field.name, value });
+            }
         }
         self.omitted = self.omitted.saturating_add(other.omitted);
     }
@@ -143,10 +145,14 @@ impl Fields {
     /// Takes over `newer`, field by field: a field of the same name is replaced.
     pub(crate) fn merge(&mut self, newer: &Fields) {
         for field in newer.iter() {
+            let known = self.list.iter().position(|old| old.name == field.name);
+            if known.is_none() && !self.admits() {
+                continue;
+            }
             let value = self.copied(newer, field.value);
-            match self.list.iter_mut().find(|old| old.name == field.name) {
+            match known.and_then(|at| self.list.get_mut(at)) {
                 Some(old) => old.value = value,
-                None => self.push(field.name, value),
+                None => self.list.push(Field { name: field.name, value }),
             }
         }
         self.omitted = self.omitted.saturating_add(newer.omitted);
@@ -182,6 +188,13 @@ impl Fields {
             Value::Bool(_) | Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Span => "",
         }
     }
+}
+
+/// The longest head of `text` of at most `cap` bytes that ends between two characters.
+pub(crate) fn head(text: &str, cap: usize) -> &str {
+    // `str::floor_char_boundary` would do; it is newer than the oldest supported Rust.
+    let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or(text)
 }
 
 fn slice(text: &str, start: u32, end: u32) -> &str {

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     incident::Incident,
     lock::lock,
-    queue::{Control, FlushReport},
+    queue::{Asker, Control, FlushReport, Sender},
     reentry,
     stats::{Count, Stats},
 };
@@ -111,8 +111,8 @@ impl Drop for Guard {
 }
 
 impl Handle {
-    /// Waits until everything pending is delivered or given up, or until `timeout` has passed.
-    /// Blocks the calling thread, in async code too.
+    /// Waits until what is pending at this moment is delivered or given up, or until `timeout` has
+    /// passed. Blocks the calling thread, in async code too.
     ///
     /// Delays of our own between retries are waived once; what a server asked for by
     /// `Retry-After` is not.
@@ -129,10 +129,9 @@ impl Handle {
     /// # Ok::<(), tracing_spike::Error>(())
     /// ```
     pub fn flush(&self, timeout: Duration) -> FlushReport {
-        let flush = |deadline, reply| Control::Flush { deadline, reply };
-        match self.shared.ask(timeout, flush) {
+        match self.shared.begin_flush(timeout) {
             Some(waiting) => waiting.finish(),
-            None => self.shared.idle_report(),
+            None => report_without_worker(&self.shared.pipeline),
         }
     }
 
@@ -204,16 +203,11 @@ impl Shared {
         if !self.pipeline.close() {
             return None;
         }
-        let shutdown = |deadline, reply| Control::Shutdown { deadline, reply };
-        self.ask(self.shutdown_timeout, shutdown)
+        self.ask(self.shutdown_timeout, |asker| Control::Shutdown { asker })
     }
 
     /// Sends the worker something to answer; `None` when there is nobody to answer.
-    fn ask(
-        &self,
-        timeout: Duration,
-        message: impl FnOnce(Duration, reply::SyncSender<FlushReport>) -> Control,
-    ) -> Option<Waiting> {
+    fn ask(&self, timeout: Duration, message: impl FnOnce(Asker) -> Control) -> Option<Waiting> {
         let queue = self.pipeline.queue()?;
         // Our own thread would wait for itself.
         if reentry::is_own_thread() {
@@ -221,23 +215,24 @@ impl Shared {
         }
         let (reply, answer) = reply::sync_channel(1);
         let deadline = self.pipeline.clock().now().saturating_add(timeout.min(LONGEST));
-        queue.control(message(deadline, reply)).then(|| Waiting {
+        let holds = usize::from(reentry::is_inside());
+        queue.control(message(Asker { deadline, reply, holds })).then(|| Waiting {
             answer,
             pipeline: Arc::clone(&self.pipeline),
             deadline,
         })
     }
 
-    /// The report when no worker is there to ask.
-    fn idle_report(&self) -> FlushReport {
-        report_without_worker(&self.pipeline)
+    fn begin_flush(&self, timeout: Duration) -> Option<Waiting> {
+        let mark = self.pipeline.newest();
+        self.ask(timeout, |asker| Control::Flush { mark, asker })
     }
 }
 
 fn report_without_worker(pipeline: &Pipeline) -> FlushReport {
     FlushReport {
         pending: pipeline.counters().get(Count::Pending),
-        worker_gone: pipeline.queue().is_some(),
+        worker_gone: pipeline.queue().is_some_and(Sender::is_closed),
         ..FlushReport::default()
     }
 }
@@ -275,12 +270,11 @@ impl Waiting {
 #[expect(clippy::exit, reason = "to exit is what it is for")]
 pub fn exit(code: i32) -> ! {
     let live: Vec<_> = lock(&LIVE).iter().filter_map(Weak::upgrade).collect();
-    let flush = |deadline, reply| Control::Flush { deadline, reply };
     let waiting: Vec<_> = live
         .iter()
         // A guard that is being dropped elsewhere is waited for.
         .filter_map(|shared| {
-            shared.begin_shutdown().or_else(|| shared.ask(shared.shutdown_timeout, flush))
+            shared.begin_shutdown().or_else(|| shared.begin_flush(shared.shutdown_timeout))
         })
         .collect();
     for waiting in waiting {

@@ -204,6 +204,7 @@ pub(crate) struct Occurrences {
 
 /// What the body is made of; rendered by the worker.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an op is boxed as a whole")]
 pub(crate) enum Detail {
     Event(Captured),
     Manual(Map<String, Json>),
@@ -222,7 +223,10 @@ pub(crate) struct Captured {
     pub(crate) chain: Option<Value>,
     /// The event's fields, then each span's, leaf first.
     pub(crate) fields: Fields,
-    pub(crate) notes: Vec<(&'static str, String)>,
+    /// There were more spans than are in `fields`.
+    pub(crate) spans_cut: bool,
+    /// What was mistyped, for `body.notes`.
+    pub(crate) notes: Fields,
 }
 
 /// What a ticket does to its title; the gate implements it.

@@ -16,12 +16,23 @@ pub(crate) const RESOLVE_SLOTS: usize = 64;
 /// A message to the worker that is no incident.
 #[derive(Debug)]
 pub(crate) enum Control {
-    /// Deliver what is here, and report when that is done or `deadline` has come.
-    Flush { deadline: Duration, reply: reply::SyncSender<FlushReport> },
-    /// As a flush, then end.
-    Shutdown { deadline: Duration, reply: reply::SyncSender<FlushReport> },
+    /// Deliver what was admitted up to the op number `mark`, and report when that is done or
+    /// `deadline` has come.
+    Flush { mark: u64, asker: Asker },
+    /// Deliver everything, and end when that is done or `deadline` has come.
+    Shutdown { asker: Asker },
     /// A line for a person, on stderr, once.
     Say(String),
+}
+
+/// Somebody who waits for the worker.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    pub(crate) deadline: Duration,
+    pub(crate) reply: reply::SyncSender<FlushReport>,
+    /// Slots that the asker itself holds, being inside the building of an event. They are not
+    /// waited for.
+    pub(crate) holds: usize,
 }
 
 /// What a flush or a shutdown achieved. From [`Handle::flush`](crate::Handle::flush).
@@ -42,7 +53,7 @@ pub struct FlushReport {
     pub delivered: u64,
     /// Given up while the flush ran, for a reason that [`Stats`](crate::Stats) names.
     pub lost: u64,
-    /// Still undelivered when the flush returned.
+    /// Of what was there when the flush began, still undelivered when it returned.
     pub pending: u64,
     /// The worker had ended before, so nothing was flushed.
     pub worker_gone: bool,
@@ -161,9 +172,16 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.triggers.is_empty() && self.resolves.is_empty()
+    /// How many slots are taken: by what can be received, or by what is still being built.
+    pub(crate) fn slots_taken(&self) -> usize {
+        taken(&self.triggers).saturating_add(taken(&self.resolves))
     }
+}
+
+/// How many slots of a channel are taken. A closed channel has to be received from until this is
+/// 0: a slot that was reserved before can still be sent.
+pub(crate) fn taken<T>(channel: &mpsc::Receiver<T>) -> usize {
+    channel.max_capacity().saturating_sub(channel.capacity())
 }
 
 fn no_slot<T>(error: &mpsc::error::TrySendError<T>) -> NoSlot {

@@ -36,6 +36,11 @@ pub(crate) fn mark_own_thread() {
     MARK.try_with(|mark| mark.set(Mark::OwnThread)).ok();
 }
 
+/// Whether the calling thread is inside our code: a flush in a field's `Debug`, say.
+pub(crate) fn is_inside() -> bool {
+    MARK.try_with(|mark| mark.get() == Mark::Inside).unwrap_or(false)
+}
+
 /// Whether the calling thread is one of ours.
 pub(crate) fn is_own_thread() -> bool {
     MARK.try_with(|mark| mark.get() == Mark::OwnThread).unwrap_or(false)

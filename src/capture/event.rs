@@ -34,7 +34,7 @@ pub(crate) struct Controls {
     pub(crate) title: String,
     word: String,
     /// What was mistyped, for `body.notes`.
-    pub(crate) notes: Vec<(&'static str, String)>,
+    pub(crate) notes: Fields,
 }
 
 /// The value of `spike.status`.
@@ -82,7 +82,11 @@ impl Controls {
             // Reported once, when the callsite registered.
             _ => return,
         };
-        self.notes.push((name, format!("expected {expected}, found {word:?}; sent without it")));
+        let Controls { word, notes, .. } = self;
+        notes.push_text(name, |out| {
+            let found = word.trim();
+            write!(out, "expected {expected}, found {found:?}; sent without it").is_err()
+        });
     }
 }
 

@@ -199,6 +199,11 @@ impl Gate {
         early.min(regular).max(page.sent_at.saturating_add(PACE))
     }
 
+    /// The number of the newest admission; 0 before the first.
+    pub(crate) fn newest(&self) -> u64 {
+        self.seq.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
     fn next_seq(&self) -> u64 {
         self.seq.fetch_add(1, Ordering::Relaxed)
     }

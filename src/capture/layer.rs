@@ -5,9 +5,13 @@
 //! through `reentry` and ends in `catch_unwind`, so nothing of ours reaches the program.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
@@ -23,23 +27,31 @@ use crate::{
         scratch::{Scratch, Taker},
         span as span_fields, title,
     },
-    fields::Fields,
+    fields::{Fields, head},
     incident::{Captured, Detail},
     queue::Control,
     reentry,
     stats::Count,
 };
 
+/// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
+/// whatever its program says.
+const TARGET_CAP: usize = 512;
+/// Most of a target that a title is made of, in bytes, from its end.
+const TITLE_TARGET_CAP: usize = 1024;
+
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
 pub(crate) struct SpikeLayer {
     rules: Arc<Rules>,
     pipeline: Arc<Pipeline>,
+    /// A bit for each callsite, by hash, whose bad status was said.
+    said: AtomicU64,
 }
 
 impl SpikeLayer {
     pub(crate) fn new(rules: Arc<Rules>, pipeline: Arc<Pipeline>) -> Self {
-        Self { rules, pipeline }
+        Self { rules, pipeline, said: AtomicU64::new(0) }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -84,7 +96,7 @@ impl SpikeLayer {
         self.write_title(event, meta, ctx, scratch);
         let Scratch { message, message_cut, controls, title, fields, .. } = scratch;
         let message = (message.as_str(), *message_cut);
-        let notes = mem::take(&mut controls.notes);
+        let notes = &controls.notes;
         let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
         match wish {
             Wish::Trigger => {
@@ -109,7 +121,8 @@ impl SpikeLayer {
         if !title.is_empty() {
             return;
         }
-        let span = ctx.event_span(event);
+        // Only what has no message is named after its span.
+        let span = message.trim().is_empty().then(|| ctx.event_span(event)).flatten();
         let names = |visit: &mut dyn FnMut(&str)| {
             let names = meta.fields().iter().map(|field| field.name());
             names.filter(|name| is_content(name)).for_each(visit);
@@ -117,7 +130,7 @@ impl SpikeLayer {
         let parts = title::Parts {
             message,
             error,
-            target: meta.target(),
+            target: tail(meta.target(), TITLE_TARGET_CAP),
             span: span.as_ref().map(|span| span.name()),
             fields: &names,
             level: meta.level().as_str(),
@@ -125,8 +138,15 @@ impl SpikeLayer {
         title::write(&parts, title, spare);
     }
 
-    /// A word to the person who wrote the call, through the worker.
+    /// A word to the person who wrote the call, through the worker, once for each call. (Two
+    /// calls that share a bit share the word.)
     fn say_bad_status(&self, meta: &Metadata<'_>) {
+        let mut hasher = DefaultHasher::new();
+        meta.callsite().hash(&mut hasher);
+        let bit = 1_u64.rotate_left((hasher.finish() & 63) as u32);
+        if self.said.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+            return;
+        }
         if let Some(worker) = self.pipeline.queue() {
             let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
             worker.control(Control::Say(format!(
@@ -135,19 +155,14 @@ impl SpikeLayer {
             )));
         }
     }
+}
 
-    fn guarded(&self, work: impl FnOnce() -> Result<(), Count>) {
-        let counters = self.pipeline.counters();
-        match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(Ok(())) => {}
-            Ok(Err(count)) => counters.add(count),
-            Err(payload) => {
-                // Dropping it could panic again.
-                mem::forget(payload);
-                counters.add(Count::IgnoredFailed);
-            }
-        }
-    }
+/// Runs `work`; `None` when it panicked.
+fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        // Dropping the payload could panic again.
+        .map_err(mem::forget)
+        .ok()
 }
 
 impl<S> Layer<S> for SpikeLayer
@@ -164,13 +179,16 @@ where
                 Count::IgnoredReentrant
             });
         };
-        self.guarded(|| {
+        let taken = contained(|| {
             let taken = self.take(event, &ctx);
             if taken == Err(Count::IgnoredBadStatus) {
                 self.say_bad_status(event.metadata());
             }
             taken
         });
+        if let Err(count) = taken.unwrap_or(Err(Count::IgnoredFailed)) {
+            counters.add(count);
+        }
     }
 
     fn on_new_span(&self, attrs: &span::Attributes<'_>, id: &span::Id, ctx: Context<'_, S>) {
@@ -178,19 +196,20 @@ where
             return;
         }
         let Some(_inside) = reentry::enter() else { return };
-        self.guarded(|| {
-            span_fields::keep(id, &ctx, self.taker(), |visitor| attrs.record(visitor));
-            Ok(())
-        });
+        contained(|| span_fields::keep(id, &ctx, self.taker(), |visitor| attrs.record(visitor)));
     }
 
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, ctx: Context<'_, S>) {
         let Some(_inside) = reentry::enter() else { return };
-        self.guarded(|| {
-            span_fields::keep(id, &ctx, self.taker(), |visitor| values.record(visitor));
-            Ok(())
-        });
+        contained(|| span_fields::keep(id, &ctx, self.taker(), |visitor| values.record(visitor)));
     }
+}
+
+/// The longest tail of `text` of at most `cap` bytes that begins between two characters.
+fn tail(text: &str, cap: usize) -> &str {
+    let start = text.len().saturating_sub(cap);
+    let start = (start..=text.len()).find(|start| text.is_char_boundary(*start));
+    text.get(start.unwrap_or(0)..).unwrap_or(text)
 }
 
 /// What an event asks for.
@@ -226,16 +245,14 @@ fn capture<S>(
     taker: Taker<'_>,
     message: (&str, bool),
     fields: &mut Fields,
-    mut notes: Vec<(&'static str, String)>,
+    notes: &Fields,
 ) -> Captured
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let mut error = CapturedError::default();
     event.record(&mut Capturing { fields, taker, error: Some(&mut error) });
-    if span_fields::append(event, ctx, fields) {
-        notes.push(("cut", "span.path".to_owned()));
-    }
+    let spans_cut = span_fields::append(event, ctx, fields);
     let mut keep_cut = |(text, cut): (&str, bool)| {
         fields.text_value(|out| {
             out.push_str(text);
@@ -243,8 +260,9 @@ where
         })
     };
     let message = keep_cut(message);
+    let target = head(meta.target(), TARGET_CAP);
+    let target = keep_cut((target, target.len() < meta.target().len()));
     let mut keep = |text: &str| keep_cut((text, false));
-    let target = keep(meta.target());
     let file = meta.file().map(&mut keep);
     let thread = match thread::current().name() {
         Some(name) => keep(name),
@@ -260,6 +278,7 @@ where
         error: error.message,
         chain: error.chain,
         fields: Fields::clone(fields),
-        notes,
+        spans_cut,
+        notes: notes.clone(),
     }
 }

@@ -100,6 +100,11 @@ impl Pipeline {
         self.queue.as_ref()
     }
 
+    /// The number of the newest op that was admitted.
+    pub(crate) fn newest(&self) -> u64 {
+        self.gate.newest()
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         self.clock
     }

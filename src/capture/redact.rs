@@ -31,16 +31,9 @@ impl Scrubber {
     }
 }
 
-/// The longest head of `text` of at most `cap` bytes that ends between two characters.
-pub(crate) fn head(text: &str, cap: usize) -> &str {
-    // `str::floor_char_boundary` would do; it is newer than the oldest supported Rust.
-    let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or(0)).unwrap_or(text)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Scrubber, head};
+    use super::Scrubber;
 
     #[test]
     fn f094_our_own_token_is_removed_wherever_it_stands() {
@@ -51,12 +44,5 @@ mod tests {
         let mut text = "abcdEFGH123 is not it".to_owned();
         scrubber.scrub(&mut text, 0);
         assert_eq!(text, "abcdEFGH123 is not it");
-    }
-
-    #[test]
-    fn a_head_ends_between_characters() {
-        assert_eq!(head("naïve", 3), "na");
-        assert_eq!(head("naïve", 4), "naï");
-        assert_eq!(head("abc", 10), "abc");
     }
 }

@@ -12,12 +12,8 @@ use std::{
 };
 
 use crate::{
-    capture::{
-        event::Controls,
-        redact::{Scrubber, head},
-        title,
-    },
-    fields::Fields,
+    capture::{event::Controls, redact::Scrubber, title},
+    fields::{Fields, head},
     stats::{Count, Counters},
     webhook::LONGEST_TOKEN,
 };

@@ -30,6 +30,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::fields::head;
+
 pub(crate) use scan::Spare;
 
 /// The longest title, in characters. Spike shows more, but phones and chat clients cut there.
@@ -92,10 +94,10 @@ pub(crate) struct Parts<'a> {
 /// names of the fields, else the level alone, and where it happened.
 pub(crate) fn write(parts: &Parts<'_>, out: &mut String, spare: &mut Spare) {
     out.clear();
-    scan::run(head(parts.message), out, spare, ENOUGH);
+    scan::run(head(parts.message, LOOKED_AT), out, spare, ENOUGH);
     let mut span = None;
     if out.is_empty() {
-        scan::run(head(parts.error), out, spare, ENOUGH);
+        scan::run(head(parts.error, LOOKED_AT), out, spare, ENOUGH);
         span = parts.span;
     }
     if out.is_empty() {
@@ -122,11 +124,6 @@ pub(crate) fn verbatim(title: &str, out: &mut String) {
         let nibble = (hash >> digit.saturating_mul(4)) & 0xf;
         out.extend(u32::try_from(nibble).ok().and_then(|n| char::from_digit(n, 16)));
     }
-}
-
-/// At most [`LOOKED_AT`] bytes of `text`, whole characters.
-fn head(text: &str) -> &str {
-    (0..4_usize).find_map(|less| text.get(..LOOKED_AT.saturating_sub(less))).unwrap_or(text)
 }
 
 /// `error with order_id, attempt`: what can be said of an event that says nothing.

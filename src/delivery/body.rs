@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    fields::{Fields, Value},
+    fields::{Fields, Value, head},
     incident::{Captured, Detail, Occurrences, Op, Status},
 };
 
@@ -117,6 +117,7 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
         put(body, "message", text(event.message));
     }
     put(body, "level", event.level.as_str());
+    cut("target", event.target);
     put(body, "target", text(event.target));
     if let Some(file) = event.file {
         let line = event.line.map_or(String::new(), |line| format!(":{line}"));
@@ -133,11 +134,11 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
         put_map(body, "error", error);
     }
     fields_into(&event.fields, body, notes);
-    for (field, problem) in &event.notes {
-        match *field {
-            "cut" => notes.cut(problem),
-            field => put(&mut notes.0, &key(field), problem.as_str()),
-        }
+    if event.spans_cut {
+        notes.cut("span.path");
+    }
+    for note in event.notes.iter() {
+        put(&mut notes.0, &key(note.name), event.notes.text(note.value));
     }
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
@@ -260,8 +261,7 @@ fn put_map(map: &mut Map<String, Json>, name: &str, value: Map<String, Json>) {
 /// Cuts the text `name` to `cap` bytes.
 fn shorten(map: &mut Map<String, Json>, name: &str, cap: usize) {
     if let Some(Json::String(text)) = map.get_mut(name) {
-        let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or(0));
+        text.truncate(head(text, cap).len());
     }
 }
 

@@ -31,6 +31,9 @@ pub(crate) const PROBE: Duration = Duration::from_secs(300);
 /// Attempts to trigger one title within [`PACE_WINDOW`], at most.
 const PACE: usize = 9;
 const PACE_WINDOW: Duration = Duration::from_secs(60);
+/// So many failures in a row are told a person, and again after this.
+const TELLING_FAILURES: u32 = 3;
+const TELL_AGAIN: Duration = Duration::from_secs(3600);
 /// So many 500s set a title aside, if so many other titles were accepted meanwhile.
 const POISON_FAILURES: u32 = 8;
 const POISON_OTHERS: usize = 2;
@@ -52,8 +55,8 @@ struct Title {
     pause: Pause,
     /// When the last few triggers were attempted.
     triggers: VecDeque<Duration>,
-    /// The newest op taken over, for those that come late: its number and when it was admitted.
-    newest: (u64, Duration),
+    /// The number of the newest op taken over, for those that come late.
+    newest: u64,
     poison: Poison,
 }
 
@@ -61,6 +64,8 @@ struct Title {
 #[derive(Debug)]
 struct Wanted {
     op: Box<Op>,
+    /// The number of the oldest op that has become part of it: a flush waits for that one.
+    oldest: u64,
     /// The server may have seen it.
     attempted: bool,
     /// It took the place of a resolve that Spike has not accepted, or is one that has to go out
@@ -89,9 +94,10 @@ struct Poison {
 #[derive(Debug, Default)]
 struct Endpoint {
     pause: Pause,
-    refused: bool,
     /// The title that failed last, with no other answer since.
     failed: Option<u64>,
+    /// What is wrong with it and was told a person, and when.
+    told: Option<(Change, Duration)>,
 }
 
 /// What to do now.
@@ -115,8 +121,12 @@ pub(crate) struct Room {
 /// What a finished attempt changed that a person should hear of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    EndpointRefused { status: u16 },
-    EndpointAccepts,
+    /// It says no to every title.
+    Refuses,
+    /// It can't be reached, or fails again and again.
+    Fails,
+    /// It was one of the two, and works again.
+    Accepts,
 }
 
 impl Outbox {
@@ -124,17 +134,20 @@ impl Outbox {
     pub(crate) fn push(&mut self, op: Box<Op>) {
         let title = self.titles.entry(op.key).or_default();
         let in_flight = self.in_flight == Some(op.key);
+        let sent = title.wanted.as_ref().filter(|_| in_flight);
+        let overtaken = sent.is_some_and(|sent| op.seq < sent.op.seq);
         let place = if in_flight { &mut title.newer } else { &mut title.wanted };
         let stale = place.as_ref().is_none_or(|held| held.op.seq < op.seq);
-        if op.seq < title.newest.0 && stale {
+        if overtaken || op.seq < title.newest && stale {
             // Triggers and resolves come through channels of their own: this one was overtaken.
             if let Some(held) = &mut title.wanted {
                 held.owes_resolve |= matches!(op.status, Status::Resolve { .. });
             }
             return op.ticket.settle(Count::SuppressedCancelled);
         }
-        title.newest = title.newest.max((op.seq, op.admitted));
-        let new = Wanted { op, attempted: false, owes_resolve: false, minimal: false };
+        title.newest = title.newest.max(op.seq);
+        let oldest = op.seq;
+        let new = Wanted { op, oldest, attempted: false, owes_resolve: false, minimal: false };
         *place = match place.take() {
             None => Some(new),
             Some(held) => combine(held, new),
@@ -196,25 +209,27 @@ impl Outbox {
             Outcome::Rejected(reason) => {
                 wanted.op.ticket.lose(reason);
                 title.settled();
-                self.answered()
+                self.answered();
+                None
             }
             Outcome::TooLarge if wanted.minimal => {
                 wanted.op.ticket.lose(Count::LostRejected);
                 title.settled();
-                self.answered()
+                self.answered();
+                None
             }
             Outcome::TooLarge => {
                 title.keep(Wanted { minimal: true, attempted: true, ..wanted });
-                self.answered()
+                self.answered();
+                None
             }
-            Outcome::Refused { status } => {
+            Outcome::Refused => {
                 title.keep(Wanted { attempted: true, ..wanted });
-                self.refused(status, now)
+                self.refused(now)
             }
             Outcome::Later(later) => {
                 title.keep(Wanted { attempted: wanted.attempted || later.sent, ..wanted });
-                self.failed(key, later, now, entropy);
-                None
+                self.failed(key, later, now, entropy)
             }
         }
     }
@@ -222,6 +237,12 @@ impl Outbox {
     /// Titles with something to deliver.
     pub(crate) fn pending(&self) -> usize {
         self.titles.values().filter(|title| title.wanted.is_some()).count()
+    }
+
+    /// Titles with something to deliver that was admitted up to the op number `mark`.
+    pub(crate) fn held_since(&self, mark: u64) -> usize {
+        let old = |held: &Option<Wanted>| held.as_ref().is_some_and(|held| held.oldest <= mark);
+        self.titles.values().filter(|title| old(&title.wanted) || old(&title.newer)).count()
     }
 
     /// Whether more triggers, and whether more resolves may be taken over.
@@ -253,45 +274,48 @@ impl Outbox {
                 poison.others.push(key);
             }
         }
-        self.answered()
+        self.answered();
+        self.endpoint.told.take().map(|_| Change::Accepts)
     }
 
-    /// The endpoint works: it has read a request and answered it.
-    fn answered(&mut self) -> Option<Change> {
-        let was_refused = self.endpoint.refused;
-        self.endpoint = Endpoint::default();
-        was_refused.then_some(Change::EndpointAccepts)
+    /// The endpoint has read a request and answered it for good.
+    fn answered(&mut self) {
+        self.endpoint = Endpoint { told: self.endpoint.told, ..Endpoint::default() };
     }
 
-    fn refused(&mut self, status: u16, now: Duration) -> Option<Change> {
-        let began = !self.endpoint.refused;
+    fn refused(&mut self, now: Duration) -> Option<Change> {
         let until = now.saturating_add(PROBE);
-        let pause = Pause { failures: 0, until, asked: true };
-        self.endpoint = Endpoint { pause, refused: true, failed: None };
-        began.then_some(Change::EndpointRefused { status })
+        self.endpoint.pause = Pause { failures: 0, until, asked: true };
+        self.tell(Change::Refuses, now)
     }
 
-    fn failed(&mut self, key: u64, later: Later, now: Duration, entropy: u64) {
-        let Some(title) = self.titles.get_mut(&key) else { return };
+    fn failed(&mut self, key: u64, later: Later, now: Duration, entropy: u64) -> Option<Change> {
+        let title = self.titles.get_mut(&key)?;
         if later.blames == Blames::Endpoint {
-            return self.endpoint.pause.extend(later.asked, now, entropy);
-        }
-        title.pause.extend(later.asked, now, entropy);
-        if later.blames == Blames::Poison {
-            title.poison.failures = title.poison.failures.saturating_add(1);
-        }
-        let Poison { failures, others } = &title.poison;
-        if *failures >= POISON_FAILURES && others.len() >= POISON_OTHERS {
-            if let Some(wanted) = title.wanted.take() {
-                wanted.op.ticket.lose(Count::LostPoison);
+            self.endpoint.pause.extend(later.asked, now, entropy);
+        } else {
+            title.failed(later, now, entropy);
+            // Two different titles in a row: it is not the title.
+            if self.endpoint.failed.is_some_and(|other| other != key) {
+                self.endpoint.pause.extend(None, now, entropy);
             }
-            title.settled();
+            self.endpoint.failed = Some(key);
         }
-        // Two different titles in a row: it is not the title.
-        if self.endpoint.failed.is_some_and(|other| other != key) {
-            self.endpoint.pause.extend(None, now, entropy);
+        let again = self.endpoint.pause.failures >= TELLING_FAILURES
+            || title.pause.failures == TELLING_FAILURES;
+        if again { self.tell(Change::Fails, now) } else { None }
+    }
+
+    /// What a person should be told, unless that was told less than an hour ago.
+    fn tell(&mut self, change: Change, now: Duration) -> Option<Change> {
+        let known = self
+            .endpoint
+            .told
+            .is_some_and(|(told, at)| told == change && now.saturating_sub(at) < TELL_AGAIN);
+        if !known {
+            self.endpoint.told = Some((change, now));
         }
-        self.endpoint.failed = Some(key);
+        (!known).then_some(change)
     }
 
     /// Gives up what is too old, and forgets titles of which nothing is left to know.
@@ -309,14 +333,32 @@ impl Outbox {
             while title.triggers.front().is_some_and(past) {
                 title.triggers.pop_front();
             }
-            let paced = if crowded { PACE / 2 } else { 1 };
-            let recent = !crowded && !past(&title.newest.1);
-            title.wanted.is_some() || title.triggers.len() >= paced || recent
+            !crowded || title.wanted.is_some() || title.triggers.len() >= PACE / 2
         });
     }
 }
 
 impl Title {
+    /// An attempt failed in a way that may pass, and that is not the endpoint's.
+    fn failed(&mut self, later: Later, now: Duration, entropy: u64) {
+        self.pause.extend(later.asked, now, entropy);
+        match &self.wanted {
+            Some(wanted) if wanted.attempted => {
+                let poisonous = u32::from(later.blames == Blames::Poison);
+                self.poison.failures = self.poison.failures.saturating_add(poisonous);
+            }
+            // Another op took its place, and has chances of its own.
+            _ => self.poison = Poison::default(),
+        }
+        let Poison { failures, others } = &self.poison;
+        if *failures >= POISON_FAILURES && others.len() >= POISON_OTHERS {
+            if let Some(wanted) = self.wanted.take() {
+                wanted.op.ticket.lose(Count::LostPoison);
+            }
+            self.settled();
+        }
+    }
+
     /// The op in flight has come to its end, whichever: what came meanwhile is next.
     fn settled(&mut self) {
         self.wanted = self.newer.take();
@@ -392,7 +434,8 @@ impl Urgency {
 /// One title's two ops as one: the newer state wins, and what the older one carried is kept.
 fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
     // Triggers and resolves come through channels of their own, so the newer may come first.
-    let (old, new) = if one.op.seq <= other.op.seq { (one, other) } else { (other, one) };
+    let (old, mut new) = if one.op.seq <= other.op.seq { (one, other) } else { (other, one) };
+    new.oldest = new.oldest.min(old.oldest);
     match (old.op.status, new.op.status) {
         (Status::Trigger { opening: first }, Status::Trigger { opening: second }) => {
             Some(merge(old, new, first || second))
@@ -425,7 +468,7 @@ fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
 /// Two triggers: what opened it is told, with the counts of the newer one.
 fn merge(old: Wanted, new: Wanted, opening: bool) -> Wanted {
     let owes_resolve = old.owes_resolve || new.owes_resolve;
-    let mut kept = Wanted { owes_resolve, ..old };
+    let mut kept = Wanted { owes_resolve, oldest: new.oldest, ..old };
     let Op { seq, severity, priority, occurrences, ticket, .. } = *new.op;
     let op = &mut *kept.op;
     op.seq = seq;

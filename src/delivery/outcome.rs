@@ -15,9 +15,7 @@ pub(crate) enum Outcome {
     },
     Later(Later),
     /// 401 403 404 410: the token or the address is wrong, for every title.
-    Refused {
-        status: u16,
-    },
+    Refused,
     /// 413: once more, with less.
     TooLarge,
     /// No for good; counted as this.
@@ -88,7 +86,7 @@ pub(crate) fn of_answer(answer: &Answer<'_>) -> Outcome {
             Some(false) => later(Blames::Poison),
             ok => Outcome::Accepted { verified: ok == Some(true) },
         },
-        401 | 403 | 404 | 410 => Outcome::Refused { status: answer.status },
+        401 | 403 | 404 | 410 => Outcome::Refused,
         413 => Outcome::TooLarge,
         500 => later(Blames::Poison),
         502..=504 => later(Blames::Endpoint),

@@ -4,7 +4,7 @@
 //! is never followed, at most [`ANSWER_CAP`] bytes of an answer are read, and the token is removed
 //! from whatever is sent or printed.
 
-use std::{io::Write, time::Duration};
+use std::{error::Error, io::Write, time::Duration};
 
 use reqwest::{Client, Response, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     clock::Clock,
     delivery::outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
-    error::{Error, Kind},
+    error::{self, Kind},
     webhook::Webhook,
 };
 
@@ -41,14 +41,20 @@ pub(crate) struct Post {
 
 impl Post {
     /// A client for this webhook. Loads the system's root certificates, so it takes a while.
-    pub(crate) fn new(webhook: Webhook) -> Result<Self, Error> {
+    pub(crate) fn new(webhook: Webhook) -> Result<Self, error::Error> {
         let mut client = Client::builder()
             .redirect(redirect::Policy::none())
             .referer(false)
             .connect_timeout(CONNECT)
             .timeout(ATTEMPT)
             .user_agent(concat!("tracing-spike/", env!("CARGO_PKG_VERSION")))
-            .https_only(!webhook.is_loopback());
+            .https_only(!webhook.is_loopback())
+            // Whatever other crates of the program have enabled in reqwest.
+            .http1_only()
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate();
         if webhook.is_loopback() {
             // A proxy from the environment has no business between two local sockets.
             client = client.no_proxy();
@@ -56,11 +62,11 @@ impl Post {
             client = with_tls(client)?;
         }
         let client =
-            client.build().map_err(|error| Error::new(Kind::Client(error.without_url())))?;
+            client.build().map_err(|error| error::Error::new(Kind::Client(error.without_url())))?;
         Ok(Self { client, webhook })
     }
 
-    async fn attempt(&self, payload: String) -> Outcome {
+    async fn attempt(&self, payload: String) -> Attempted {
         let request = self
             .client
             .post(self.webhook.expose_url())
@@ -70,19 +76,40 @@ impl Post {
             Ok(response) => of_response(response).await,
             Err(error) => {
                 let error = error.without_url();
-                of_no_answer(if error.is_connect() || error.is_dns() || error.is_builder() {
+                let failure = if error.is_connect() || error.is_dns() || error.is_builder() {
                     NoAnswer::NotConnected
                 } else {
                     NoAnswer::Ambiguous
-                })
+                };
+                let why = if error.is_timeout() {
+                    "no answer in time".to_owned()
+                } else {
+                    root(&error).to_string()
+                };
+                Attempted { outcome: of_no_answer(failure), why }
             }
         }
     }
 }
 
+/// What became of an attempt, and what a person would be told of it if it failed.
+#[derive(Debug)]
+pub(crate) struct Attempted {
+    pub(crate) outcome: Outcome,
+    pub(crate) why: String,
+}
+
 impl Transport {
+    /// Scheme, host and port of the endpoint.
+    pub(crate) fn place(&self) -> &str {
+        match self {
+            Transport::Post(post) => post.webhook.place(),
+            Transport::DryRun { .. } => "stderr",
+        }
+    }
+
     /// Makes one attempt. Bounded in time by [`ATTEMPT`].
-    pub(crate) async fn attempt(&self, payload: &serde_json::Value) -> Outcome {
+    pub(crate) async fn attempt(&self, payload: &serde_json::Value) -> Attempted {
         match self {
             Transport::Post(post) => {
                 post.attempt(scrubbed(payload.to_string(), post.webhook.token())).await
@@ -95,7 +122,7 @@ impl Transport {
                     text = scrubbed(text, token);
                 }
                 writeln!(std::io::stderr(), "tracing-spike: {text}").ok();
-                Outcome::Accepted { verified: true }
+                Attempted { outcome: Outcome::Accepted { verified: true }, why: String::new() }
             }
         }
     }
@@ -108,7 +135,12 @@ fn scrubbed(text: String, token: &SecretString) -> String {
     if text.contains(token) { text.replace(token, "REDACTED") } else { text }
 }
 
-async fn of_response(mut response: Response) -> Outcome {
+/// The innermost cause, which says most: "Connection refused", say.
+fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    std::iter::successors(Some(error), |error| (*error).source()).last().unwrap_or(error)
+}
+
+async fn of_response(mut response: Response) -> Attempted {
     let status = response.status().as_u16();
     let head = response.headers().clone();
     let text = |name| head.get(name).map(|value| value.to_str().unwrap_or(""));
@@ -120,18 +152,19 @@ async fn of_response(mut response: Response) -> Outcome {
         let room = ANSWER_CAP.saturating_sub(body.len()).min(chunk.len());
         body.extend_from_slice(chunk.get(..room).unwrap_or(&[]));
     }
-    of_answer(&Answer {
+    let outcome = of_answer(&Answer {
         status,
         retry_after: text(header::RETRY_AFTER),
         date: text(header::DATE),
         body: &body,
         local: Clock::wall(),
-    })
+    });
+    Attempted { outcome, why: format!("status {status}") }
 }
 
 /// The TLS backend: rustls if it is compiled in, else the system's, else rustls with the
 /// program's own provider.
-fn with_tls(client: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Error> {
+fn with_tls(client: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, error::Error> {
     if cfg!(feature = "rustls") {
         return Ok(rustls_backend(client));
     }
@@ -142,13 +175,13 @@ fn with_tls(client: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Er
         return if provider_is_installed() {
             Ok(rustls_backend(client))
         } else {
-            Err(Error::new(Kind::Tls(
+            Err(error::Error::new(Kind::Tls(
                 "tracing-spike's feature rustls-no-provider needs a rustls provider that the \
                  program has installed with CryptoProvider::install_default() before; found none",
             )))
         };
     }
-    Err(Error::new(Kind::Tls(
+    Err(error::Error::new(Kind::Tls(
         "an https webhook needs one of tracing-spike's features rustls, rustls-no-provider or \
          native-tls; none is enabled in Cargo.toml",
     )))

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep_until;
+use tokio::{sync::mpsc, time::sleep_until};
 
 use crate::{
     backoff::scramble,
@@ -24,10 +24,10 @@ use crate::{
         body::{self, Source},
         outbox::{Change, Next, Outbox, Room},
         outcome::Outcome,
-        transport::Transport,
+        transport::{Attempted, Transport},
     },
     error::{Error, Kind},
-    queue::{Control, FlushReport, Receiver},
+    queue::{Asker, Control, FlushReport, Receiver, taken},
     reentry,
     stats::{Count, Counters, Stats},
 };
@@ -49,26 +49,38 @@ pub(crate) struct Parts {
     pub(crate) entropy: u64,
 }
 
-type Attempt = Pin<Box<dyn Future<Output = Outcome>>>;
+type Attempt = Pin<Box<dyn Future<Output = Attempted>>>;
 
 struct Worker {
     parts: Parts,
     transport: Arc<Transport>,
     outbox: Outbox,
     arrived: VecDeque<Box<crate::incident::Op>>,
+    /// Ops taken over so far.
+    received: usize,
     flushes: Vec<Flush>,
     said: HashSet<String>,
     /// The counters as the newest accepted op told of them, and as the attempt in flight does.
     told: Stats,
     telling: Stats,
-    /// Set by a shutdown: the loop ends when everything is settled, or at this time.
-    ends: Option<Duration>,
+    /// Set by a shutdown.
+    ends: Option<Ends>,
+}
+
+/// The loop ends when everything is settled but what the asker holds, or at this time.
+#[derive(Clone, Copy)]
+struct Ends {
+    at: Duration,
+    holds: usize,
 }
 
 /// Somebody who waits for a flush.
 struct Flush {
-    deadline: Duration,
-    reply: reply::SyncSender<FlushReport>,
+    /// The newest op it waits for.
+    mark: u64,
+    /// How many ops the worker will have received when it has all that was on its way.
+    awaits: usize,
+    asker: Asker,
     delivered: u64,
     lost: u64,
 }
@@ -115,7 +127,7 @@ pub(crate) fn start(
 /// What the loop woke up for.
 enum Woke {
     Control(Option<Control>),
-    Finished(Outcome),
+    Finished(Attempted),
     Arrived(Option<Box<crate::incident::Op>>),
     Time,
 }
@@ -127,6 +139,7 @@ impl Worker {
             transport: Arc::new(transport),
             outbox: Outbox::default(),
             arrived: VecDeque::new(),
+            received: 0,
             flushes: Vec::new(),
             said: HashSet::new(),
             told: Stats::default(),
@@ -163,9 +176,9 @@ impl Worker {
                 Woke::Control(Some(control)) => self.obey(control),
                 // Every handle is gone and no guard said goodbye: what is left is lost.
                 Woke::Control(None) => return,
-                Woke::Finished(outcome) => {
+                Woke::Finished(attempted) => {
                     attempt = None;
-                    self.finish(outcome);
+                    self.finish(&attempted);
                 }
                 Woke::Arrived(op) => self.arrived.extend(op),
                 Woke::Time => {}
@@ -176,13 +189,14 @@ impl Worker {
     /// Sleeps until something happens. In this order, since a flush must not wait behind data and
     /// a finished attempt makes room for it.
     async fn wait(&mut self, attempt: &mut Option<Attempt>, wake: Option<Duration>) -> Woke {
-        let flushes = self.flushes.iter().map(|flush| flush.deadline);
-        let wake = flushes.chain(self.ends).chain(wake).min();
+        let flushes = self.flushes.iter().map(|flush| flush.asker.deadline);
+        let wake = flushes.chain(self.ends.map(|ends| ends.at)).chain(wake).min();
         let until = self.parts.clock.instant(wake.unwrap_or(Duration::MAX));
         let room = self.outbox.room();
         let Receiver { triggers, resolves, control } = &mut self.parts.receiver;
-        let takes_resolves = room.resolves > 0 && !resolves.is_closed();
-        let takes_triggers = room.triggers > 0 && !triggers.is_closed();
+        let open = |channel: &mpsc::Receiver<_>| !channel.is_closed() || taken(channel) > 0;
+        let takes_resolves = room.resolves > 0 && open(resolves);
+        let takes_triggers = room.triggers > 0 && open(triggers);
         tokio::select! {
             biased;
             message = control.recv() => Woke::Control(message),
@@ -197,6 +211,7 @@ impl Worker {
     fn receive(&mut self) {
         loop {
             for op in self.arrived.drain(..) {
+                self.received = self.received.saturating_add(1);
                 self.outbox.push(op);
             }
             let Room { triggers, resolves } = self.outbox.room();
@@ -210,42 +225,51 @@ impl Worker {
     fn obey(&mut self, control: Control) {
         match control {
             Control::Say(line) => self.say(line),
-            Control::Flush { deadline, reply } => self.begin_flush(deadline, reply),
-            Control::Shutdown { deadline, reply } => {
+            Control::Flush { mark, asker } => self.begin_flush(mark, asker),
+            Control::Shutdown { asker } => {
                 self.parts.receiver.close();
-                self.ends = Some(deadline);
-                self.begin_flush(deadline, reply);
+                self.ends = Some(Ends { at: asker.deadline, holds: asker.holds });
+                self.begin_flush(u64::MAX, asker);
             }
         }
     }
 
-    fn begin_flush(&mut self, deadline: Duration, reply: reply::SyncSender<FlushReport>) {
+    fn begin_flush(&mut self, mark: u64, asker: Asker) {
         self.outbox.hurry();
+        let others = self.parts.receiver.slots_taken().saturating_sub(asker.holds);
+        let awaits = self.received.saturating_add(others);
         let delivered = self.parts.counters.get(Count::Delivered);
-        self.flushes.push(Flush { deadline, reply, delivered, lost: self.lost() });
+        let lost = self.lost();
+        self.flushes.push(Flush { mark, awaits, asker, delivered, lost });
     }
 
     /// Answers the flushes that are complete or out of time; tells whether the worker should end.
     fn report(&mut self, now: Duration) -> bool {
-        let idle = self.outbox.pending() == 0 && self.parts.receiver.is_empty();
-        let end = self.ends.is_some_and(|ends| idle || now >= ends);
+        let end = self.ends.is_some_and(|Ends { at, holds }| {
+            let settled = self.outbox.pending() == 0;
+            settled && self.parts.receiver.slots_taken() <= holds || now >= at
+        });
         if end {
             self.give_up();
         }
+        let on_their_way = self.parts.receiver.slots_taken();
         let (delivered, lost) = (self.parts.counters.get(Count::Delivered), self.lost());
-        let pending = if idle { 0 } else { self.parts.counters.get(Count::Pending) };
+        let (outbox, received) = (&self.outbox, self.received);
         self.flushes.retain(|flush| {
-            if !idle && !end && now < flush.deadline {
+            let others = on_their_way.saturating_sub(flush.asker.holds);
+            let missing = flush.awaits.saturating_sub(received).min(others);
+            let held = outbox.held_since(flush.mark).saturating_add(missing);
+            if held > 0 && !end && now < flush.asker.deadline {
                 return true;
             }
             let report = FlushReport {
                 delivered: delivered.saturating_sub(flush.delivered),
                 lost: lost.saturating_sub(flush.lost),
-                pending,
+                pending: u64::try_from(held).unwrap_or(u64::MAX),
                 worker_gone: false,
             };
             // Whoever asked may have stopped waiting.
-            flush.reply.try_send(report).ok();
+            flush.asker.reply.try_send(report).ok();
             false
         });
         end
@@ -275,7 +299,9 @@ impl Worker {
         .fold(0, |sum: u64, count| sum.saturating_add(self.parts.counters.get(count)))
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, attempted: &Attempted) {
+        let Attempted { outcome, why } = attempted;
+        let outcome = *outcome;
         let counters = &self.parts.counters;
         if let Outcome::Accepted { .. } = outcome {
             self.told = std::mem::take(&mut self.telling);
@@ -283,21 +309,29 @@ impl Worker {
         match outcome {
             Outcome::Accepted { verified: false } => counters.add(Count::Unverified),
             Outcome::Accepted { verified: true } | Outcome::Rejected(_) => {}
-            Outcome::Later(_) | Outcome::Refused { .. } | Outcome::TooLarge => {
+            Outcome::Later(_) | Outcome::Refused | Outcome::TooLarge => {
                 counters.add(Count::Retries);
             }
         }
         self.parts.entropy = scramble(self.parts.entropy);
         let now = self.parts.clock.now();
-        match self.outbox.finish(outcome, now, self.parts.entropy) {
+        let change = self.outbox.finish(outcome, now, self.parts.entropy);
+        let place = self.transport.place();
+        match change {
             None => {}
-            Some(Change::EndpointRefused { status }) => {
+            Some(Change::Refuses) => {
+                let kept = "incidents are kept and tried again every 5 minutes";
                 self.print(&format!(
-                    "the endpoint refuses this webhook (status {status}): check the token; \
-                     incidents are kept and tried again every 5 minutes"
+                    "{place} refuses this webhook ({why}): check the token; {kept}"
                 ));
             }
-            Some(Change::EndpointAccepts) => self.print("the endpoint accepts this webhook again"),
+            Some(Change::Fails) => {
+                let kept = "incidents are kept and tried again";
+                self.print(&format!("{place} takes nothing ({why}); {kept}"));
+            }
+            Some(Change::Accepts) => {
+                self.print(&format!("{place} takes incidents again"));
+            }
         }
     }
 
@@ -315,7 +349,7 @@ impl Worker {
 }
 
 /// The end of the attempt in flight; never, when there is none.
-async fn ended(attempt: &mut Option<Attempt>) -> Outcome {
+async fn ended(attempt: &mut Option<Attempt>) -> Attempted {
     match attempt {
         Some(attempt) => attempt.await,
         None => std::future::pending().await,

@@ -70,7 +70,8 @@ fn event(mut fields: Fields, message: &str) -> Captured {
         error: None,
         chain: None,
         fields,
-        notes: Vec::new(),
+        spans_cut: false,
+        notes: Fields::default(),
     }
 }
 
@@ -124,7 +125,7 @@ fn an_event_has_the_shape_that_is_promised() {
     event.line = Some(42);
     event.error = Some(text(texts, "query failed"));
     event.chain = Some(text(texts, "query failed: connection refused"));
-    event.notes.push(("spike.severity", "expected sev1, sev2 or sev3".to_owned()));
+    field(&mut event.notes, "spike.severity", "expected sev1, sev2 or sev3");
     let payload = payload(&op(OPENING, Detail::Event(event)), &source(), false, None);
     let expected = json!({
         "title": "failed to load user # in checkout::users",
@@ -303,7 +304,7 @@ fn f084_what_does_not_fit_goes_in_a_fixed_order_and_is_named() {
 fn f084_a_body_fits_with_its_notes_whatever_its_size() {
     for size in (BODY_CAP - 1024..BODY_CAP).step_by(5) {
         let mut event = large(0, size, 1);
-        event.notes.push(("spike.severity", "x".repeat(120)));
+        field(&mut event.notes, "spike.severity", &"x".repeat(120));
         body_of(event);
     }
     // The caps of the capture, and each character six bytes of JSON.

@@ -238,3 +238,27 @@ fn what_is_older_than_six_hours_is_given_up_and_its_title_reopened() {
     assert_eq!(bench.settle(0), [(2, OPENING)]);
     assert_eq!((bench.stats().lost.expired, bench.reopened()), (1, vec![1]));
 }
+
+#[test]
+fn a_trigger_that_comes_late_does_not_cancel_the_resolve_of_what_is_in_flight() {
+    let mut bench = Bench::default();
+    let late = bench.op(1, OPENING);
+    bench.push(1, OPENING);
+    bench.next().unwrap();
+    bench.push(1, RESOLVE);
+    bench.outbox.push(late);
+    bench.finish(ACCEPTED);
+    assert_eq!(bench.settle(60), [(1, RESOLVE)]);
+}
+
+#[test]
+fn a_trigger_that_waited_for_an_hour_does_not_follow_its_resolve() {
+    let mut bench = Bench::default();
+    let late = bench.op(1, OPENING);
+    bench.push(1, FIRST_RESOLVE);
+    assert_eq!(bench.settle(3_600), [(1, FIRST_RESOLVE)]);
+    bench.outbox.push(late);
+    assert_eq!(bench.settle(60), []);
+    bench.push(1, OPENING);
+    assert_eq!(bench.settle(60), [(1, OPENING)], "a newer one does");
+}

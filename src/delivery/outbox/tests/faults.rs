@@ -164,10 +164,9 @@ fn f016_a_refused_endpoint_is_said_once_probed_every_five_minutes_and_loses_noth
         bench.outbox.hurry();
         assert!(bench.next().is_err(), "a flush is no reason to ask a refused endpoint");
         assert_eq!(bench.stats().pending, 5);
-        assert_eq!(bench.said, [Change::EndpointRefused { status: code }]);
+        assert_eq!(bench.said, [Change::Refuses; 6], "when it begins, and hourly");
         assert_eq!(bench.settle(300).len(), 5);
-        assert_eq!(bench.said.last(), Some(&Change::EndpointAccepts));
-        assert_eq!(bench.said.len(), 2);
+        assert_eq!(bench.said.get(6..), Some([Change::Accepts].as_slice()));
     }
 }
 
@@ -267,4 +266,43 @@ fn a_title_is_never_triggered_ten_times_in_a_minute_by_an_endpoint_that_fails_at
     flap(|_| status(500));
     flap(|_| of_no_answer(NoAnswer::Ambiguous));
     flap(|attempt| if attempt % 3 == 0 { ACCEPTED } else { status(503) });
+}
+
+#[test]
+fn f001_an_endpoint_that_fails_again_and_again_is_told_hourly_and_when_it_is_over() {
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
+    bench.until(secs(2 * 3600 - 60), |_| not_sent());
+    assert_eq!(bench.said, [Change::Fails; 2]);
+    bench.settle(300);
+    assert_eq!(bench.said.get(2..), Some([Change::Accepts].as_slice()));
+    // A failure or two is the way of the world.
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
+    bench.answer(not_sent()).unwrap();
+    bench.settle(300);
+    assert_eq!(bench.said, []);
+}
+
+#[test]
+fn f013_a_resolve_is_not_set_aside_for_the_failures_of_its_trigger() {
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
+    bench.answer(status(500)).unwrap();
+    for key in [2, 3] {
+        bench.push(key, OPENING);
+        bench.answer(ACCEPTED).unwrap();
+    }
+    for failure in 2..=8 {
+        // Until the title's pause is over, and the pace allows another attempt.
+        while let Err(at) = bench.next() {
+            bench.now = at.unwrap();
+        }
+        if failure == 8 {
+            bench.push(1, RESOLVE);
+        }
+        bench.finish(status(500));
+    }
+    assert_eq!((bench.stats().lost.poison, bench.outbox.pending()), (0, 1));
+    assert_eq!(bench.settle(3_600), [(1, RESOLVE)]);
 }

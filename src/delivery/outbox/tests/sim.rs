@@ -156,8 +156,7 @@ impl World {
             11 => (status(413), false),
             _ => (of_no_answer(NoAnswer::Ambiguous), self.random.below(2) == 0),
         };
-        self.asked |=
-            matches!(outcome, Outcome::Refused { .. }) || outcome == asking(429, Some("20"));
+        self.asked |= matches!(outcome, Outcome::Refused) || outcome == asking(429, Some("20"));
         if applied {
             self.titles[sent.key as usize].is_open = sent.is_trigger();
         }
