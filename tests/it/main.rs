@@ -17,6 +17,7 @@ mod config;
 mod context;
 mod delivery;
 mod exit;
+mod flush;
 mod neighbours;
 mod rig;
 mod secrets;

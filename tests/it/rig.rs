@@ -21,6 +21,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// The token of every rig; CI looks for it in all that the tests print.
 pub(crate) const TOKEN: &str = "Tk7spikeTestTokenQ9zX";
 
+/// Whether an https webhook can be used at all.
+pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+
 /// The pieces of the token that must be nowhere: raw, reversed, base64, each half.
 pub(crate) fn leaks(text: &str) -> Option<&'static str> {
     const FORMS: [&str; 6] = [
