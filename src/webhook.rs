@@ -17,6 +17,9 @@ const SHORTEST_TOKEN: usize = 8;
 /// The longest token that is accepted, in bytes.
 pub(crate) const LONGEST_TOKEN: usize = 128;
 
+/// Put in the place of a token.
+const REDACTED: &str = "REDACTED";
+
 /// A checked webhook URL.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhook {
@@ -107,6 +110,18 @@ impl Webhook {
     /// Whether it is a literal loopback address, such as the sandbox's.
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
+    }
+}
+
+/// Replaces the token wherever it stands in `text` from byte `from` on. Allocates nothing when
+/// there is nothing to replace.
+pub(crate) fn scrub(token: &SecretString, text: &mut String, from: usize) {
+    let token = token.expose_secret();
+    let mut from = from;
+    while let Some(at) = text.get(from..).and_then(|tail| tail.find(token)) {
+        let start = from.saturating_add(at);
+        text.replace_range(start..start.saturating_add(token.len()), REDACTED);
+        from = start.saturating_add(REDACTED.len());
     }
 }
 

@@ -3,12 +3,11 @@
 //! Invariant: scrubbing comes before cutting, so no cut leaves half a token behind. Never
 //! allocates when there is nothing to remove.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-/// Put in the place of what was removed.
-pub(crate) const REDACTED: &str = "REDACTED";
+use crate::webhook;
 
-/// Removes the tokens it knows from texts.
+/// Removes the token it knows from texts.
 #[derive(Debug, Default)]
 pub(crate) struct Scrubber {
     token: Option<SecretString>,
@@ -21,12 +20,8 @@ impl Scrubber {
 
     /// Replaces the token wherever it stands in `text` from byte `from` on.
     pub(crate) fn scrub(&self, text: &mut String, from: usize) {
-        let Some(token) = self.token.as_ref().map(ExposeSecret::expose_secret) else { return };
-        let mut from = from;
-        while let Some(at) = text.get(from..).and_then(|tail| tail.find(token)) {
-            let start = from.saturating_add(at);
-            text.replace_range(start..start.saturating_add(token.len()), REDACTED);
-            from = start.saturating_add(REDACTED.len());
+        if let Some(token) = &self.token {
+            webhook::scrub(token, text, from);
         }
     }
 }

@@ -7,13 +7,13 @@
 use std::{error::Error, io::Write, time::Duration};
 
 use reqwest::{Client, Response, header, redirect};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     clock::Clock,
     delivery::outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     error::{self, Kind},
-    webhook::Webhook,
+    webhook::{self, Webhook},
 };
 
 /// A connection has to stand within this.
@@ -112,27 +112,24 @@ impl Transport {
     pub(crate) async fn attempt(&self, payload: &serde_json::Value) -> Attempted {
         match self {
             Transport::Post(post) => {
-                post.attempt(scrubbed(payload.to_string(), post.webhook.token())).await
+                let mut text = payload.to_string();
+                // The last look for our own token. Its characters need no escape in JSON, so what
+                // is left is still JSON.
+                webhook::scrub(post.webhook.token(), &mut text, 0);
+                post.attempt(text).await
             }
             Transport::DryRun { token } => {
                 let title = payload.get("title").unwrap_or(&serde_json::Value::Null);
                 let verb = if payload.get("status").is_some() { "resolve" } else { "trigger" };
                 let mut text = format!("dry run, would {verb} {title} with\n{payload:#}");
                 if let Some(token) = token {
-                    text = scrubbed(text, token);
+                    webhook::scrub(token, &mut text, 0);
                 }
                 writeln!(std::io::stderr(), "tracing-spike: {text}").ok();
                 Attempted { outcome: Outcome::Accepted { verified: true }, why: String::new() }
             }
         }
     }
-}
-
-/// The last look for our own token. Its characters need no escape in JSON, so what is left is
-/// still JSON.
-fn scrubbed(text: String, token: &SecretString) -> String {
-    let token = token.expose_secret();
-    if text.contains(token) { text.replace(token, "REDACTED") } else { text }
 }
 
 /// The innermost cause, which says most: "Connection refused", say.
