@@ -15,10 +15,8 @@ use tracing_subscriber::{filter::Targets, prelude::*};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // The part that a program of yours has: a builder, and one `.with(spike)`.
-    let sandbox = match std::env::var_os("SPIKE_WEBHOOK_URL") {
-        Some(_) => None,
-        None => Some(Sandbox::start()?),
-    };
+    let real = std::env::var_os("SPIKE_WEBHOOK_URL").is_some_and(|url| !url.is_empty());
+    let sandbox = if real { None } else { Some(Sandbox::start()?) };
     let builder = match &sandbox {
         Some(sandbox) => tracing_spike::builder(sandbox.webhook_url()),
         None => tracing_spike::from_env(),

@@ -131,8 +131,7 @@ pub fn from_env() -> Builder {
 /// A bad variable, a worker that can't be started, or a global subscriber or logger that is set
 /// already.
 ///
-/// ```
-/// # if std::env::var_os("SPIKE_WEBHOOK_URL").is_some() { return Ok(()); }
+/// ```no_run
 /// let _spike = tracing_spike::init()?;
 /// tracing::error!("card payment failed");
 /// # Ok::<(), tracing_spike::Error>(())
@@ -321,8 +320,7 @@ impl Builder {
     /// Those of [`build`](Builder::build); a bad `RUST_LOG`; a global subscriber or logger that
     /// is set already.
     ///
-    /// ```
-    /// # if std::env::var_os("SPIKE_WEBHOOK_URL").is_some() { return Ok(()); }
+    /// ```no_run
     /// let _spike = tracing_spike::from_env().service("checkout").init()?;
     /// # Ok::<(), tracing_spike::Error>(())
     /// ```

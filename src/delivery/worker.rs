@@ -27,6 +27,7 @@ use crate::{
         transport::{Attempted, Transport},
     },
     error::{Error, Kind},
+    incident::Op,
     queue::{Asker, Control, FlushReport, Receiver, taken},
     reentry,
     stats::{Count, Counters, Stats},
@@ -55,7 +56,7 @@ struct Worker {
     parts: Parts,
     transport: Arc<Transport>,
     outbox: Outbox,
-    arrived: VecDeque<Box<crate::incident::Op>>,
+    arrived: VecDeque<Box<Op>>,
     /// Ops taken over so far.
     received: usize,
     flushes: Vec<Flush>,
@@ -128,7 +129,7 @@ pub(crate) fn start(
 enum Woke {
     Control(Option<Control>),
     Finished(Attempted),
-    Arrived(Option<Box<crate::incident::Op>>),
+    Arrived(Option<Box<Op>>),
     Time,
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Com
         .env(ROLE, test)
         .envs(variables.iter().copied())
         .env_remove("RUST_LOG")
+        .env_remove("OTEL_SERVICE_NAME")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

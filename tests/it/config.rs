@@ -67,7 +67,8 @@ fn the_webhook_comes_from_one_of_three_variables() {
     const TEST: &str = "config::the_webhook_comes_from_one_of_three_variables";
     let sandbox = Sandbox::start().unwrap();
     let url = sandbox.url_for(TOKEN);
-    let path = std::env::temp_dir().join(format!("spike-url-{}", std::process::id()));
+    let name = format!("spike-url-{}", std::process::id());
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     for (n, (name, text)) in (1..).zip([
         (URL, url.clone()),
         (FILE, url.clone()),
@@ -102,7 +103,7 @@ fn a_bare_token_means_spike_itself() {
         assert_eq!(line, Some("paging on, to https://hooks.spike.sh (SPIKE_TOKEN)"));
     } else {
         let told = "an https webhook needs one of tracing-spike's features";
-        assert_eq!(ended.said(told), 1, "{}", ended.stderr);
+        assert!(ended.result().starts_with(told), "{}", ended.stderr);
     }
 }
 

@@ -24,16 +24,19 @@ pub(crate) const TOKEN: &str = "Tk7spikeTestTokenQ9zX";
 /// Whether an https webhook can be used at all.
 pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 
-/// The pieces of the token that must be nowhere: raw, reversed, base64, each half.
+/// The pieces of the token that must be nowhere: raw, reversed, each half, base64 at each of its
+/// three alignments. `.ci/run` reads them from here.
 pub(crate) fn leaks(text: &str) -> Option<&'static str> {
-    const FORMS: [&str; 6] = [
-        TOKEN,
+    const FORMS: [&str; 9] = [
+        "Tk7spikeTestTokenQ9zX",
         "Tk7spikeTe",
         "stTokenQ9zX",
         "Xz9QnekoTtseTekips7kT",
-        // base64 of the token, at two of its three alignments
+        "eTekips7kT",
+        "Xz9QnekoTts",
         "VGs3c3Bpa2VUZXN0VG9rZW5ROXpY",
         "RrN3NwaWtlVGVzdFRva2VuUTl6W",
+        "UazdzcGlrZVRlc3RUb2tlblE5el",
     ];
     FORMS.into_iter().find(|form| text.contains(form))
 }
@@ -119,8 +122,9 @@ impl Rig {
                 request.status().is_some_and(|status| (200..300).contains(&status))
             });
         let accepted = accepted.count() as u64;
-        // The ledger may know of more: an answer that came too late is an attempt made again.
-        assert!(stats.delivered <= accepted, "{stats:?}, the sandbox accepted {accepted}");
+        // With retries the ledger may know of more: an answer that came too late, say.
+        let exact = stats.retries > 0 || stats.delivered == accepted;
+        assert!(exact && stats.delivered <= accepted, "{stats:?}, the ledger has {accepted}");
         self.assert_no_leak(&stats);
     }
 

@@ -259,17 +259,12 @@ fn files_and_functions_fit_a_screen_or_a_few() {
         let mut open: Option<(usize, usize, &str)> = None;
         for (number, line) in source.text.lines().enumerate() {
             let indent = line.len() - line.trim_start().len();
-            let starts = [
-                "fn ",
-                "pub fn ",
-                "pub(crate) fn ",
-                "pub(super) fn ",
-                "async fn ",
-                "pub(crate) async fn ",
-                "const fn ",
-                "pub(crate) const fn ",
-            ];
-            if open.is_none() && starts.iter().any(|start| line.trim_start().starts_with(start)) {
+            let words = line.trim_start().split(' ').take_while(|word| !word.contains('('));
+            let mut words = words.skip_while(|word| {
+                ["pub", "async", "const"].contains(word) || word.starts_with("pub(")
+            });
+            let begins = words.next() == Some("fn") || line.trim_start().starts_with("fn ");
+            if open.is_none() && begins {
                 open = Some((number, indent, line));
             }
             if let Some((start, depth, name)) = open
@@ -329,4 +324,18 @@ fn nothing_is_left_for_later_on_main() {
             assert!(!text.contains(&format!("#[{word}")), "{}: {word}", path.display());
         }
     }
+}
+
+#[test]
+fn the_readme_is_the_crate_docs_and_tells_the_oldest_rust() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    assert!(lib.starts_with("#![doc = include_str!(\"../README.md\")]\n"), "{lib}");
+    assert!(!lib.contains("//!"), "the crate docs have a second source");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let oldest = format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(readme.contains(&oldest), "README.md does not say {oldest:?}");
+    let shouts = |word: &&str| word.len() > 5 && word.chars().all(|c| c.is_ascii_uppercase());
+    let shouts: Vec<_> = readme.split_whitespace().filter(shouts).collect();
+    assert!(shouts.is_empty(), "left to be filled in: {shouts:?}");
 }
