@@ -63,6 +63,7 @@ fn serve_orders(spike: &Handle) {
     error!(spike = false, "customer typed an invalid voucher");
 
     // A storm: 5,000 errors in a moment, one incident.
+    info!("5,000 errors of orders::warehouse follow, which are not printed");
     for shelf in 0..5_000 {
         error!(target: "orders::warehouse", shelf, "shelf {shelf} does not answer");
     }
@@ -105,15 +106,19 @@ fn print_incidents(sandbox: &Sandbox) {
         let severity = incident.severity().unwrap_or("-");
         println!("  {state:<9} {severity:<6} {:>8}  {}", incident.repeats(), incident.title());
     }
+    println!("\n  (A repeat is told after 30 s at the earliest; this program is done before.)");
     if let Some(incident) = sandbox.incidents().first() {
         println!("\nThe details of the first:\n\n{:#}", incident.body());
     }
 }
 
 fn print_counts(stats: &Stats) {
-    println!("\n  {:>5} events reached the layer, of these", stats.seen);
+    println!(
+        "\n  {:>5} events concerned the layer (errors, and those with a spike field):",
+        stats.seen
+    );
     println!("  {:>5} were sent and accepted", stats.delivered);
     println!("  {:>5} were counted on an incident that was open already", stats.suppressed.repeat);
-    println!("  {:>5} did not concern it", stats.ignored.field);
+    println!("  {:>5} said spike = false", stats.ignored.field);
     println!("  {:>5} were refused or lost\n", stats.undelivered());
 }

@@ -13,10 +13,13 @@ use tracing_spike::sandbox::Sandbox;
 fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = match std::env::args().nth(1) {
         None => Sandbox::start()?,
-        Some(port) => {
-            let expected = format!("expected a port from 0 to 65535, found {port:?}");
-            Sandbox::start_on(port.parse().map_err(|_| expected)?)?
-        }
+        Some(port) => match port.parse() {
+            Ok(port) => Sandbox::start_on(port)?,
+            Err(_) => {
+                println!("usage: sandbox [PORT], a port from 0 to 65535; found {port:?}");
+                return Ok(());
+            }
+        },
     };
     println!("incidents: {}", sandbox.page_url());
     println!("set this:  export SPIKE_WEBHOOK_URL={}", sandbox.webhook_url());

@@ -31,7 +31,7 @@ use crate::{
         worker,
     },
     env::{self, Mode},
-    error::{Error, Kind},
+    error::{Error, Kind, shown},
     guard::Guard,
     incident::{Priority, Severity},
     queue::{self, Sender},
@@ -285,8 +285,10 @@ impl Builder {
 
     /// Checks the settings, starts the worker, and returns the layer and its guard.
     ///
-    /// Add the layer with `.with(spike)`; it brings its own filter. Don't put it into a
-    /// `reload::Layer` (swapping a filtered layer there panics, tracing#1629).
+    /// Add the layer to a `registry()` with `.with(spike)`; it brings its own filter.
+    /// `tracing_subscriber::fmt().finish()` takes no filtered layers and would panic: use
+    /// `registry().with(fmt::layer())`. Don't put it into a `reload::Layer` (swapping a filtered
+    /// layer there panics, tracing#1629).
     ///
     /// Waits for the worker to be ready: it makes the HTTP client, which loads the root
     /// certificates. No network is used.
@@ -337,7 +339,7 @@ impl Builder {
                 Error::new(Kind::Setting {
                     name: "RUST_LOG",
                     expected: "levels and target=level, such as info,shop=debug",
-                    found: "something else".to_owned(),
+                    found: shown(&text),
                 })
             })?,
         };

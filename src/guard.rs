@@ -51,7 +51,8 @@ pub(crate) struct Shared {
 ///     Ok(())
 /// }
 /// ```
-#[must_use = "paging ends when the guard is dropped; bind it: `let _spike = …`"]
+#[must_use = "paging ends when the guard is dropped; bind it: `let _spike = …` (`let _ = …` \
+              drops it at once)"]
 pub struct Guard {
     handle: Handle,
 }

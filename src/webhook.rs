@@ -134,7 +134,9 @@ fn parts(rest: &str) -> Option<(&str, &str, &str)> {
 
 fn bad_token(token: &str) -> Option<&'static str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !token.bytes().all(plain) {
+    if token == "{token}" {
+        Some("expected your token in the place of {token}")
+    } else if !token.bytes().all(plain) {
         Some("expected a token of letters, digits, - and _, found something else in it")
     } else if !(SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&token.len()) {
         Some("expected a token of 8 to 128 characters; copy it again")

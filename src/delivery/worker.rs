@@ -328,7 +328,7 @@ impl Worker {
             }
             Some(Change::Fails) => {
                 let kept = "incidents are kept and tried again";
-                self.print(&format!("{place} takes nothing ({why}); {kept}"));
+                self.print(&format!("{place} does not take incidents ({why}); {kept}"));
             }
             Some(Change::Accepts) => {
                 self.print(&format!("{place} takes incidents again"));

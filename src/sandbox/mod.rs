@@ -1,32 +1,23 @@
 //! An embedded receiver that behaves as Spike.sh does, for tests and for trying things out.
 //!
-//! Owns the public [`Sandbox`]. It listens on 127.0.0.1 only, needs no account and no network,
-//! pages no one, and keeps at most 10,000 incidents and 10,000 requests (64 MiB of bodies
-//! each). Invariants: it imports nothing else of this crate, its token is in no `Debug` output,
-//! and nothing here waits without a deadline.
+//! It listens on 127.0.0.1 only, needs no account and no network, pages no one, and keeps at most
+//! 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it waits without a
+//! deadline, and its token is in no `Debug` output.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //! use tracing_spike::sandbox::Sandbox;
+//! use tracing_subscriber::prelude::*;
 //!
 //! let sandbox = Sandbox::start()?;
-//! # let post = |url: &str, json: &str| -> std::io::Result<()> {
-//! #     use std::io::{Read, Write};
-//! #     let rest = url.strip_prefix("http://").unwrap_or_default();
-//! #     let (host, path) = rest.split_once('/').unwrap_or_default();
-//! #     let mut stream = std::net::TcpStream::connect(host)?;
-//! #     let length = json.len();
-//! #     write!(stream, "POST /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n")?;
-//! #     write!(stream, "content-length: {length}\r\n\r\n{json}")?;
-//! #     stream.read_to_end(&mut Vec::new()).map(drop)
-//! # };
-//! post(&sandbox.webhook_url(), r#"{"title": "disk full in db", "severity": "sev1"}"#)?;
-//! post(&sandbox.webhook_url(), r#"{"title": "disk full in db"}"#)?;
+//! let (spike, _guard) = tracing_spike::builder(sandbox.webhook_url()).build()?;
+//! tracing::subscriber::with_default(tracing_subscriber::registry().with(spike), || {
+//!     tracing::error!(target: "shop", "card payment failed");
+//! });
 //!
-//! let incidents = sandbox.wait_for(1, Duration::from_secs(2))?;
-//! let found: Vec<_> = incidents.iter().map(|one| (one.title(), one.repeats())).collect();
-//! assert_eq!(found, [("disk full in db", 1)]);
+//! let incidents = sandbox.wait_for(1, Duration::from_secs(5))?;
+//! assert_eq!(incidents[0].title(), "card payment failed in shop");
 //! # Ok(())
 //! # }
 //! ```

@@ -81,7 +81,7 @@ fn html(incidents: &[Incident], webhook_url: &str, paused: bool) -> String {
         page.push_str("<meta http-equiv=\"refresh\" content=\"5\">\n");
     }
     let other = if paused {
-        "<a href=\"/\">refresh every 5 s</a>"
+        "paused, <a href=\"/\">resume</a> (every 5 s)"
     } else {
         "refreshes every 5 s, <a href=\"/?paused\">pause</a>"
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::model::KEPT;
 use super::payload::Payload;
 
-/// So many triggers of one title within [`WINDOW`] limit it (SPIKE.md, "Behaviour").
+/// So many triggers of one title within [`WINDOW`] limit it (Spike's documentation on rate limits).
 const LIMIT: usize = 20;
 /// The window of [`LIMIT`], and how long a title stays limited.
 const WINDOW: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 //! Owns the list of assumptions and their defaults. Each default is the side on which a client
 //! is safe: what works with the defaults also works with the kinder answer.
 
-/// What `SPIKE.md` calls unknown, a switch each; set them with
+/// What Spike's public documentation leaves open, a switch each; set them with
 /// [`Sandbox::assume`](super::Sandbox::assume).
 ///
 /// More switches may come, so end with `..Unknowns::default()`:

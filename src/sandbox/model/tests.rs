@@ -1,6 +1,6 @@
 //! The model of Spike on virtual time.
 //!
-//! Owns the proof that the model does what `SPIKE.md` says. Every test states its own instants.
+//! Owns the proof that the model does what Spike's documentation says. Every test states its own instants.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
