@@ -51,8 +51,7 @@ pub(crate) struct Shared {
 ///     Ok(())
 /// }
 /// ```
-#[must_use = "paging ends when the guard is dropped; bind it: `let _spike = …` (`let _ = …` \
-              drops it at once)"]
+#[must_use = "paging ends when the guard is dropped: bind it to a name, `let _spike = …`"]
 pub struct Guard {
     handle: Handle,
 }

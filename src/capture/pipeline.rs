@@ -275,3 +275,6 @@ fn rank(severity: Option<Severity>) -> u8 {
         Some(Severity::Sev1) => 3,
     }
 }
+
+#[cfg(test)]
+mod tests;

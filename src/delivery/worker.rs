@@ -7,7 +7,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     future::Future,
-    io::Write,
+    io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, mpsc as reply},
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, time::sleep_until};
+use tokio::{runtime::Runtime, sync::mpsc, time::sleep_until};
 
 use crate::{
     backoff::scramble,
@@ -98,14 +98,9 @@ pub(crate) fn start(
     // waits for the worker's last report instead, up to a deadline.
     let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
         reentry::mark_own_thread();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .thread_name("spike-dns")
-            .on_thread_start(reentry::mark_own_thread)
-            .build()
-            .map_err(failed("runtime"));
+        let runtime = runtime().map_err(failed("runtime"));
         let made = catch_unwind(AssertUnwindSafe(transport)).unwrap_or_else(|_| {
-            let source = std::io::Error::other("making the client panicked");
+            let source = io::Error::other("making the client panicked");
             Err(Error::new(Kind::Worker { what: "https client", source }))
         });
         let (runtime, transport) = match (runtime, made) {
@@ -123,6 +118,15 @@ pub(crate) fn start(
     });
     drop(thread.map_err(failed("thread"))?);
     started.recv_timeout(START).unwrap_or_else(|_| Err(Error::new(Kind::Start(START))))
+}
+
+/// A runtime for the calling thread. The threads that it starts itself, for lookups, are ours too.
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("spike-dns")
+        .on_thread_start(reentry::mark_own_thread)
+        .build()
 }
 
 /// What the loop woke up for.
@@ -345,7 +349,7 @@ impl Worker {
     }
 
     fn print(&self, line: &str) {
-        writeln!(std::io::stderr(), "tracing-spike: {line}").ok();
+        writeln!(io::stderr(), "tracing-spike: {line}").ok();
     }
 }
 
@@ -356,3 +360,6 @@ async fn ended(attempt: &mut Option<Attempt>) -> Attempted {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

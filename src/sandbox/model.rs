@@ -1,4 +1,5 @@
-//! Spike as its public documentation describes it, as a state machine: `(state, request, now) → answer`.
+//! Spike as its public documentation describes it, as a state machine:
+//! `(state, request, now) → answer`.
 //!
 //! Owns every decision about incidents: what opens, repeats, resolves or is dropped. Pure: it
 //! does no I/O, reads no clock and draws no random number; `now` is an argument. Its memory is

@@ -261,6 +261,8 @@ fn f018_a_redirect_is_never_followed() {
     locations.push((302, format!("http://127.0.0.1:{port}/\r\nset-cookie: a=b")));
     locations.push((307, rig.sandbox.url_for(TOKEN)));
     locations.push((302, "/".to_owned()));
+    locations.push((301, format!("https://127.0.0.1:{port}/stolen-goods/push-events")));
+    locations.push((308, format!("http://localhost:{port}/stolen-goods/push-events")));
     for (n, (code, location)) in (1..).zip(&locations) {
         rig.sandbox.fault_next(1, Fault::redirect(*code, location));
         trigger(&rig, &format!("redirect {n}"));

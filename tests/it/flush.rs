@@ -20,6 +20,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::{
     child,
+    context::assert_accepted,
     rig::{DEADLINE, TOKEN, eventually, rig, rig_with},
 };
 
@@ -104,6 +105,7 @@ fn a_mistyped_status_on_a_hot_path_is_said_once_and_holds_nothing_up() {
             assert!(guard.handle().flush(DEADLINE).is_complete());
             let stats = guard.handle().stats();
             assert_eq!((stats.ignored.bad_status, stats.delivered), (40_000, 1), "{stats:?}");
+            assert_accepted(&sandbox, &stats);
         },
     )
     .well();
@@ -120,6 +122,7 @@ fn f084_a_log_record_with_an_endless_target_has_a_body_of_the_usual_size() {
             let guard = tracing_spike::builder(sandbox.url_for(TOKEN)).init().unwrap();
             log::error!(target: &"t".repeat(200_000), "card payment failed");
             assert!(guard.handle().flush(DEADLINE).is_complete());
+            assert_accepted(&sandbox, &guard.handle().stats());
             let requests = sandbox.requests();
             assert!(requests[0].body().len() < 4_096, "{}", requests[0].body().len());
             let title = requests[0].title().unwrap();

@@ -1,9 +1,9 @@
 //! The spans of an event, and records of the `log` crate.
 
-use std::thread;
+use std::{collections::HashSet, thread};
 
 use serde_json::{Value, json};
-use tracing::{Dispatch, debug_span, error, field::Empty, info_span, trace_span, warn_span};
+use tracing::{Dispatch, Span, debug_span, error, field::Empty, info_span, trace_span, warn_span};
 use tracing_subscriber::Registry;
 
 use crate::{
@@ -109,6 +109,42 @@ fn f073_spans_may_move_and_close_on_other_threads() {
     let fields = json!({ "id": 1, "table": "users" });
     assert_eq!(incident.body()["span"], json!({ "path": "request > load", "fields": fields }));
     assert_eq!(incident.body()["source"]["thread"], "loader");
+}
+
+#[test]
+fn f073_a_span_in_the_place_of_a_closed_one_has_none_of_its_fields() {
+    let (rig, mut old, mut reused) = (rig(), HashSet::new(), 0);
+    // The registry's index of a span; what is above counts how often it was given out.
+    let place = |span: &Span| span.id().unwrap().into_u64() & u64::from(u32::MAX);
+    rig.run(|| {
+        for turn in 0..20 {
+            let outer = info_span!("outer", order = turn).entered();
+            let inner = info_span!("inner", card = Empty, step = 1).entered();
+            inner.record("card", "of the last one");
+            old.extend([place(&outer), place(&inner)]);
+            error!(spike.title = %format!("with fields {turn}"), "failed");
+            drop((inner, outer));
+            let outer = info_span!("bare outer", late = Empty).entered();
+            let inner = info_span!("bare inner").entered();
+            reused += [&outer, &inner].iter().filter(|span| old.contains(&place(span))).count();
+            error!(spike.title = %format!("without {turn}"), "failed");
+        }
+    });
+    assert!(reused > 20, "nearly all of 40 spans, or it shows nothing: {reused}");
+    rig.flush();
+    let incidents = rig.sandbox.incidents();
+    assert_eq!(incidents.len(), 40);
+    for incident in &incidents {
+        let span = &incident.body()["span"];
+        match incident.title().strip_prefix("with fields ") {
+            None => assert_eq!(*span, json!({ "path": "bare outer > bare inner" })),
+            Some(turn) => {
+                let turn: u64 = turn.parse().unwrap();
+                let fields = json!({ "order": turn, "card": "of the last one", "step": 1 });
+                assert_eq!(*span, json!({ "path": "outer > inner", "fields": fields }));
+            }
+        }
+    }
 }
 
 fn nested(depth: usize, work: &dyn Fn()) {
