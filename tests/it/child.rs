@@ -58,7 +58,7 @@ pub(crate) fn is_child(test: &str) -> bool {
 /// As [`run`] in the test process, with a command that is to start the child (`strace …`).
 pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Command) -> Ended {
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("SPIKE_") {
+        if name.to_string_lossy().starts_with("SPIKE_") || name == "OTEL_SERVICE_NAME" {
             command.env_remove(name);
         }
     }
@@ -67,7 +67,6 @@ pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Com
         .env(ROLE, test)
         .envs(variables.iter().copied())
         .env_remove("RUST_LOG")
-        .env_remove("OTEL_SERVICE_NAME")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
