@@ -57,7 +57,8 @@ pub(crate) fn is_child(test: &str) -> bool {
 
 /// As [`run`] in the test process, with a command that is to start the child (`strace …`).
 pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Command) -> Ended {
-    for (name, _) in env::vars_os() {
+    let set: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in env::vars_os().filter(|(name, _)| !set.contains(name)) {
         if name.to_string_lossy().starts_with("SPIKE_") || name == "OTEL_SERVICE_NAME" {
             command.env_remove(name);
         }

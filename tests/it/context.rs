@@ -24,7 +24,7 @@ use tracing_subscriber::{Layer, Registry, layer::Context, prelude::*};
 
 use crate::{
     child,
-    rig::{DEADLINE, TOKEN, Written, eventually, leaks},
+    rig::{DEADLINE, TOKEN, Written, assert_accepted, eventually, leaks},
 };
 
 mod runtimes;
@@ -90,17 +90,6 @@ impl Alone {
         assert_accepted(&self.sandbox, &stats);
         stats
     }
-}
-
-/// Fails unless these are the stats of all that the sandbox has accepted.
-pub(crate) fn assert_accepted(sandbox: &Sandbox, stats: &Stats) {
-    let requests = sandbox.requests();
-    let statuses = requests.iter().filter_map(|request| request.status());
-    let accepted = statuses.filter(|status| (200..300).contains(status)).count() as u64;
-    // An answer that came too late is known to the ledger only.
-    let exact = stats.retries == 0 && stats.lost.shutdown == 0;
-    let agree = if exact { stats.delivered == accepted } else { stats.delivered <= accepted };
-    assert!(agree, "{stats:?}, the ledger has {accepted}");
 }
 
 impl Drop for Alone {

@@ -12,8 +12,8 @@ use tracing_subscriber::{Registry, prelude::*};
 
 use crate::{
     child,
-    context::{alone, assert_accepted},
-    rig::{DEADLINE, TOKEN, eventually},
+    context::alone,
+    rig::{DEADLINE, TOKEN, assert_accepted, eventually},
 };
 
 mod time;
@@ -83,7 +83,7 @@ fn f070_timeouts_of_nothing_and_of_for_ever_are_taken_as_they_are() {
     drop(guard);
     assert_eq!((handle.stats().lost.shutdown, handle.stats().pending), (1, 0));
     // For ever: it ends when everything is delivered.
-    sandbox.clear_faults();
+    let sandbox = Sandbox::start().unwrap();
     let (_dispatch, guard) =
         pipeline(sandbox.url_for(TOKEN), |builder| builder.shutdown_timeout(Duration::MAX));
     let handle = guard.handle();

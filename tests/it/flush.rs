@@ -20,8 +20,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::{
     child,
-    context::assert_accepted,
-    rig::{DEADLINE, TOKEN, eventually, rig, rig_with},
+    rig::{DEADLINE, TOKEN, assert_accepted, eventually, rig, rig_with},
 };
 
 #[test]

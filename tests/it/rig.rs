@@ -117,16 +117,7 @@ impl Rig {
             let stats = self.handle.stats();
             (stats.pending == 0 && stats.accounted() == stats.seen).then_some(stats)
         });
-        let accepted =
-            self.sandbox.requests().into_iter().filter(|request| {
-                request.status().is_some_and(|status| (200..300).contains(&status))
-            });
-        let accepted = accepted.count() as u64;
-        // With retries the ledger may know of more: an answer that came too late, say.
-        // Or one that was in flight when the deadline came.
-        let unsure = stats.retries > 0 || stats.lost.shutdown > 0;
-        let exact = unsure || stats.delivered == accepted;
-        assert!(exact && stats.delivered <= accepted, "{stats:?}, the ledger has {accepted}");
+        assert_accepted(&self.sandbox, &stats);
         self.assert_no_leak(&stats);
     }
 
@@ -143,6 +134,17 @@ impl Rig {
             assert_eq!(leaks(&text), None, "the token is in {text}");
         }
     }
+}
+
+/// Fails unless these are the stats of all that the sandbox has accepted.
+pub(crate) fn assert_accepted(sandbox: &Sandbox, stats: &Stats) {
+    let requests = sandbox.requests();
+    let statuses = requests.iter().filter_map(|request| request.status());
+    let accepted = statuses.filter(|status| (200..300).contains(status)).count() as u64;
+    // An answer that came too late, or after the end, is known to the ledger only.
+    let exact = stats.retries == 0 && stats.lost.shutdown == 0;
+    let agree = if exact { stats.delivered == accepted } else { stats.delivered <= accepted };
+    assert!(agree, "{stats:?}, the ledger has {accepted}");
 }
 
 impl Drop for Rig {
