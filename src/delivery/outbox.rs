@@ -96,6 +96,8 @@ struct Endpoint {
     pause: Pause,
     /// The title that failed last, with no other answer since.
     failed: Option<u64>,
+    /// Failures of any title with no other answer since.
+    failures: u32,
     /// What is wrong with it and was told a person, and when.
     told: Option<(Change, Duration)>,
 }
@@ -301,9 +303,11 @@ impl Outbox {
             }
             self.endpoint.failed = Some(key);
         }
-        let again = self.endpoint.pause.failures >= TELLING_FAILURES
-            || title.pause.failures == TELLING_FAILURES;
-        if again { self.tell(Change::Fails, now) } else { None }
+        self.endpoint.failures = self.endpoint.failures.saturating_add(1);
+        if self.endpoint.failures < TELLING_FAILURES {
+            return None;
+        }
+        self.tell(Change::Fails, now)
     }
 
     /// What a person should be told, unless that was told less than an hour ago.

@@ -8,6 +8,7 @@ use std::{
     env,
     io::Read,
     process::{Command, ExitStatus, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -74,29 +75,30 @@ pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Com
     let mut child = command.spawn().unwrap();
     let stdout = collect(child.stdout.take().unwrap());
     let stderr = collect(child.stderr.take().unwrap());
+    // Its streams end when it does.
     let deadline = Instant::now() + WATCHDOG;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("{test} hangs\n{}\n{}", stdout.join().unwrap(), stderr.join().unwrap());
-        }
-        thread::sleep(Duration::from_millis(5));
+    let text = |from: &mpsc::Receiver<String>| {
+        from.recv_timeout(deadline.saturating_duration_since(Instant::now()))
     };
-    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    let (Ok(stdout), Ok(stderr)) = (text(&stdout), text(&stderr)) else {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let last = |from: &mpsc::Receiver<String>| from.recv_timeout(WATCHDOG).unwrap_or_default();
+        panic!("{test} hangs\n{}\n{}", last(&stdout), last(&stderr));
+    };
+    let status = child.wait().unwrap();
     assert!(stdout.contains("running 1 test"), "no test is called {test}: {stdout}");
     assert_eq!(leaks(&stdout), None, "{TOKEN} on stdout: {stdout}");
     assert_eq!(leaks(&stderr), None, "{TOKEN} on stderr: {stderr}");
     Ended { status, stdout, stderr }
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+fn collect(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (whole, text) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+        whole.send(String::from_utf8_lossy(&bytes).into_owned()).ok();
+    });
+    text
 }

@@ -306,3 +306,17 @@ fn f013_a_resolve_is_not_set_aside_for_the_failures_of_its_trigger() {
     assert_eq!((bench.stats().lost.poison, bench.outbox.pending()), (0, 1));
     assert_eq!(bench.settle(3_600), [(1, RESOLVE)]);
 }
+
+#[test]
+fn f013_a_title_that_fails_while_others_are_accepted_is_no_news_of_the_endpoint() {
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
+    for key in 2..9 {
+        bench.push(key, OPENING);
+        bench.until(bench.now + secs(61), |sent| match sent.key {
+            1 => status(429),
+            _ => ACCEPTED,
+        });
+    }
+    assert_eq!(bench.said, []);
+}
