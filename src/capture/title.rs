@@ -21,7 +21,9 @@
 mod chars;
 mod clean;
 mod debug;
+mod lexicon;
 mod place;
+mod plain;
 mod scan;
 mod token;
 mod word;

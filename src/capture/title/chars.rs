@@ -2,42 +2,44 @@
 //!
 //! Invariant: pure data. Classes may overlap nowhere but in [`PAUSE`], which is a union.
 
-pub(super) const DIGIT: u16 = 1;
+pub(super) const DIGIT: u32 = 1;
 /// `a` to `f`.
-pub(super) const HEX_LOWER: u16 = 1 << 1;
+pub(super) const HEX_LOWER: u32 = 1 << 1;
 /// `g` to `z`.
-pub(super) const LOWER: u16 = 1 << 2;
+pub(super) const LOWER: u32 = 1 << 2;
 /// `A` to `F`.
-pub(super) const HEX_UPPER: u16 = 1 << 3;
+pub(super) const HEX_UPPER: u32 = 1 << 3;
 /// `G` to `Z`.
-pub(super) const UPPER: u16 = 1 << 4;
-pub(super) const UNDERSCORE: u16 = 1 << 5;
-pub(super) const HYPHEN: u16 = 1 << 6;
-pub(super) const DOT: u16 = 1 << 7;
-pub(super) const SLASH: u16 = 1 << 8;
-pub(super) const COLON: u16 = 1 << 9;
-pub(super) const AT: u16 = 1 << 10;
-pub(super) const APOSTROPHE: u16 = 1 << 11;
+pub(super) const UPPER: u32 = 1 << 4;
+pub(super) const UNDERSCORE: u32 = 1 << 5;
+pub(super) const HYPHEN: u32 = 1 << 6;
+pub(super) const DOT: u32 = 1 << 7;
+pub(super) const SLASH: u32 = 1 << 8;
+pub(super) const COLON: u32 = 1 << 9;
+pub(super) const AT: u32 = 1 << 10;
+pub(super) const APOSTROPHE: u32 = 1 << 11;
 /// Not ASCII.
-pub(super) const HIGH: u16 = 1 << 12;
+pub(super) const HIGH: u32 = 1 << 12;
 /// Punctuation that may stand inside a word: `+ % # $ & * ~ ^ ! ? | \`.
-pub(super) const SIGN: u16 = 1 << 13;
+pub(super) const SIGN: u32 = 1 << 13;
 /// White space, and `<` and `>`, which are never written.
-pub(super) const SPACE: u16 = 1 << 14;
+pub(super) const SPACE: u32 = 1 << 14;
 /// What a word never contains: brackets, quotes, `,`, `;`, `=`.
-pub(super) const STOP: u16 = 1 << 15;
+pub(super) const STOP: u32 = 1 << 15;
+/// Not to be seen, and not white space.
+pub(super) const CONTROL: u32 = 1 << 16;
 
-pub(super) const ANY_LOWER: u16 = HEX_LOWER | LOWER;
-pub(super) const ANY_UPPER: u16 = HEX_UPPER | UPPER;
-pub(super) const LETTER: u16 = ANY_LOWER | ANY_UPPER;
-pub(super) const HEX: u16 = DIGIT | HEX_LOWER | HEX_UPPER;
-pub(super) const NAME: u16 = LETTER | DIGIT | UNDERSCORE;
+pub(super) const ANY_LOWER: u32 = HEX_LOWER | LOWER;
+pub(super) const ANY_UPPER: u32 = HEX_UPPER | UPPER;
+pub(super) const LETTER: u32 = ANY_LOWER | ANY_UPPER;
+pub(super) const HEX: u32 = DIGIT | HEX_LOWER | HEX_UPPER;
+pub(super) const NAME: u32 = LETTER | DIGIT | UNDERSCORE;
 /// What may end a word, so that the scan has to look closer.
-pub(super) const PAUSE: u16 = SPACE | STOP | DOT | COLON | APOSTROPHE;
+pub(super) const PAUSE: u32 = SPACE | STOP | DOT | COLON | APOSTROPHE;
 
-const TABLE: [u16; 256] = {
+const TABLE: [u32; 256] = {
     let mut table = [SIGN; 256];
-    let mut left: &mut [u16] = &mut table;
+    let mut left: &mut [u32] = &mut table;
     let mut byte = 0;
     while let [entry, rest @ ..] = left {
         *entry = class_of(byte);
@@ -47,7 +49,7 @@ const TABLE: [u16; 256] = {
     table
 };
 
-const fn class_of(byte: u8) -> u16 {
+const fn class_of(byte: u8) -> u32 {
     match byte {
         b'0'..=b'9' => DIGIT,
         b'a'..=b'f' => HEX_LOWER,
@@ -63,6 +65,7 @@ const fn class_of(byte: u8) -> u16 {
         b'\'' => APOSTROPHE,
         0x80.. => HIGH,
         b'\t'..=b'\r' | b' ' | b'<' | b'>' => SPACE,
+        ..b' ' | 0x7f => CONTROL,
         b'"' | b'`' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'=' => STOP,
         _ => SIGN,
     }
@@ -70,11 +73,24 @@ const fn class_of(byte: u8) -> u16 {
 
 /// The class of a byte.
 #[inline]
-pub(super) fn class(byte: u8) -> u16 {
+pub(super) fn class(byte: u8) -> u32 {
     TABLE.get(usize::from(byte)).copied().unwrap_or(SIGN)
 }
 
+/// How many of the eight bytes of `number`, from the lowest, are `a` to `z`.
+#[inline]
+pub(super) const fn small_letters(number: u64) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // Each byte without its high bit, then that bit says whether it is at least `a`, or past `z`.
+    let low = number & !HIGH;
+    let at_least_a = low.wrapping_add((0x80 - b'a' as u64) * EACH);
+    let past_z = low.wrapping_add((0x7f - b'z' as u64) * EACH);
+    let other = (!at_least_a | past_z | number) & HIGH;
+    (other.trailing_zeros() / 8) as usize
+}
+
 /// The classes that occur in `text`.
-pub(super) fn classes(text: &str) -> u16 {
+pub(super) fn classes(text: &str) -> u32 {
     text.bytes().fold(0, |mask, b| mask | class(b))
 }

@@ -17,9 +17,15 @@ const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
 /// - `@` stays only between two letters or digits, and never before a word that calls everybody.
 pub(super) fn append(text: &str, out: &mut String) {
     let start = out.len();
+    // Names, most often, and most text for the longest part.
+    let tame = text.bytes().take_while(|&b| is_tame(b)).count();
+    // The last of them may belong to what follows.
+    let tame = if tame < text.len() { tame.saturating_sub(1) } else { tame };
+    let (head, text) = text.split_at_checked(tame).unwrap_or(("", text));
+    out.push_str(head);
     let mut chars = visible(text);
     // The last character written; `None` at the start and after a gap.
-    let mut last = None;
+    let mut last = head.chars().next_back();
     let mut gap = false;
     while let Some(c) = chars.next() {
         let next = chars.clone().next();
@@ -50,6 +56,12 @@ pub(super) fn append(text: &str, out: &mut String) {
         gap = space || arrow;
         last = if gap { None } else { Some(c) };
     }
+}
+
+/// Whether a byte is never changed, whatever stands around it, unless an `@`, `/`, `>` or
+/// combining mark follows.
+fn is_tame(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'.')
 }
 
 fn stands_between(last: Option<char>, next: Option<char>) -> bool {
@@ -111,10 +123,12 @@ impl Visible<'_> {
 
 /// Whether `text` holds anything that [`visible`] drops, or white space that is not ASCII.
 pub(super) fn has_hidden(text: &str) -> bool {
-    let control =
-        |b: u8| u8::from(b < 0x20) & u8::from(b.wrapping_sub(9) > 4) | u8::from(b == 0x7f);
     // No short cut in the loop, so that it runs sixteen bytes at a time.
-    if text.bytes().fold(0, |found, b| found | control(b)) != 0 {
+    let visible = |b: u8| u8::from(b.wrapping_sub(b' ') <= b'~' - b' ');
+    if text.bytes().fold(1, |all, b| all & visible(b)) != 0 {
+        return false;
+    }
+    if text.bytes().any(|b| b.is_ascii_control() && !(9..=13).contains(&b)) {
         return true;
     }
     !text.is_ascii() && text.chars().any(|c| !c.is_ascii() && (is_hidden(c) || c.is_whitespace()))

@@ -6,14 +6,15 @@ use super::chars::{
     ANY_LOWER, ANY_UPPER, COLON, DIGIT, DOT, HYPHEN, LETTER, SIGN, SPACE, UNDERSCORE, class,
     classes,
 };
+use super::lexicon::Key;
 use super::scan::{LOOK, Scan};
-use super::words::Role;
-use super::{debug, token, words};
+use super::words::{self, Role, Sense};
+use super::{debug, token};
 
 impl Scan<'_, '_> {
     /// An SQL statement is data up to the next colon or semicolon.
-    pub(super) fn statement(&mut self, core: &str, mask: u16) -> bool {
-        if mask & !ANY_UPPER != 0 || !words::begins_statement(core) {
+    pub(super) fn statement(&mut self, core: &str, mask: u32) -> bool {
+        if mask & !ANY_UPPER != 0 || !words::sense_of(core).is(Sense::STATEMENT) {
             return false;
         }
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -27,8 +28,10 @@ impl Scan<'_, '_> {
     }
 
     /// Whether `core` is the name in `for user alice`: the clause, or at least its noun, ends.
-    pub(super) fn is_named(&self, core: &str, tail: &str, mask: u16) -> bool {
-        if mask & !(LETTER | UNDERSCORE | HYPHEN | DOT) != 0 || words::is_function_word(core) {
+    pub(super) fn is_named(&self, core: &str, tail: &str, mask: u32) -> bool {
+        if mask & !(LETTER | UNDERSCORE | HYPHEN | DOT) != 0
+            || words::is_function(words::sense_of(core).role)
+        {
             return false;
         }
         if !tail.is_empty() || self.stands_alone(tail) {
@@ -40,7 +43,7 @@ impl Scan<'_, '_> {
     }
 
     /// Whether `core` is the value in `code: Full for request 5`: a name, and the text goes on.
-    pub(super) fn is_labelled(&self, core: &str, mask: u16) -> bool {
+    pub(super) fn is_labelled(&self, core: &str, mask: u32) -> bool {
         let name = debug::is_type_name(core) || token::is_compound(mask);
         let rest = self.text.get(self.at..).unwrap_or_default();
         name && points(rest.split_ascii_whitespace().next().unwrap_or_default())
@@ -54,10 +57,10 @@ impl Scan<'_, '_> {
     }
 
     /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
-    pub(super) fn is_clause(&self, tail: &str, mask: u16) -> bool {
+    pub(super) fn is_clause(&mut self, tail: &str, mask: u32) -> bool {
         token::is_compound(mask)
             && mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0
-            && self.out.ends_with([',', ';'])
+            && self.written().ends_with([',', ';'])
             && self.bytes.iter().skip(self.at).all(|&b| b == b'.' || class(b) & SPACE != 0)
             && !tail.contains(':')
     }
@@ -76,24 +79,28 @@ impl Scan<'_, '_> {
         end || stop || !tail.is_empty()
     }
 
-    /// `Jun` and `Fri` before a number, `UTC` after one.
-    pub(super) fn is_date_word(&self, core: &str) -> bool {
-        if core.len() != 3 || !words::is_day_or_month(core.as_bytes()) {
+    /// `Jun` and `Fri` before a number or one another.
+    pub(super) fn is_date_word(&self, sense: Sense) -> bool {
+        if !sense.is(Sense::DAY_OR_MONTH) {
             return false;
         }
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let next = rest.iter().take(4).find(|&&b| b != b' ' && b != b',');
         let next_word = next.is_some_and(|&b| class(b) & (DIGIT | SIGN) != 0);
-        next_word || rest.get(1..4).is_some_and(words::is_day_or_month)
+        next_word || rest.get(1..4).is_some_and(is_day_or_month)
     }
 }
 
+fn is_day_or_month(word: &[u8]) -> bool {
+    words::sense(Key::of(word)).is(Sense::DAY_OR_MONTH)
+}
+
 fn points(word: &str) -> bool {
-    words::role(word) == Role::Points
+    words::sense_of(word).role == Role::Points
 }
 
 /// `localhost:8080`, `db:5432`: a name and a port.
-pub(super) fn is_name_and_port(core: &str, mask: u16) -> bool {
+pub(super) fn is_name_and_port(core: &str, mask: u32) -> bool {
     mask & !(LETTER | DIGIT | COLON | HYPHEN) == 0
         && core.split_once(':').is_some_and(|(name, port)| {
             name.len() > 1

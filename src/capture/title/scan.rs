@@ -4,7 +4,8 @@
 //! time is linear in the input; nothing but `out` and the spare buffers grows. Scanning what it
 //! has written changes nothing (random hostile text has shown rare exceptions).
 
-use super::chars::{HIGH, NAME, SIGN, SPACE, STOP, class};
+use super::chars::{HIGH, LETTER, NAME, SIGN, SPACE, STOP, class};
+use super::lexicon::Eights;
 use super::{clean, debug, words};
 
 /// How far a `[` is searched for a comma before it counts as text.
@@ -23,13 +24,14 @@ pub(crate) struct Spare {
 /// Writes `message`, parameterized, to an empty `out`; stops soon after `enough` bytes.
 pub(super) fn run(message: &str, out: &mut String, spare: &mut Spare, enough: usize) {
     let Spare { before, clean } = spare;
-    let mut odd = if clean::has_hidden(message) {
+    let mut scan = Scan::new(message, out);
+    let mut odd = scan.run(enough);
+    if scan.hidden {
         clean.clear();
         clean.extend(clean::visible(message).map(|c| if c.is_whitespace() { ' ' } else { c }));
-        Scan::new(clean, out).run(enough)
-    } else {
-        Scan::new(message, out).run(enough)
-    };
+        out.clear();
+        odd = Scan::new(clean, out).run(enough);
+    }
     // What is well formed reads the same again. Stray quotes, brackets and markup may not, and a
     // title that is not a fixed point could not be resolved by its own text.
     for _ in 0..ROUNDS {
@@ -87,8 +89,11 @@ pub(super) const NO_KEY: (usize, usize) = (usize::MAX, usize::MAX);
 pub(super) struct Scan<'a, 'o> {
     pub(super) text: &'a str,
     pub(super) bytes: &'a [u8],
+    pub(super) eights: Eights<'a>,
     pub(super) at: usize,
-    pub(super) out: &'o mut String,
+    out: &'o mut String,
+    /// What of `text` is to be written as it is, and is not yet; nearly all of a message is.
+    pub(super) span: (usize, usize),
     /// White space has been seen since the last write.
     pub(super) gap: bool,
     pub(super) expect: Expect,
@@ -103,6 +108,8 @@ pub(super) struct Scan<'a, 'o> {
     unclosed: u8,
     /// Something was dropped or glued, so that what is written may read differently.
     pub(super) odd: bool,
+    /// Something that nobody sees was met, and the scan was given up.
+    pub(super) hidden: bool,
 }
 
 impl<'a, 'o> Scan<'a, 'o> {
@@ -110,8 +117,10 @@ impl<'a, 'o> Scan<'a, 'o> {
         Scan {
             text,
             bytes: text.as_bytes(),
+            eights: Eights::of(text.as_bytes()),
             at: 0,
             out,
+            span: (0, 0),
             gap: false,
             expect: Expect::Text,
             hash: usize::MAX,
@@ -120,16 +129,21 @@ impl<'a, 'o> Scan<'a, 'o> {
             names: Names::Nothing,
             unclosed: 0,
             odd: false,
+            hidden: false,
         }
     }
 
     /// Scans, and tells whether the result might read differently.
     fn run(&mut self, enough: usize) -> bool {
         while let Some(&b) = self.bytes.get(self.at) {
-            if self.out.len() > enough {
+            let (from, to) = self.span;
+            if self.out.len().saturating_add(to.saturating_sub(from)) > enough {
                 break;
             }
             let class = class(b);
+            if class & LETTER != 0 && self.plain() {
+                continue;
+            }
             if class & SPACE != 0 {
                 self.odd |= matches!(b, b'<' | b'>');
                 self.gap = true;
@@ -140,6 +154,7 @@ impl<'a, 'o> Scan<'a, 'o> {
                 self.word(b, class);
             }
         }
+        self.write();
         let kept = self.out.trim_end_matches(is_tail).len();
         let cut = self.out.get(kept..).unwrap_or_default();
         self.odd |= !matches!(cut, "" | ".") || self.expect != Expect::Text;
@@ -157,34 +172,83 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.bytes.get(at).copied().unwrap_or(b' ')
     }
 
-    pub(super) fn class_at(&self, at: usize) -> u16 {
+    pub(super) fn class_at(&self, at: usize) -> u32 {
         class(self.byte(at))
     }
 
-    pub(super) fn class_before(&self) -> u16 {
+    pub(super) fn class_before(&self) -> u32 {
         self.at.checked_sub(1).map_or(SPACE, |at| self.class_at(at))
     }
 
     // === Writing ===
 
+    /// Writes `text[start..end]` when something else has to be written, or at the end.
+    pub(super) fn keep_span(&mut self, start: usize, end: usize) {
+        let (from, to) = self.span;
+        if from < to && self.gap && to.wrapping_add(1) == start && self.byte(to) == b' ' {
+            self.span.1 = end;
+            self.gap = false;
+            return;
+        }
+        self.write();
+        self.separate(self.byte(start), false);
+        self.span = (start, end);
+        // What is glued to a `#` is seen by whoever asks for the end of `out`.
+        if self.hash == self.out.len() {
+            self.write();
+        }
+    }
+
+    /// Writes the ASCII character at `at`, which hangs on what is before it.
+    pub(super) fn keep_byte(&mut self, at: usize) {
+        let end = at.saturating_add(1);
+        if self.span.0 < self.span.1 && self.span.1 == at && !self.gap {
+            self.span.1 = end;
+        } else {
+            self.push(self.text.get(at..end).unwrap_or_default());
+        }
+    }
+
+    /// Writes what is left to be written.
+    #[inline]
+    pub(super) fn write(&mut self) {
+        let (from, to) = std::mem::take(&mut self.span);
+        if from < to {
+            self.out.push_str(self.text.get(from..to).unwrap_or_default());
+        }
+    }
+
+    /// The text so far.
+    pub(super) fn written(&mut self) -> &mut String {
+        self.write();
+        self.out
+    }
+
     pub(super) fn push(&mut self, text: &str) {
+        self.write();
+        self.separate(text.bytes().next().unwrap_or(b' '), text.starts_with("::"));
+        self.out.push_str(text);
+    }
+
+    /// Writes the space before what begins with `first`, if there was one.
+    #[inline]
+    fn separate(&mut self, first: u8, path: bool) {
         if let Some(&last) = self.out.as_bytes().last() {
             if self.gap {
                 self.out.push(' ');
             } else {
                 // Two words that were apart, or a value glued to a word.
                 let word = |b: u8| class(b) & (NAME | HIGH | SIGN) != 0 || b == b'/';
-                let first = text.bytes().next().unwrap_or(b' ');
                 self.odd |= (word(last) || last == b'.') && word(first);
-                self.odd |= last == b':' && first == b'/' || last == b'#' && text.starts_with("::");
+                self.odd |= last == b':' && first == b'/' || last == b'#' && path;
             }
         }
         self.gap = false;
-        self.out.push_str(text);
     }
 
     /// Writes a `#`, or none if nothing but separators stands between the last one and here.
     pub(super) fn push_hash(&mut self) {
+        self.write();
         self.expect = Expect::Text;
         self.names = Names::Nothing;
         self.key = NO_KEY;
@@ -195,14 +259,15 @@ impl<'a, 'o> Scan<'a, 'o> {
             self.out.truncate(self.hash);
             self.gap = false;
         } else {
-            self.push("#");
+            self.separate(b'#', false);
+            self.out.push('#');
             self.hash = self.out.len();
         }
     }
 
-    /// Whether the last thing written was a `#`, with nothing in between.
-    fn after_hash(&self) -> bool {
-        !self.gap && self.hash == self.out.len()
+    /// Whether the last thing written was a `#`, whatever white space there was since.
+    pub(super) fn after_hash(&self) -> bool {
+        self.hash == self.out.len()
     }
 
     // === Brackets, quotes, separators ===
@@ -224,7 +289,11 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.failing = false;
         self.skip(1);
         self.odd |= self.gap;
-        if !self.out.is_empty() && !self.out.ends_with([',', ';']) {
+        let mark = self.at.saturating_sub(1);
+        if self.span.0 < self.span.1 {
+            self.gap = false;
+            self.keep_byte(mark);
+        } else if !self.out.is_empty() && !self.out.ends_with([',', ';']) {
             self.gap = false;
             self.push(if b == b',' { "," } else { ";" });
         }
@@ -291,7 +360,7 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// `(os error 5)` is text; `main(5)` a call; `4711(3, 5)`, `[1, 2]` and `{"a": 1}` are values.
     fn open(&mut self, b: u8) {
-        let glued_to_hash = self.after_hash();
+        let glued_to_hash = !self.gap && self.after_hash();
         let value = self.expect == Expect::Glued;
         let list = b == b'{' || (b == b'[' && self.is_list());
         self.key = NO_KEY;
@@ -328,6 +397,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.key = NO_KEY;
         self.skip(1);
         self.odd |= b == b'}';
+        self.write();
         let (open, close) = if b == b')' { ('(', ")") } else { ('[', "]") };
         let inside = self.out.strip_suffix('#').unwrap_or(self.out);
         let Some(before) = inside.strip_suffix(open) else {

@@ -6,11 +6,13 @@ use super::chars::{
     ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX, HEX_LOWER, HIGH, HYPHEN, LETTER,
     SIGN, SLASH, UNDERSCORE, class, classes,
 };
+use super::lexicon::{Key, Lexicon};
 
 /// Names that carry a number and are constant: the part before it, and the numbers it may have
 /// (`""`: any of up to four digits). What is not here and has a digit is taken for a value, since
 /// `node3` looks the same.
-const TECHNOLOGIES: [(&str, &str); 44] = [
+#[rustfmt::skip]
+static TECHNOLOGIES: Lexicon<&str, 128> = Lexicon::new(&[
     ("h", "2 3"),
     ("s", "3"),
     ("v", "1 2 3 4 5 6 7 8 9"),
@@ -55,14 +57,17 @@ const TECHNOLOGIES: [(&str, &str); 44] = [
     ("ext", "2 3 4"),
     ("win", "32 64"),
     ("log", "4"),
-];
+], NO_NUMBERS);
+
+/// Not a technology: no number fits.
+const NO_NUMBERS: &str = " ";
 
 /// Top-level domains; those that are words or endings of file names are left out.
 const DOMAINS: [&str; 10] =
     ["com", "org", "net", "io", "edu", "gov", "internal", "local", "localdomain", "localhost"];
 
 /// Whether `word`, made of bytes of the classes in `mask`, is a value.
-pub(super) fn is_value(word: &str, mask: u16) -> bool {
+pub(super) fn is_value(word: &str, mask: u32) -> bool {
     if mask & (AT | SLASH) != 0 {
         return is_address_or_path(word, mask);
     }
@@ -86,18 +91,8 @@ pub(super) fn is_value(word: &str, mask: u16) -> bool {
 }
 
 /// Two words or more made one: `search.orders`, `read_only`, `worker-pool`.
-pub(super) fn is_compound(mask: u16) -> bool {
+pub(super) fn is_compound(mask: u32) -> bool {
     mask & (UNDERSCORE | DOT | HYPHEN) != 0
-}
-
-/// A plain word in a place where a value is due: `true`, `None`.
-pub(super) fn is_literal_value(word: &str) -> bool {
-    match word.len() {
-        3 => matches!(word, "NaN" | "inf"),
-        4 => matches!(word, "true" | "None" | "null"),
-        5 => word == "false",
-        _ => false,
-    }
 }
 
 /// `www.example.com`, `com.example.app`: ends or begins with a domain everybody knows.
@@ -108,7 +103,7 @@ fn is_host(word: &str) -> bool {
 }
 
 /// E-mail, `name@version`, paths, and what else has a slash.
-fn is_address_or_path(word: &str, mask: u16) -> bool {
+fn is_address_or_path(word: &str, mask: u32) -> bool {
     if mask & AT != 0 {
         return true;
     }
@@ -145,7 +140,7 @@ fn is_protocol_version(word: &str) -> bool {
 }
 
 /// `sha256`, `utf-8`, `Utf8Error`, `to_u64`, `4xx`, `L5D_PROTO`: names, for all their digits.
-fn is_constant_with_digits(word: &str, mask: u16) -> bool {
+fn is_constant_with_digits(word: &str, mask: u32) -> bool {
     // A long one is a value in any case, and is not worth the time.
     if word.len() > 64 || mask & LETTER == 0 || mask & (SIGN | HIGH | APOSTROPHE) != 0 {
         return false;
@@ -179,17 +174,19 @@ fn is_class_of_codes(part: &str) -> bool {
 }
 
 fn technology(word: &str) -> bool {
-    let at = word.bytes().position(|b| class(b) == DIGIT).unwrap_or(word.len());
-    let (Some(stem), Some(number)) = (word.get(..at), word.get(at..)) else { return false };
+    let Some(at) = word.bytes().position(|b| class(b) == DIGIT) else {
+        return false;
+    };
+    let Some((stem, number)) = word.split_at_checked(at) else { return false };
     let stem = stem.strip_suffix('-').unwrap_or(stem);
+    let numbers = TECHNOLOGIES.get(Key::of(stem.as_bytes()).small());
+    if numbers == NO_NUMBERS || stem.is_empty() {
+        return false;
+    }
     let number = number.strip_suffix("le").unwrap_or(number);
     let digits = number.len() <= 5 && number.bytes().all(|b| class(b) == DIGIT);
-    digits
-        && TECHNOLOGIES.iter().any(|(name, numbers)| {
-            name.eq_ignore_ascii_case(stem)
-                && (numbers.split(' ').any(|n| n == number)
-                    || (numbers.is_empty() && number.len() <= 4))
-        })
+    let any = numbers.is_empty() && number.len() <= 4;
+    digits && (any || numbers.split(' ').any(|n| n == number))
 }
 
 /// `Utf8Error`, `JsonBase64Decode`: a technology inside a name in camel case.
@@ -208,7 +205,7 @@ fn is_camel_with_number(part: &str) -> bool {
 }
 
 /// Letters that no word has: eight or more of `a` to `f`, or capitals strewn over them (base-N).
-fn looks_random(word: &str, mask: u16) -> bool {
+fn looks_random(word: &str, mask: u32) -> bool {
     if word.len() < 8 || mask & !(LETTER | DIGIT) != 0 {
         return false;
     }
@@ -216,6 +213,11 @@ fn looks_random(word: &str, mask: u16) -> bool {
         return true;
     }
     if mask & ANY_UPPER == 0 || mask & ANY_LOWER == 0 {
+        return false;
+    }
+    // A capital makes two changes at the most, and a third of the letters must change.
+    let capitals = word.bytes().filter(|b| b.is_ascii_uppercase()).count();
+    if capitals.saturating_mul(6) <= word.len() {
         return false;
     }
     let mut previous = 0;

@@ -4,105 +4,113 @@
 //! stays, since a title must be readable before it is general.
 
 use super::chars::{
-    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX, HIGH, HYPHEN, LETTER, NAME,
-    PAUSE, SLASH, SPACE, STOP, UNDERSCORE, class, classes,
+    ANY_LOWER, APOSTROPHE, AT, COLON, CONTROL, DIGIT, DOT, HIGH, HYPHEN, LETTER, NAME, PAUSE, SIGN,
+    SLASH, SPACE, STOP, class, classes,
 };
+use super::lexicon::Key;
 use super::scan::{Expect, NO_KEY, Names, Scan};
-use super::words::Role;
-use super::{debug, place, token, words};
+use super::words::{self, Role, Sense};
+use super::{clean, debug, place, token};
 
 impl Scan<'_, '_> {
-    pub(super) fn word(&mut self, b: u8, first: u16) {
+    pub(super) fn word(&mut self, b: u8, first: u32) {
         if first & (APOSTROPHE | HIGH | DOT) != 0 && self.odd_start(b) {
             return;
         }
         let start = self.at;
+        if first & DIGIT != 0 && self.digits(start) {
+            return;
+        }
         let (mask, len) = self.measure(start);
         self.at = start.saturating_add(len.max(1));
         let word = self.text.get(start..self.at).unwrap_or_default();
-        if mask & !LETTER == 0 && self.plain(word, mask) {
+        if mask & (CONTROL | HIGH) != 0 && clean::has_hidden(word) {
+            self.hidden = true;
+            self.at = self.text.len();
             return;
         }
-        if mask & !(LETTER | UNDERSCORE | HIGH) == 0 {
-            self.name(word, word, "", mask);
-            return;
+        if first & DIGIT != 0 && mask & (LETTER | HIGH | SIGN | APOSTROPHE) == 0 {
+            return self.number(word);
         }
-        if mask & SLASH != 0 && mask & COLON != 0 && word.contains("://") {
+        if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word) {
             return self.url(start);
         }
         self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
-        if class(b) & NAME != 0 && word.bytes().next_back().is_some_and(|b| class(b) & NAME != 0) {
-            self.name(word, word, "", mask);
-            return;
+        let end = self.at;
+        if first & (NAME | HIGH) != 0 && self.class_before() & (NAME | HIGH) != 0 {
+            return self.name(Word { start, from: start, to: end, end, mask });
         }
-        let led = word.trim_start_matches(|c: char| c.is_ascii() && !starts_core(c));
         if word.starts_with("./") || word.starts_with("~/") {
             self.key = NO_KEY;
             return self.push_hash();
         }
-        let core = led.trim_end_matches(|c: char| c.is_ascii() && !ends_core(c));
-        let tail = led.get(core.len()..).unwrap_or_default();
-        if core.is_empty() {
+        let core = word.bytes().position(|b| starts_core(b)).unwrap_or(word.len());
+        let from = start.saturating_add(core);
+        let rest = word.as_bytes().get(core..).unwrap_or_default();
+        let len = rest.iter().rposition(|&b| ends_core(b)).map_or(0, |last| last.saturating_add(1));
+        let to = from.saturating_add(len);
+        if from == to {
             self.punctuation(word);
         } else {
-            self.name(word, core, tail, classes(core));
+            let core = self.text.get(from..to).unwrap_or_default();
+            self.name(Word { start, from, to, end, mask: classes(core) });
         }
     }
 
-    /// The common case: small letters, maybe after a capital, and nothing before, in or after
-    /// them that could make a value.
-    fn plain(&mut self, word: &str, mask: u16) -> bool {
-        let names = self.names;
-        if self.expect != Expect::Text
-            || matches!(names, Names::Due | Names::Variant)
-            || (self.hash == self.out.len() && words::is_unit(word))
-            || (mask & !HEX == 0 && word.len() >= 8)
-            || token::is_literal_value(word)
-        {
-            return false;
+    /// Takes the word at `start` if it is digits and nothing else.
+    #[inline]
+    fn digits(&mut self, start: usize) -> bool {
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let len = rest.iter().take_while(|&&b| class(b) == DIGIT).count();
+        let next = rest.get(len).copied().unwrap_or(b' ');
+        let alone = class(next) & SPACE != 0 || matches!(next, b',' | b';' | b')' | b']');
+        if alone {
+            self.at = start.wrapping_add(len);
+            self.push_hash();
         }
-        if mask & ANY_UPPER != 0 {
-            let small = word.bytes().skip(1).all(|b| class(b) & ANY_LOWER != 0);
-            let alone = self.byte(self.at) == b' ' && self.byte(self.at.saturating_add(1)) != b'{';
-            if word.len() < 4 || !small || !alone {
-                return false;
-            }
-        }
-        self.keep(word, names, mask);
-        true
+        alone
+    }
+
+    /// A word that begins with a digit and has no letters: `5`, `10.0.0.7:5432`, `1,` `17:03:12.`
+    fn number(&mut self, word: &str) {
+        let core = word.trim_end_matches(['.', ':', '-', '@']);
+        self.odd |= word.contains('@') || (word.contains(':') && word.contains('/'));
+        self.push_hash();
+        self.tail("", word.get(core.len()..).unwrap_or_default());
     }
 
     /// The classes and the length of the word at `start`.
-    fn measure(&self, start: usize) -> (u16, usize) {
+    fn measure(&self, start: usize) -> (u32, usize) {
         let rest = self.bytes.get(start..).unwrap_or_default();
         let mut mask = 0;
-        let mut bytes = rest.iter();
-        loop {
-            // The common bytes in a tight loop; what may end the word gets a closer look.
-            let pause = bytes.find_map(|&b| {
-                let class = class(b);
-                if class & PAUSE == 0 {
-                    mask |= class;
-                }
-                (class & PAUSE != 0).then_some((b, class))
-            });
-            let after = bytes.as_slice();
-            let Some((b, class)) = pause else { return (mask, rest.len()) };
-            let len = rest.len().saturating_sub(after.len());
-            let before = len.checked_sub(2).and_then(|at| rest.get(at)).copied();
-            let inside = match after {
-                _ if class & (SPACE | STOP) != 0 => Inside::No,
-                _ if class & COLON != 0 && before == Some(b) => Inside::Yes,
-                [] => inside_word(class, mask, b' ', b' '),
-                [next] => inside_word(class, mask, *next, b' '),
-                [next, then, ..] => inside_word(class, mask, *next, *then),
-            };
-            match inside {
-                Inside::Yes => mask |= class,
-                Inside::Last => return (mask | class, len),
-                Inside::No => return (mask, len.saturating_sub(1)),
+        let mut begin = 0_usize;
+        // Long words are values, and most of their bytes need no closer look.
+        for eight in rest.as_chunks::<8>().0 {
+            let classes = eight.iter().fold(0, |mask, &b| mask | class(b));
+            if classes & PAUSE != 0 {
+                break;
             }
+            mask |= classes;
+            begin = begin.wrapping_add(8);
         }
+        for (len, &b) in rest.iter().enumerate().skip(begin) {
+            let class = class(b);
+            // What may end the word gets a closer look.
+            if class & PAUSE != 0 {
+                if class & (SPACE | STOP) != 0 {
+                    return (mask, len);
+                }
+                let at = |ahead: usize| rest.get(len.wrapping_add(ahead)).copied().unwrap_or(b' ');
+                let twice = class & COLON != 0 && len > 0 && at(usize::MAX) == b;
+                match if twice { Inside::Yes } else { inside_word(class, mask, at(1), at(2)) } {
+                    Inside::Yes => {}
+                    Inside::Last => return (mask | class, len.wrapping_add(1)),
+                    Inside::No => return (mask, len),
+                }
+            }
+            mask |= class;
+        }
+        (mask, rest.len())
     }
 
     /// A URL ends at white space, a quote, or a bracket that closes.
@@ -146,102 +154,112 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// A word: `core` is it without the punctuation around it, `tail` what follows.
-    fn name(&mut self, word: &str, core: &str, tail: &str, mask: u16) {
-        let next = self.byte(self.at);
+    fn name(&mut self, word: Word) {
+        let Word { start, from, to, end, mask } = word;
+        let core = self.text.get(from..to).unwrap_or_default();
+        let tail = self.text.get(to..end).unwrap_or_default();
+        let next = self.byte(end);
         let expect = std::mem::replace(&mut self.expect, Expect::Text);
         let names = std::mem::replace(&mut self.names, Names::Nothing);
         self.key = NO_KEY;
-        if tail.is_empty() && self.structure(core, mask, next, expect) {
+        if tail.is_empty()
+            && (self.structure(word, core, next, expect) || self.statement(core, mask))
+        {
             return;
         }
-        if tail.is_empty() && self.statement(core, mask) {
-            return;
-        }
-        let placed = names == Names::Pointed || expect == Expect::Value;
-        let due = match expect {
-            _ if placed && place::is_name_and_port(core, mask) => true,
-            Expect::Text if names == Names::Nothing && self.is_clause(tail, mask) => true,
-            Expect::Text if names == Names::Due => self.is_named(core, tail, mask),
-            Expect::Text => {
-                names == Names::Variant && debug::is_type_name(core) && self.stands_alone(tail)
+        let key = Key::at(self.eights, from, to.wrapping_sub(from));
+        let sense = words::sense(key);
+        let is_key = next == b'=' && tail.is_empty() && is_key(core, mask);
+        if is_key {
+            self.keep_span(start, end);
+            self.key = (from, to);
+        } else if self.is_due(word, core, tail, sense, expect, names)
+            || sense.is(Sense::LITERAL)
+            || self.is_date_word(sense)
+        {
+            self.push_hash();
+        } else if mask & COLON != 0 && self.glued_pair(core) {
+            // Written.
+        } else if token::is_value(core, mask) {
+            self.push_hash();
+        } else if sense.is(Sense::UNIT) && self.after_hash() {
+            self.gap = false;
+        } else {
+            let at = self.bytes.get(start..from).unwrap_or_default().iter();
+            let start = start.saturating_add(at.take_while(|&&b| b == b'@').count());
+            self.keep_span(start, to);
+            self.note(key, sense, names, mask & !ANY_LOWER == 0);
+            self.key = (from, to);
+            self.odd |= sense.is(Sense::DAY_OR_MONTH) || start < from;
+            if !tail.is_empty() {
+                self.key = NO_KEY;
+                self.names = Names::Nothing;
+                self.tail(core, tail);
             }
+            return;
+        }
+        self.tail("", tail);
+    }
+
+    /// Whether a value is due where `core` is, and `core` can be it.
+    fn is_due(
+        &mut self,
+        word: Word,
+        core: &str,
+        tail: &str,
+        sense: Sense,
+        expect: Expect,
+        names: Names,
+    ) -> bool {
+        let mask = word.mask;
+        let placed = names == Names::Pointed || expect == Expect::Value;
+        match expect {
+            _ if placed && place::is_name_and_port(core, mask) => true,
+            Expect::Text => match names {
+                Names::Nothing => self.is_clause(tail, mask),
+                Names::Due => self.is_named(core, tail, mask),
+                Names::Variant => debug::is_type_name(core) && self.stands_alone(tail),
+                Names::Pointed | Names::Strange => false,
+            },
             Expect::Glued => true,
-            _ if words::says_what_failed(core) || self.is_variant_of_failure(core) => false,
+            _ if sense.is(Sense::FAILED) || self.is_variant_of_failure(core) => false,
             Expect::Value => {
                 self.stands_alone(tail)
                     || (!self.failing && tail.is_empty() && self.is_labelled(core, mask))
                     || (names == Names::Due && token::is_compound(mask))
             }
             Expect::Kind => mask & !LETTER != 0 && self.stands_alone(tail),
-        };
-        let key = next == b'=' && tail.is_empty() && is_key(core, mask);
-        let kept = word.get(..word.len().saturating_sub(tail.len())).unwrap_or(word);
-        let kept = kept.trim_start_matches('@');
-        if key {
-            self.push(kept);
-            self.key = (self.at.saturating_sub(core.len()), self.at);
-        } else if due || token::is_literal_value(core) || self.is_date_word(core) {
-            self.push_hash();
-        } else if mask & COLON != 0 && self.glued_pair(core) {
-            // Written.
-        } else if token::is_value(core, mask) {
-            self.push_hash();
-        } else if self.hash == self.out.len() && words::is_unit(core) {
-            self.gap = false;
-        } else {
-            self.keep(kept, names, mask);
-            self.odd |= words::is_day_or_month(core.as_bytes()) || kept.len() > core.len();
-            if !tail.is_empty() {
-                self.key = NO_KEY;
-                self.names = Names::Nothing;
-            }
-            self.tail(core, tail);
-            return;
         }
-        self.tail("", tail);
-    }
-
-    /// A word that stays: writes it, and notes what it says about the next.
-    fn keep(&mut self, word: &str, names: Names, mask: u16) {
-        self.push(word);
-        self.key = (self.at.saturating_sub(word.len()), self.at);
-        self.failing |= words::speaks_of_failure(word);
-        self.names = match words::role(word) {
-            Role::Bears if matches!(names, Names::Pointed | Names::Strange) => Names::Due,
-            Role::Equates if !self.failing => Names::Variant,
-            Role::Strange => Names::Strange,
-            Role::Points => Names::Pointed,
-            _ if names == Names::Strange && mask & !ANY_LOWER == 0 => Names::Variant,
-            _ => Names::Nothing,
-        };
     }
 
     /// The punctuation behind a word; a colon makes the word a key.
     fn tail(&mut self, core: &str, tail: &str) {
-        let Some(last) = tail.chars().next_back() else { return };
-        let mark = match last {
-            '.' | ':' | '!' | '?' => tail.get(tail.len().saturating_sub(1)..).unwrap_or_default(),
-            _ => {
-                self.odd = true;
-                return;
-            }
-        };
+        let Some(&last) = tail.as_bytes().last() else { return };
+        if !matches!(last, b'.' | b':' | b'!' | b'?') {
+            self.odd = true;
+            return;
+        }
         self.odd |= tail.len() > 1;
         self.gap = false;
-        self.push(mark);
-        if last != ':' || self.class_at(self.at) & SPACE == 0 {
+        self.keep_byte(self.at.saturating_sub(1));
+        if last != b':' || self.class_at(self.at) & SPACE == 0 {
             return;
         }
         if core.is_empty() {
             self.expect = self.expect_after_value();
         } else {
-            let opens = !token::is_compound(classes(core)) && self.opens_text(core);
-            let failure = words::names_failure(core) || (opens && words::labels_a_kind(core));
-            self.expect = if failure { Expect::Kind } else { Expect::Value };
-            if words::role(core) == Role::Bears || words::labels_a_name(core) {
-                self.names = Names::Due;
-            }
+            self.expect_after(core);
+        }
+    }
+
+    /// What the word `core`, just written with its colon, makes of the next.
+    pub(super) fn expect_after(&mut self, core: &str) {
+        let sense = words::sense_of(core);
+        let opens = sense.is(Sense::LABELS_KIND) && self.opens_text(core);
+        let failure = opens || words::names_failure(core);
+        self.expect = if failure { Expect::Kind } else { Expect::Value };
+        if sense.role == Role::Bears || sense.is(Sense::LABELS_NAME) {
+            self.names = Names::Due;
         }
     }
 
@@ -251,14 +269,15 @@ impl Scan<'_, '_> {
     }
 
     /// Whether `core`, just written with its colon, is the first word after another colon.
-    fn opens_text(&self, core: &str) -> bool {
-        let before = self.out.len().saturating_sub(core.len().saturating_add(1));
-        before == 0 || self.out.get(..before).is_some_and(|o| o.ends_with(": "))
+    fn opens_text(&mut self, core: &str) -> bool {
+        let out = self.written();
+        let before = out.len().saturating_sub(core.len().saturating_add(1));
+        before == 0 || out.get(..before).is_some_and(|o| o.ends_with(": "))
     }
 
     /// `Custom { … }`, `Io(…)`, `Token{…}`, `Some(…)`: an error keeps the names of its kinds,
     /// anything else is a value.
-    fn structure(&mut self, core: &str, mask: u16, next: u8, expect: Expect) -> bool {
+    fn structure(&mut self, word: Word, core: &str, next: u8, expect: Expect) -> bool {
         let braces = next == b' '
             && self.byte(self.at.saturating_add(1)) == b'{'
             && self.class_at(self.at.saturating_add(2)) & SPACE != 0;
@@ -266,20 +285,20 @@ impl Scan<'_, '_> {
         if !(braces || next == b'(' || next == b'{') || !debug::is_type_name(core) {
             return false;
         }
-        let empty = core == "Some" || core == "Ok" || token::is_value(core, mask);
+        let empty = core == "Some" || core == "Ok" || token::is_value(core, word.mask);
         if empty || expect == Expect::Glued {
             self.at = debug::group_end(self.text, open);
             self.push_hash();
             return true;
         }
-        let (before, gap) = (self.out.len(), self.gap);
+        let (before, gap) = (self.written().len(), self.gap);
         self.push(core);
-        let (end, kinds) = debug::fold(self.text, open, self.out);
+        let (end, kinds) = debug::fold(self.text, open, self.written());
         self.at = end;
         let error = kinds || expect == Expect::Kind || core.ends_with("Error");
         let named = error || (expect == Expect::Value && self.failing);
         if !named {
-            self.out.truncate(before);
+            self.written().truncate(before);
             self.gap = gap;
             self.push_hash();
         }
@@ -288,13 +307,15 @@ impl Scan<'_, '_> {
 
     /// `id:5`, `10.0.0.1:80`, `main.rs:12`: a value behind its name, or all of it a value.
     fn glued_pair(&mut self, core: &str) -> bool {
-        let Some((left, right)) = core.rsplit_once(':') else { return false };
+        let Some(at) = core.bytes().rposition(|b| b == b':') else { return false };
+        let (left, right) = core.split_at_checked(at).unwrap_or_default();
+        let right = right.get(1..).unwrap_or_default();
         let (name, value) = (classes(left), classes(right));
         let port = value & !DIGIT == 0;
         let place = name & (DOT | HYPHEN) != 0 || left == "localhost";
-        let value_before = token::is_literal_value(left)
-            || words::is_day_or_month(left.as_bytes())
-            || token::is_value(left, name);
+        let sense = words::sense_of(left);
+        let value_before =
+            sense.is(Sense::LITERAL | Sense::DAY_OR_MONTH) || token::is_value(left, name);
         let path = left.ends_with([':', '.', '-']) || right.starts_with('\\');
         if path || value_before || (place && port) {
             return false;
@@ -309,6 +330,16 @@ impl Scan<'_, '_> {
     }
 }
 
+/// Where a word is: the core is it without the punctuation around it, and the mask its classes.
+#[derive(Clone, Copy)]
+struct Word {
+    start: usize,
+    from: usize,
+    to: usize,
+    end: usize,
+    mask: u32,
+}
+
 /// Whether a byte belongs to the word before it.
 enum Inside {
     Yes,
@@ -318,7 +349,7 @@ enum Inside {
 }
 
 /// Decides for `.`, `:` and `'` behind classes `before`, by the two bytes that follow.
-fn inside_word(b: u16, before: u16, next: u8, after: u8) -> Inside {
+fn inside_word(b: u32, before: u32, next: u8, after: u8) -> Inside {
     let follows = class(next);
     if b & DOT != 0 {
         return if follows & DOT != 0 { Inside::No } else { Inside::Yes };
@@ -337,15 +368,22 @@ fn inside_word(b: u16, before: u16, next: u8, after: u8) -> Inside {
 }
 
 /// `attempt` in `attempt=3`: a name, though it may count (`r24=…`).
-fn is_key(core: &str, mask: u16) -> bool {
+fn is_key(core: &str, mask: u32) -> bool {
     let digits = core.bytes().filter(|&b| class(b) == DIGIT).count();
     mask & !NAME == 0 && digits <= 3 && !core.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn starts_core(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | ':')
+/// Whether `://` is in it.
+fn has_scheme(word: &str) -> bool {
+    let colon = word.bytes().position(|b| b == b':');
+    let after = colon.and_then(|at| word.as_bytes().get(at..));
+    after.is_some_and(|after| after.starts_with(b"://") || after.windows(3).any(|w| w == b"://"))
 }
 
-fn ends_core(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '%' | '+')
+fn starts_core(b: u8) -> bool {
+    class(b) & (NAME | SLASH | COLON | HIGH) != 0
+}
+
+fn ends_core(b: u8) -> bool {
+    class(b) & (NAME | SLASH | HIGH) != 0 || matches!(b, b'%' | b'+')
 }

@@ -1,161 +1,11 @@
-//! Short lists of words that mean something to the scan.
+//! Words that mean something to the scan, wherever they stand.
 //!
 //! Invariant: words of languages, calendars and units; none of anybody's program.
 
-/// Words after which a plain word is the failure's kind: `error: timeout`.
-pub(super) fn names_failure(word: &str) -> bool {
-    const WORDS: [&str; 15] = [
-        "error",
-        "err",
-        "errors",
-        "failed",
-        "failure",
-        "fault",
-        "exception",
-        "reason",
-        "cause",
-        "because",
-        "fatal",
-        "panic",
-        "warning",
-        "note",
-        "e",
-    ];
-    word.len() <= 9 && WORDS.iter().any(|f| f.eq_ignore_ascii_case(word))
-}
-
-/// Words that say what went wrong all by themselves, and so stay where a value is due:
-/// `failed to connect: timeout`.
-pub(super) fn says_what_failed(word: &str) -> bool {
-    const WORDS: [&str; 38] = [
-        "EOF",
-        "Timeout",
-        "aborted",
-        "busy",
-        "canceled",
-        "cancelled",
-        "closed",
-        "conflict",
-        "corrupt",
-        "corrupted",
-        "crashed",
-        "denied",
-        "disconnected",
-        "duplicate",
-        "empty",
-        "eof",
-        "exhausted",
-        "expired",
-        "failed",
-        "forbidden",
-        "full",
-        "interrupted",
-        "invalid",
-        "killed",
-        "malformed",
-        "missing",
-        "overflow",
-        "overloaded",
-        "poisoned",
-        "refused",
-        "rejected",
-        "stopped",
-        "throttled",
-        "timeout",
-        "truncated",
-        "unauthorized",
-        "unavailable",
-        "unreachable",
-    ];
-    word.len() <= 12 && WORDS.contains(&word)
-}
-
-/// Labels of a kind, where they open an error's own text: `call failed: status: Unavailable, …`.
-pub(super) fn labels_a_kind(word: &str) -> bool {
-    matches!(word, "status" | "kind" | "code" | "type")
-}
-
-/// Whether a clause with this word speaks of failure; a structure in it is an error.
-pub(super) fn speaks_of_failure(word: &str) -> bool {
-    const fn head(word: [u8; 4]) -> u32 {
-        u32::from_le_bytes(word)
-    }
-    const HEADS: [u32; 6] = [
-        head(*b"fail"),
-        head(*b"erro"),
-        head(*b"cann"),
-        head(*b"coul"),
-        head(*b"unab"),
-        head(*b"exce"),
-    ];
-    match word.as_bytes().first_chunk::<4>() {
-        // Setting this bit makes capitals small.
-        Some(&first) => HEADS.contains(&(head(first) | 0x2020_2020)),
-        None => word == "not",
-    }
-}
-
-pub(super) fn is_day_or_month(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"Mon"
-            | b"Tue"
-            | b"Wed"
-            | b"Thu"
-            | b"Fri"
-            | b"Sat"
-            | b"Sun"
-            | b"Jan"
-            | b"Feb"
-            | b"Mar"
-            | b"Apr"
-            | b"May"
-            | b"Jun"
-            | b"Jul"
-            | b"Aug"
-            | b"Sep"
-            | b"Oct"
-            | b"Nov"
-            | b"Dec"
-    )
-}
-
-/// What may follow a number and belongs to it, and changes with its size: `3 kB`, `12:00 UTC`.
-pub(super) fn is_unit(word: &str) -> bool {
-    matches!(
-        word,
-        "ns" | "us"
-            | "µs"
-            | "ms"
-            | "s"
-            | "sec"
-            | "secs"
-            | "min"
-            | "mins"
-            | "B"
-            | "kB"
-            | "KB"
-            | "MB"
-            | "GB"
-            | "TB"
-            | "KiB"
-            | "MiB"
-            | "GiB"
-            | "TiB"
-            | "UTC"
-            | "GMT"
-            | "CET"
-            | "CEST"
-            | "EST"
-            | "PST"
-            | "AM"
-            | "PM"
-            | "Z"
-    )
-}
+use super::lexicon::{Key, Lexicon};
 
 /// What a word makes of those that follow.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     None,
     /// Points at what follows: `for user alice`.
@@ -170,76 +20,154 @@ pub(super) enum Role {
     Function,
 }
 
-/// By length first: each word is then compared with a few, eight bytes at a time.
-pub(super) fn role(word: &str) -> Role {
-    match word.len() {
-        1 if word == "a" => Role::Function,
-        2 => match word {
-            "is" => Role::Equates,
-            "of" | "by" | "to" | "in" | "on" | "at" | "as" => Role::Points,
-            "or" | "an" => Role::Function,
-            _ => Role::None,
-        },
-        3 => match word {
-            "for" => Role::Points,
-            "pod" => Role::Bears,
-            "and" | "not" | "was" | "are" | "has" | "had" | "the" | "who" | "but" | "did"
-            | "can" => Role::Function,
-            _ => Role::None,
-        },
-        4 => match word {
-            "from" | "with" | "into" => Role::Points,
-            "user" | "host" => Role::Bears,
-            "were" | "have" | "that" | "when" | "does" => Role::Function,
-            _ => Role::None,
-        },
-        5 => match word {
-            "named" => Role::Points,
-            "admin" | "topic" | "table" | "shard" | "queue" | "crate" => Role::Bears,
-            "which" | "while" | "could" | "would" | "after" => Role::Function,
-            _ => Role::None,
-        },
-        6 => match word {
-            "called" => Role::Points,
-            "tenant" | "bucket" | "server" | "stream" => Role::Bears,
-            "failed" | "cannot" | "before" => Role::Function,
-            _ => Role::None,
-        },
-        7 => match word {
-            "invalid" | "Invalid" | "missing" | "Missing" => Role::Points,
-            "account" | "project" | "package" => Role::Bears,
-            "unknown" | "Unknown" => Role::Strange,
-            "because" | "already" => Role::Function,
-            _ => Role::None,
-        },
-        _ => long_role(word),
+/// What is known of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sense {
+    pub(super) role: Role,
+    bits: u8,
+}
+
+impl Sense {
+    /// Follows a number and belongs to it, and changes with its size: `3 kB`, `12:00 UTC`.
+    pub(super) const UNIT: u8 = 1;
+    /// A value in itself: `true`, `None`.
+    pub(super) const LITERAL: u8 = 1 << 1;
+    /// Says what went wrong all by itself, and so stays where a value is due:
+    /// `failed to connect: timeout`.
+    pub(super) const FAILED: u8 = 1 << 2;
+    /// After it a plain word is the failure's kind: `error: timeout`. In any case of letters.
+    pub(super) const NAMES_FAILURE: u8 = 1 << 3;
+    /// Labels a kind, where it opens an error's own text: `call failed: status: Unavailable`.
+    pub(super) const LABELS_KIND: u8 = 1 << 4;
+    /// Before a colon it says that a name follows, whatever comes after it: `name: orders (…)`.
+    pub(super) const LABELS_NAME: u8 = 1 << 5;
+    pub(super) const DAY_OR_MONTH: u8 = 1 << 6;
+    /// Begins an SQL statement.
+    pub(super) const STATEMENT: u8 = 1 << 7;
+
+    const NOTHING: Self = Self { role: Role::None, bits: 0 };
+
+    #[inline]
+    pub(super) fn is(self, bit: u8) -> bool {
+        self.bits & bit != 0
     }
 }
 
-fn long_role(word: &str) -> Role {
-    match word {
-        "username" | "customer" | "database" | "consumer" | "container" | "namespace"
-        | "organization" => Role::Bears,
-        "unhandled" | "Unhandled" | "unexpected" | "Unexpected" | "unsupported" | "Unsupported"
-        | "unrecognized" | "Unrecognized" => Role::Strange,
-        _ => Role::None,
+const fn role(role: Role) -> Sense {
+    Sense { role, bits: 0 }
+}
+
+const fn bits(bits: u8) -> Sense {
+    Sense { role: Role::None, bits }
+}
+
+const POINTS: Sense = role(Role::Points);
+const EQUATES: Sense = role(Role::Equates);
+const BEARS: Sense = role(Role::Bears);
+const STRANGE: Sense = role(Role::Strange);
+const FUNCTION: Sense = role(Role::Function);
+const UNIT: Sense = bits(Sense::UNIT);
+const LITERAL: Sense = bits(Sense::LITERAL);
+const FAILED: Sense = bits(Sense::FAILED);
+const FAILURE: Sense = bits(Sense::NAMES_FAILURE);
+const DATE: Sense = bits(Sense::DAY_OR_MONTH);
+const STATEMENT: Sense = bits(Sense::STATEMENT);
+
+#[rustfmt::skip]
+static WORDS: Lexicon<Sense, 512> = Lexicon::new(&[
+    ("of", POINTS), ("by", POINTS), ("to", POINTS), ("in", POINTS), ("on", POINTS),
+    ("at", POINTS), ("as", POINTS), ("for", POINTS), ("from", POINTS), ("with", POINTS),
+    ("into", POINTS), ("named", POINTS), ("called", POINTS),
+    ("Invalid", POINTS), ("Missing", POINTS),
+    ("invalid", Sense { role: Role::Points, bits: Sense::FAILED }),
+    ("missing", Sense { role: Role::Points, bits: Sense::FAILED }),
+    ("is", EQUATES),
+    ("pod", BEARS), ("user", BEARS), ("host", BEARS), ("admin", BEARS), ("topic", BEARS),
+    ("table", BEARS), ("shard", BEARS), ("queue", BEARS), ("crate", BEARS), ("tenant", BEARS),
+    ("bucket", BEARS), ("server", BEARS), ("stream", BEARS), ("account", BEARS),
+    ("project", BEARS), ("package", BEARS), ("username", BEARS), ("customer", BEARS),
+    ("database", BEARS), ("consumer", BEARS), ("container", BEARS), ("namespace", BEARS),
+    ("organization", BEARS),
+    ("unknown", STRANGE), ("Unknown", STRANGE), ("unhandled", STRANGE), ("Unhandled", STRANGE),
+    ("unexpected", STRANGE), ("Unexpected", STRANGE), ("unsupported", STRANGE),
+    ("Unsupported", STRANGE), ("unrecognized", STRANGE), ("Unrecognized", STRANGE),
+    ("a", FUNCTION), ("or", FUNCTION), ("an", FUNCTION), ("and", FUNCTION), ("not", FUNCTION),
+    ("was", FUNCTION), ("are", FUNCTION), ("has", FUNCTION), ("had", FUNCTION),
+    ("the", FUNCTION), ("who", FUNCTION), ("but", FUNCTION), ("did", FUNCTION),
+    ("can", FUNCTION), ("were", FUNCTION), ("have", FUNCTION), ("that", FUNCTION),
+    ("when", FUNCTION), ("does", FUNCTION), ("which", FUNCTION), ("while", FUNCTION),
+    ("could", FUNCTION), ("would", FUNCTION), ("after", FUNCTION), ("cannot", FUNCTION),
+    ("before", FUNCTION), ("already", FUNCTION),
+    ("because", Sense { role: Role::Function, bits: Sense::NAMES_FAILURE }),
+    ("failed", Sense { role: Role::Function, bits: Sense::NAMES_FAILURE | Sense::FAILED }),
+    ("error", FAILURE), ("err", FAILURE), ("errors", FAILURE), ("failure", FAILURE),
+    ("fault", FAILURE), ("exception", FAILURE), ("reason", FAILURE), ("cause", FAILURE),
+    ("fatal", FAILURE), ("panic", FAILURE), ("warning", FAILURE), ("note", FAILURE),
+    ("e", FAILURE),
+    ("EOF", FAILED), ("Timeout", FAILED), ("aborted", FAILED), ("busy", FAILED),
+    ("canceled", FAILED), ("cancelled", FAILED), ("closed", FAILED), ("conflict", FAILED),
+    ("corrupt", FAILED), ("corrupted", FAILED), ("crashed", FAILED), ("denied", FAILED),
+    ("disconnected", FAILED), ("duplicate", FAILED), ("empty", FAILED), ("eof", FAILED),
+    ("exhausted", FAILED), ("expired", FAILED), ("forbidden", FAILED), ("full", FAILED),
+    ("interrupted", FAILED), ("killed", FAILED), ("malformed", FAILED), ("overflow", FAILED),
+    ("overloaded", FAILED), ("poisoned", FAILED), ("refused", FAILED), ("rejected", FAILED),
+    ("stopped", FAILED), ("throttled", FAILED), ("timeout", FAILED), ("truncated", FAILED),
+    ("unauthorized", FAILED), ("unavailable", FAILED), ("unreachable", FAILED),
+    ("status", bits(Sense::LABELS_KIND)), ("kind", bits(Sense::LABELS_KIND)),
+    ("code", bits(Sense::LABELS_KIND)), ("type", bits(Sense::LABELS_KIND)),
+    ("name", bits(Sense::LABELS_NAME)), ("Name", bits(Sense::LABELS_NAME)),
+    ("id", bits(Sense::LABELS_NAME)), ("ID", bits(Sense::LABELS_NAME)),
+    ("key", bits(Sense::LABELS_NAME)), ("Key", bits(Sense::LABELS_NAME)),
+    ("path", bits(Sense::LABELS_NAME)), ("file", bits(Sense::LABELS_NAME)),
+    ("node", bits(Sense::LABELS_NAME)), ("index", bits(Sense::LABELS_NAME)),
+    ("ns", UNIT), ("us", UNIT), ("µs", UNIT), ("ms", UNIT), ("s", UNIT), ("sec", UNIT),
+    ("secs", UNIT), ("min", UNIT), ("mins", UNIT), ("B", UNIT), ("kB", UNIT), ("KB", UNIT),
+    ("MB", UNIT), ("GB", UNIT), ("TB", UNIT), ("KiB", UNIT), ("MiB", UNIT), ("GiB", UNIT),
+    ("TiB", UNIT), ("UTC", UNIT), ("GMT", UNIT), ("CET", UNIT), ("CEST", UNIT), ("EST", UNIT),
+    ("PST", UNIT), ("AM", UNIT), ("PM", UNIT), ("Z", UNIT),
+    ("NaN", LITERAL), ("inf", LITERAL), ("true", LITERAL), ("false", LITERAL),
+    ("None", LITERAL), ("null", LITERAL),
+    ("Mon", DATE), ("Tue", DATE), ("Wed", DATE), ("Thu", DATE), ("Fri", DATE), ("Sat", DATE),
+    ("Sun", DATE), ("Jan", DATE), ("Feb", DATE), ("Mar", DATE), ("Apr", DATE), ("May", DATE),
+    ("Jun", DATE), ("Jul", DATE), ("Aug", DATE), ("Sep", DATE), ("Oct", DATE), ("Nov", DATE),
+    ("Dec", DATE),
+    ("SELECT", STATEMENT), ("INSERT", STATEMENT), ("UPDATE", STATEMENT), ("DELETE", STATEMENT),
+], Sense::NOTHING);
+
+#[inline]
+pub(super) fn sense(key: Key) -> Sense {
+    WORDS.get(key)
+}
+
+pub(super) fn sense_of(word: &str) -> Sense {
+    WORDS.get(Key::of(word.as_bytes()))
+}
+
+/// Whether a plain word after `word` is the failure's kind.
+pub(super) fn names_failure(word: &str) -> bool {
+    sense(Key::of(word.as_bytes()).small()).is(Sense::NAMES_FAILURE)
+}
+
+/// Whether a clause with a word that begins like this speaks of failure; a structure in it is an
+/// error.
+#[inline]
+pub(super) fn speaks_of_failure(key: Key) -> bool {
+    const FAIL: u32 = u32::from_le_bytes(*b"fail");
+    const ERRO: u32 = u32::from_le_bytes(*b"erro");
+    const CANN: u32 = u32::from_le_bytes(*b"cann");
+    const COUL: u32 = u32::from_le_bytes(*b"coul");
+    const UNAB: u32 = u32::from_le_bytes(*b"unab");
+    const EXCE: u32 = u32::from_le_bytes(*b"exce");
+    // Setting this bit makes capitals small.
+    match key.low as u32 | 0x2020_2020 {
+        FAIL | ERRO | CANN | COUL | UNAB | EXCE => true,
+        _ => key == NOT,
     }
 }
 
-/// Whether nobody names a thing by `word`.
-pub(super) fn is_function_word(word: &str) -> bool {
-    matches!(role(word), Role::Points | Role::Equates | Role::Function)
-}
+const NOT: Key = Key::of(b"not");
 
-/// Labels before a colon that say a name follows, whatever comes after it: `name: orders (…)`.
-pub(super) fn labels_a_name(word: &str) -> bool {
-    matches!(
-        word,
-        "name" | "Name" | "id" | "ID" | "key" | "Key" | "path" | "file" | "node" | "index"
-    )
-}
-
-/// The verbs that begin an SQL statement.
-pub(super) fn begins_statement(word: &str) -> bool {
-    matches!(word, "SELECT" | "INSERT" | "UPDATE" | "DELETE")
+/// Whether nobody names a thing by it.
+pub(super) fn is_function(role: Role) -> bool {
+    matches!(role, Role::Points | Role::Equates | Role::Function)
 }
