@@ -24,6 +24,7 @@ mod debug;
 mod lexicon;
 mod place;
 mod plain;
+mod random;
 mod scan;
 mod token;
 mod word;

@@ -24,15 +24,28 @@ pub(super) fn group_end(text: &str, open: usize) -> usize {
     walk(text, open, &mut |_, _, _| {})
 }
 
+/// Fields that say of what kind a value is; what other fields hold (`state: Closed`) varies from
+/// one value of a kind to the next.
+const TELLING: [&str; 12] = [
+    "kind", "code", "status", "error", "err", "source", "cause", "reason", "inner", "repr", "type",
+    "context",
+];
+
 /// Appends the kinds named in the group that begins at `open` as `(Kind Kind)`, or `(#)` if it
 /// names none, and returns where the group ends and whether it named any.
 pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
     out.push('(');
     let mut kinds = 0_usize;
+    // The field whose value comes next says nothing of the kind.
+    let mut mute = false;
     let end = walk(text, open, &mut |before, name, after| {
-        let field =
-            after == Some(b':') || matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
-        if field || kinds == MOST_KINDS || EMPTY_NAMES.contains(&name) || !is_kind(name) {
+        if after == Some(b':') {
+            mute = !TELLING.contains(&name);
+            return;
+        }
+        let muted = std::mem::take(&mut mute);
+        let part = matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
+        if muted || part || kinds == MOST_KINDS || EMPTY_NAMES.contains(&name) || !is_kind(name) {
             return;
         }
         if kinds > 0 {

@@ -43,10 +43,13 @@ impl Scan<'_, '_> {
     }
 
     /// Whether `core` is the value in `code: Full for request 5`: a name, and the text goes on.
+    /// `Failed to …` and `Waiting for …` begin a sentence.
     pub(super) fn is_labelled(&self, core: &str, mask: u32) -> bool {
-        let name = debug::is_type_name(core) || token::is_compound(mask);
+        let verb = core.ends_with("ing") || core.ends_with("ed");
+        let name = (debug::is_type_name(core) && !verb) || token::is_compound(mask);
         let rest = self.text.get(self.at..).unwrap_or_default();
-        name && points(rest.split_ascii_whitespace().next().unwrap_or_default())
+        let next = rest.split_ascii_whitespace().next().unwrap_or_default();
+        name && matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
     }
 
     /// Whether `core` can be the kind of a failure that was just told of: `InvalidSignature`. One

@@ -5,6 +5,7 @@
 
 use super::chars::{ANY_LOWER, NAME, SPACE, STOP, class, small_letters};
 use super::lexicon::{Key, first};
+use super::random;
 use super::scan::{Expect, NO_KEY, Names, Scan};
 use super::words::{self, Role, Sense};
 
@@ -103,6 +104,9 @@ impl Scan<'_, '_> {
             _ if capitals == first(SMALL, len) => Case::Capitals,
             _ => return None,
         };
+        if len >= random::FEWEST && self.is_random(at, len, case) {
+            return None;
+        }
         Some(Letters { key: Key { low: first(here, len), high: 0 }, len, case })
     }
 
@@ -127,7 +131,15 @@ impl Scan<'_, '_> {
             (all, _) if all == len => Case::Capitals,
             _ => return None,
         };
+        if self.is_random(at, len, case) {
+            return None;
+        }
         Some(Letters { key, len, case })
+    }
+
+    fn is_random(&self, at: usize, len: usize, case: Case) -> bool {
+        let word = self.bytes.get(at..at.wrapping_add(len)).unwrap_or_default();
+        case != Case::Capitals && random::is_strange(word)
     }
 
     /// Notes what a word that stays says about the next.
@@ -154,6 +166,7 @@ impl Scan<'_, '_> {
 fn named_after(role: Role, before: Names, failing: bool, small: bool) -> Names {
     match role {
         Role::Bears if matches!(before, Names::Pointed | Names::Strange) => Names::Due,
+        Role::Bears => Names::Borne,
         Role::Equates if !failing => Names::Variant,
         Role::Strange => Names::Strange,
         Role::Points => Names::Pointed,

@@ -4,7 +4,7 @@
 //! time is linear in the input; nothing but `out` and the spare buffers grows. Scanning what it
 //! has written changes nothing (random hostile text has shown rare exceptions).
 
-use super::chars::{HIGH, LETTER, NAME, SIGN, SPACE, STOP, class};
+use super::chars::{COLON, DIGIT, DOT, HEX, HIGH, LETTER, NAME, SIGN, SPACE, STOP, class};
 use super::lexicon::Eights;
 use super::{clean, debug, words};
 
@@ -52,6 +52,22 @@ pub(super) fn run(message: &str, out: &mut String, spare: &mut Spare, enough: us
     }
 }
 
+/// What may stand between two values that become one `#`.
+fn is_separator(c: char) -> bool {
+    matches!(c, ' ' | ',' | '-' | '/' | ':' | '.' | '|')
+}
+
+/// The method of `text` if it is a request line: `GET /orders/5 HTTP/1.1`.
+fn request_method(text: &[u8]) -> Option<&'static str> {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"];
+    let protocol = text.windows(6).rev().take(10).any(|end| end == b" HTTP/");
+    let method = |method: &&str| {
+        let rest = text.strip_prefix(method.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b" "))
+    };
+    METHODS.into_iter().find(method).filter(|_| protocol)
+}
+
 /// What says nothing at the end of a title.
 pub(super) fn is_tail(c: char) -> bool {
     matches!(c, ' ' | '.' | ',' | ';' | ':' | '-' | '|')
@@ -76,6 +92,8 @@ pub(super) enum Names {
     Nothing,
     /// `for`
     Pointed,
+    /// `user`: what is next may be a name, if it looks like one.
+    Borne,
     /// `for user`: a name is next.
     Due,
     /// `unexpected`
@@ -252,9 +270,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.expect = Expect::Text;
         self.names = Names::Nothing;
         self.key = NO_KEY;
-        let run = self.out.get(self.hash..).is_some_and(|since| {
-            since.bytes().all(|b| matches!(b, b' ' | b',' | b'-' | b'/' | b':' | b'.' | b'|'))
-        });
+        let run = self.out.get(self.hash..).is_some_and(|since| since.chars().all(is_separator));
         if run {
             self.out.truncate(self.hash);
             self.gap = false;
@@ -350,6 +366,11 @@ impl<'a, 'o> Scan<'a, 'o> {
             _ => debug::single_quoted_len(rest),
         };
         if let Some(len) = len {
+            if let Some(method) = request_method(rest.get(..len).unwrap_or_default()) {
+                // `"GET /orders/5 HTTP/1.1"`: what was asked for varies, what was to be done not.
+                self.push(method);
+                self.gap = true;
+            }
             self.skip(len);
             self.push_hash();
         } else {
@@ -360,6 +381,9 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// `(os error 5)` is text; `main(5)` a call; `4711(3, 5)`, `[1, 2]` and `{"a": 1}` are values.
     fn open(&mut self, b: u8) {
+        if b == b'[' && self.address() {
+            return self.push_hash();
+        }
         let glued_to_hash = !self.gap && self.after_hash();
         let value = self.expect == Expect::Glued;
         let list = b == b'{' || (b == b'[' && self.is_list());
@@ -375,6 +399,31 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.expect = Expect::Text;
         self.skip(1);
         self.push(if b == b'(' { "(" } else { "[" });
+    }
+
+    /// Takes `[::1]` and `[fe80::1%eth0]:443`, an address of IPv6 in brackets.
+    fn address(&mut self) -> bool {
+        let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
+        let hex = |b: u8| class(b) & (HEX | DOT | COLON) != 0;
+        let len = rest.iter().take(LOOK).take_while(|&&b| hex(b)).count();
+        let (inside, after) = rest.split_at_checked(len).unwrap_or_default();
+        let colons = inside.iter().filter(|&&b| b == b':').count();
+        let zone = if after.first() == Some(&b'%') {
+            after.iter().take(LOOK).position(|&b| b == b']').unwrap_or(0)
+        } else {
+            0
+        };
+        if colons < 2 || after.get(zone) != Some(&b']') {
+            return false;
+        }
+        let after = after.get(zone.saturating_add(1)..).unwrap_or_default();
+        let port = match after {
+            [b':', port @ ..] => port.iter().take_while(|&&b| class(b) == DIGIT).count(),
+            _ => 0,
+        };
+        let port = if port > 0 { port.saturating_add(1) } else { 0 };
+        self.skip(len.saturating_add(zone).saturating_add(port).saturating_add(2));
+        true
     }
 
     /// Whether the `[` here opens a list: empty, of values, or with a comma.
@@ -416,7 +465,9 @@ impl<'a, 'o> Scan<'a, 'o> {
             let kept = before.trim_end_matches(' ').len();
             self.gap = kept < before.len();
             self.out.truncate(kept);
-            self.hash = if self.out.ends_with('#') { kept } else { usize::MAX };
+            let value = self.out.trim_end_matches(is_separator).len();
+            let value = self.out.get(..value).filter(|out| out.ends_with('#'));
+            self.hash = value.map_or(usize::MAX, str::len);
             self.push_hash();
         }
     }
@@ -432,9 +483,7 @@ impl<'a, 'o> Scan<'a, 'o> {
             b'.' if self.byte(self.at.saturating_add(1)) == b'.' => {
                 let rest = self.bytes.get(self.at..).unwrap_or_default();
                 if rest.starts_with(b"../") {
-                    let end = |&b: &u8| class(b) & (SPACE | STOP) != 0;
-                    self.skip(rest.iter().position(end).unwrap_or(rest.len()));
-                    self.push_hash();
+                    self.path();
                     return true;
                 }
                 self.skip(rest.iter().take_while(|&&b| b == b'.').count());
@@ -445,6 +494,18 @@ impl<'a, 'o> Scan<'a, 'o> {
             _ => return false,
         }
         true
+    }
+
+    /// A path from here or home: `../x`, `./x`, `~/x`.
+    pub(super) fn path(&mut self) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let end = |&b: &u8| class(b) & (SPACE | STOP) != 0;
+        let path = rest.get(..rest.iter().position(end).unwrap_or(rest.len())).unwrap_or_default();
+        let mark = |b: &u8| matches!(b, b'.' | b':' | b'!' | b'?');
+        let tail = path.iter().rev().take_while(|b| mark(b)).count();
+        self.skip(path.len());
+        self.push_hash();
+        self.tail("", self.text.get(self.at.saturating_sub(tail)..self.at).unwrap_or_default());
     }
 
     /// An apostrophe behind a word, or a `'` before white space, opens nothing.

@@ -3,10 +3,11 @@
 //! Invariant: a pure function of the word and the table of classes; no look at its neighbours.
 
 use super::chars::{
-    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX, HEX_LOWER, HIGH, HYPHEN, LETTER,
-    SIGN, SLASH, UNDERSCORE, class, classes,
+    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HIGH, HYPHEN, LETTER, SIGN, SLASH,
+    UNDERSCORE, class, classes,
 };
 use super::lexicon::{Key, Lexicon};
+use super::random::looks_random;
 
 /// Names that carry a number and are constant: the part before it, and the numbers it may have
 /// (`""`: any of up to four digits). What is not here and has a digit is taken for a value, since
@@ -62,14 +63,45 @@ static TECHNOLOGIES: Lexicon<&str, 128> = Lexicon::new(&[
 /// Not a technology: no number fits.
 const NO_NUMBERS: &str = " ";
 
-/// Top-level domains; those that are words or endings of file names are left out.
-const DOMAINS: [&str; 10] =
-    ["com", "org", "net", "io", "edu", "gov", "internal", "local", "localdomain", "localhost"];
+/// How names with dots end. Top-level domains; those that are words of programs are left out.
+const DOMAIN: u8 = 1;
+/// Kinds of files.
+const FILE: u8 = 2;
+/// What deployments are told apart by.
+const STAGE: u8 = 4;
+
+#[rustfmt::skip]
+static ENDINGS: Lexicon<u8, 256> = Lexicon::new(&[
+    ("com", DOMAIN), ("org", DOMAIN), ("net", DOMAIN), ("io", DOMAIN), ("edu", DOMAIN),
+    ("gov", DOMAIN), ("internal", DOMAIN), ("local", DOMAIN), ("localdomain", DOMAIN),
+    ("localhost", DOMAIN), ("lan", DOMAIN), ("corp", DOMAIN), ("arpa", DOMAIN), ("onion", DOMAIN),
+    ("svc", DOMAIN), ("cloud", DOMAIN), ("dev", DOMAIN), ("app", DOMAIN), ("social", DOMAIN),
+    ("example", DOMAIN), ("test", DOMAIN), ("invalid", DOMAIN), ("co", DOMAIN), ("eu", DOMAIN), ("uk", DOMAIN), ("de", DOMAIN),
+    ("fr", DOMAIN), ("nl", DOMAIN), ("ch", DOMAIN), ("ru", DOMAIN), ("cn", DOMAIN), ("jp", DOMAIN),
+    ("br", DOMAIN), ("au", DOMAIN), ("xyz", DOMAIN), ("tech", DOMAIN), ("online", DOMAIN),
+    ("toml", FILE), ("yaml", FILE), ("yml", FILE), ("json", FILE), ("jsonl", FILE),
+    ("ndjson", FILE), ("xml", FILE), ("html", FILE), ("css", FILE), ("csv", FILE), ("tsv", FILE),
+    ("txt", FILE), ("md", FILE), ("conf", FILE), ("cfg", FILE), ("ini", FILE), ("env", FILE),
+    ("properties", FILE), ("lock", FILE), ("pid", FILE), ("sock", FILE), ("log", FILE),
+    ("db", FILE), ("sqlite", FILE), ("wal", FILE), ("sst", FILE), ("idx", FILE), ("dat", FILE),
+    ("bin", FILE), ("img", FILE), ("iso", FILE), ("tmp", FILE), ("bak", FILE), ("swp", FILE),
+    ("parquet", FILE), ("avro", FILE), ("orc", FILE), ("arrow", FILE), ("tar", FILE), ("tgz", FILE),
+    ("gz", FILE), ("zip", FILE), ("zst", FILE), ("xz", FILE), ("snap", FILE), ("pem", FILE),
+    ("crt", FILE), ("cer", FILE), ("pfx", FILE), ("jks", FILE), ("rs", FILE), ("py", FILE),
+    ("js", FILE), ("ts", FILE), ("sh", FILE), ("sql", FILE), ("proto", FILE), ("wasm", FILE),
+    ("so", FILE), ("dll", FILE), ("dylib", FILE), ("exe", FILE), ("jar", FILE), ("jpg", FILE),
+    ("jpeg", FILE), ("png", FILE), ("gif", FILE), ("svg", FILE), ("pdf", FILE), ("mp4", FILE),
+    ("prod", STAGE), ("production", STAGE), ("preprod", STAGE), ("staging", STAGE),
+    ("canary", STAGE), ("uat", STAGE), ("qa", STAGE), ("blue", STAGE), ("green", STAGE),
+], 0);
 
 /// Whether `word`, made of bytes of the classes in `mask`, is a value.
 pub(super) fn is_value(word: &str, mask: u32) -> bool {
     if mask & (AT | SLASH) != 0 {
         return is_address_or_path(word, mask);
+    }
+    if mask & COLON != 0 && word.starts_with("urn:") {
+        return true;
     }
     // Programs separate with one or the other; data (`search_index-prod`) with both.
     if mask & HYPHEN != 0 && mask & UNDERSCORE != 0 && mask & DOT == 0 {
@@ -78,16 +110,21 @@ pub(super) fn is_value(word: &str, mask: u32) -> bool {
     if mask & DIGIT != 0 {
         return !is_constant_with_digits(word, mask);
     }
-    if mask & DOT != 0 && is_host(word) {
+    if mask & DOT != 0 && (is_host(word) || ends_in(word, b'.', FILE)) {
         return true;
     }
-    if mask & SIGN != 0 && word.contains('\\') {
+    // A path, or a place in code: `C:\x`, `app.wasm!run`.
+    if mask & SIGN != 0 && word.bytes().any(|b| matches!(b, b'\\' | b'!')) {
         return true;
     }
-    if mask & UNDERSCORE != 0 {
-        return word.rsplit('_').next().is_some_and(|part| looks_random(part, classes(part)));
+    if mask & HYPHEN != 0 && ends_in(word, b'-', STAGE) {
+        return true;
     }
-    looks_random(word, mask)
+    if mask & LETTER == mask {
+        return looks_random(word, mask);
+    }
+    let mut parts = word.split(['_', '-', '.', ':']);
+    parts.any(|part| looks_random(part, classes(part)))
 }
 
 /// Two words or more made one: `search.orders`, `read_only`, `worker-pool`.
@@ -95,11 +132,36 @@ pub(super) fn is_compound(mask: u32) -> bool {
     mask & (UNDERSCORE | DOT | HYPHEN) != 0
 }
 
-/// `www.example.com`, `com.example.app`: ends or begins with a domain everybody knows.
+/// Whether a compound can be a name that somebody gave: `search.orders`, `order_items`,
+/// `card-events`. Of those with a hyphen many are adjectives: `read-only`, `non-empty`.
+pub(super) fn is_compound_name(word: &str, mask: u32) -> bool {
+    const BEGIN: [&str; 11] =
+        ["non-", "re-", "pre-", "sub-", "un-", "self-", "multi-", "auto-", "co-", "cross-", "per-"];
+    const END: [&str; 9] =
+        ["-only", "-based", "-level", "-wide", "-side", "-defined", "-specific", "-local", "-free"];
+    let small = mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0;
+    let adjective = mask & HYPHEN != 0
+        && (BEGIN.iter().any(|b| word.starts_with(b)) || END.iter().any(|e| word.ends_with(e)));
+    small && is_compound(mask) && !adjective
+}
+
+/// Whether what follows the last `mark` in `word` is an ending of this sort, and something is
+/// before it.
+fn ends_in(word: &str, mark: u8, sort: u8) -> bool {
+    let at = word.bytes().rposition(|b| b == mark).unwrap_or(0);
+    let ending = word.as_bytes().get(at.saturating_add(1)..).unwrap_or_default();
+    at > 0 && ENDINGS.get(Key::of(ending)) & sort != 0
+}
+
+/// `www.example.com`, `com.example.app`, `a.b.c.d`: ends or begins with a domain everybody knows,
+/// or has more parts than a name in a program; one with capitals (`a.b.c.SCREEN_ON`) is a name.
 fn is_host(word: &str) -> bool {
-    let known = |part: Option<&str>| part.is_some_and(|part| DOMAINS.contains(&part));
+    let domain = |part: &str| ENDINGS.get(Key::of(part.as_bytes())) & DOMAIN != 0;
     let mut parts = word.split('.');
-    known(word.rsplit('.').next()) || (known(parts.next()) && parts.nth(1).is_some())
+    let dots = word.bytes().filter(|&b| b == b'.').count();
+    (dots > 2 && !word.bytes().any(|b| b.is_ascii_uppercase()))
+        || ends_in(word, b'.', DOMAIN)
+        || (parts.next().is_some_and(domain) && parts.nth(1).is_some())
 }
 
 /// E-mail, `name@version`, paths, and what else has a slash.
@@ -202,38 +264,4 @@ fn is_camel_with_number(part: &str) -> bool {
         && !looks_random(tail, classes(tail));
     let number = part.get(stem..end).unwrap_or_default();
     (tail.is_empty() || cased) && begin > stem.saturating_add(1) && technology(number)
-}
-
-/// Letters that no word has: eight or more of `a` to `f`, or capitals strewn over them (base-N).
-fn looks_random(word: &str, mask: u32) -> bool {
-    if word.len() < 8 || mask & !(LETTER | DIGIT) != 0 {
-        return false;
-    }
-    if mask & !HEX == 0 && mask & (ANY_LOWER | ANY_UPPER) == mask & HEX_LOWER {
-        return true;
-    }
-    if mask & ANY_UPPER == 0 || mask & ANY_LOWER == 0 {
-        return false;
-    }
-    // A capital makes two changes at the most, and a third of the letters must change.
-    let capitals = word.bytes().filter(|b| b.is_ascii_uppercase()).count();
-    if capitals.saturating_mul(6) <= word.len() {
-        return false;
-    }
-    let mut previous = 0;
-    let mut changes = 0_usize;
-    let mut consonants = 0_usize;
-    let mut unspeakable = false;
-    for b in word.bytes() {
-        let case = class(b) & ANY_UPPER;
-        changes = changes.saturating_add(usize::from((case != 0) != (previous != 0)));
-        previous = case;
-        let vowel = matches!(b | 0x20, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-        consonants = if vowel { 0 } else { consonants.saturating_add(1) };
-        unspeakable |= consonants >= 6;
-    }
-    // Camel case changes twice a word, words have five letters on average, and vowels.
-    (word.len() >= 10 && changes.saturating_mul(2) > word.len())
-        || (word.len() >= 16 && changes.saturating_mul(5) > word.len().saturating_mul(2))
-        || (word.len() >= 16 && unspeakable && changes.saturating_mul(3) > word.len())
 }

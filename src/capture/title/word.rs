@@ -8,7 +8,7 @@ use super::chars::{
     SLASH, SPACE, STOP, class, classes,
 };
 use super::lexicon::Key;
-use super::scan::{Expect, NO_KEY, Names, Scan};
+use super::scan::{Expect, LOOK, NO_KEY, Names, Scan};
 use super::words::{self, Role, Sense};
 use super::{clean, debug, place, token};
 
@@ -32,8 +32,12 @@ impl Scan<'_, '_> {
         if first & DIGIT != 0 && mask & (LETTER | HIGH | SIGN | APOSTROPHE) == 0 {
             return self.number(word);
         }
-        if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word) {
+        if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word) || word == "urn:" {
             return self.url(start);
+        }
+        if first & DOT != 0 && !self.gap && self.after_hash() && mask & (NAME | HIGH) != 0 {
+            // `report(1).csv`: the rest of the value.
+            return self.tail("", word.trim_start_matches(|c| !matches!(c, ':' | '!' | '?')));
         }
         self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
         let end = self.at;
@@ -41,8 +45,8 @@ impl Scan<'_, '_> {
             return self.name(Word { start, from: start, to: end, end, mask });
         }
         if word.starts_with("./") || word.starts_with("~/") {
-            self.key = NO_KEY;
-            return self.push_hash();
+            self.at = start;
+            return self.path();
         }
         let core = word.bytes().position(|b| starts_core(b)).unwrap_or(word.len());
         let from = start.saturating_add(core);
@@ -117,7 +121,16 @@ impl Scan<'_, '_> {
     fn url(&mut self, start: usize) {
         let rest = self.bytes.get(start..).unwrap_or_default();
         let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
-        let len = rest.iter().position(ends).unwrap_or(rest.len());
+        // `http://[::1]:80/`
+        let host = rest.windows(4).take(LOOK).position(|w| w == b"://[");
+        let bracket = host.and_then(|at| rest.iter().skip(at).position(|&b| b == b']'));
+        let begin = host.zip(bracket).map_or(0, |(at, len)| at.saturating_add(len));
+        let begin = begin.saturating_add(usize::from(begin > 0));
+        let len = rest
+            .iter()
+            .skip(begin)
+            .position(ends)
+            .map_or(rest.len(), |len| begin.saturating_add(len));
         let url = self.text.get(start..start.saturating_add(len)).unwrap_or_default();
         let kept = url.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'']).len();
         self.at = start.saturating_add(kept);
@@ -217,8 +230,14 @@ impl Scan<'_, '_> {
             _ if placed && place::is_name_and_port(core, mask) => true,
             Expect::Text => match names {
                 Names::Nothing => self.is_clause(tail, mask),
-                Names::Due => self.is_named(core, tail, mask),
-                Names::Variant => debug::is_type_name(core) && self.stands_alone(tail),
+                Names::Due => {
+                    self.is_named(core, tail, mask) || token::is_compound_name(core, mask)
+                }
+                Names::Borne => token::is_compound_name(core, mask),
+                Names::Variant => {
+                    let dotted = mask & DOT != 0 && token::is_compound_name(core, mask);
+                    (dotted || debug::is_type_name(core)) && self.stands_alone(tail)
+                }
                 Names::Pointed | Names::Strange => false,
             },
             Expect::Glued => true,
@@ -233,7 +252,7 @@ impl Scan<'_, '_> {
     }
 
     /// The punctuation behind a word; a colon makes the word a key.
-    fn tail(&mut self, core: &str, tail: &str) {
+    pub(super) fn tail(&mut self, core: &str, tail: &str) {
         let Some(&last) = tail.as_bytes().last() else { return };
         if !matches!(last, b'.' | b':' | b'!' | b'?') {
             self.odd = true;
@@ -282,7 +301,8 @@ impl Scan<'_, '_> {
             && self.byte(self.at.saturating_add(1)) == b'{'
             && self.class_at(self.at.saturating_add(2)) & SPACE != 0;
         let open = if braces { self.at.saturating_add(1) } else { self.at };
-        if !(braces || next == b'(' || next == b'{') || !debug::is_type_name(core) {
+        let call = next == b'(' && self.byte(open.saturating_add(1)) == b')';
+        if !(braces || next == b'(' || next == b'{') || call || !debug::is_type_name(core) {
             return false;
         }
         let empty = core == "Some" || core == "Ok" || token::is_value(core, word.mask);

@@ -30,7 +30,7 @@ pub(super) struct Sense {
 impl Sense {
     /// Follows a number and belongs to it, and changes with its size: `3 kB`, `12:00 UTC`.
     pub(super) const UNIT: u8 = 1;
-    /// A value in itself: `true`, `None`.
+    /// A value in itself: `true`, `None`, `localhost`.
     pub(super) const LITERAL: u8 = 1 << 1;
     /// Says what went wrong all by itself, and so stays where a value is due:
     /// `failed to connect: timeout`.
@@ -82,12 +82,24 @@ static WORDS: Lexicon<Sense, 512> = Lexicon::new(&[
     ("invalid", Sense { role: Role::Points, bits: Sense::FAILED }),
     ("missing", Sense { role: Role::Points, bits: Sense::FAILED }),
     ("is", EQUATES),
+    // What belongs to a thing is not its name: `user token`.
+    ("token", FUNCTION), ("password", FUNCTION), ("count", FUNCTION), ("list", FUNCTION),
+    ("data", FUNCTION), ("session", FUNCTION), ("request", FUNCTION), ("response", FUNCTION),
+    ("connection", FUNCTION), ("agent", FUNCTION), ("input", FUNCTION), ("info", FUNCTION),
+    ("handle", FUNCTION), ("handler", FUNCTION), ("config", FUNCTION), ("state", FUNCTION),
+    ("version", FUNCTION), ("address", FUNCTION), ("ids", FUNCTION), ("names", FUNCTION),
+    ("keys", FUNCTION), ("limit", FUNCTION), ("size", FUNCTION), ("access", FUNCTION),
+    ("creation", FUNCTION), ("lookup", FUNCTION), ("record", FUNCTION), ("records", FUNCTION),
     ("pod", BEARS), ("user", BEARS), ("host", BEARS), ("admin", BEARS), ("topic", BEARS),
     ("table", BEARS), ("shard", BEARS), ("queue", BEARS), ("crate", BEARS), ("tenant", BEARS),
     ("bucket", BEARS), ("server", BEARS), ("stream", BEARS), ("account", BEARS),
     ("project", BEARS), ("package", BEARS), ("username", BEARS), ("customer", BEARS),
     ("database", BEARS), ("consumer", BEARS), ("container", BEARS), ("namespace", BEARS),
-    ("organization", BEARS),
+    ("organization", BEARS), ("role", BEARS), ("trigger", BEARS), ("collection", BEARS),
+    ("component", BEARS), ("plugin", BEARS), ("repository", BEARS), ("channel", BEARS),
+    ("group", BEARS), ("job", BEARS), ("task", BEARS), ("worker", BEARS), ("volume", BEARS),
+    ("image", BEARS), ("service", BEARS), ("instance", BEARS), ("cluster", BEARS),
+    ("domain", BEARS), ("replica", BEARS), ("peer", BEARS), ("view", BEARS), ("column", BEARS),
     ("unknown", STRANGE), ("Unknown", STRANGE), ("unhandled", STRANGE), ("Unhandled", STRANGE),
     ("unexpected", STRANGE), ("Unexpected", STRANGE), ("unsupported", STRANGE),
     ("Unsupported", STRANGE), ("unrecognized", STRANGE), ("Unrecognized", STRANGE),
@@ -126,7 +138,7 @@ static WORDS: Lexicon<Sense, 512> = Lexicon::new(&[
     ("TiB", UNIT), ("UTC", UNIT), ("GMT", UNIT), ("CET", UNIT), ("CEST", UNIT), ("EST", UNIT),
     ("PST", UNIT), ("AM", UNIT), ("PM", UNIT), ("Z", UNIT),
     ("NaN", LITERAL), ("inf", LITERAL), ("true", LITERAL), ("false", LITERAL),
-    ("None", LITERAL), ("null", LITERAL),
+    ("None", LITERAL), ("null", LITERAL), ("localhost", LITERAL),
     ("Mon", DATE), ("Tue", DATE), ("Wed", DATE), ("Thu", DATE), ("Fri", DATE), ("Sat", DATE),
     ("Sun", DATE), ("Jan", DATE), ("Feb", DATE), ("Mar", DATE), ("Apr", DATE), ("May", DATE),
     ("Jun", DATE), ("Jul", DATE), ("Aug", DATE), ("Sep", DATE), ("Oct", DATE), ("Nov", DATE),
