@@ -21,9 +21,11 @@
 mod chars;
 mod clean;
 mod debug;
+mod explain;
 mod lexicon;
 mod place;
 mod plain;
+mod punctuation;
 mod random;
 mod scan;
 mod token;
@@ -35,7 +37,10 @@ mod tests;
 
 use crate::fields::head;
 
+pub use explain::Value;
 pub(crate) use scan::Spare;
+
+use explain::Trace;
 
 /// The longest title, in characters. Spike shows more, but phones and chat clients cut there.
 pub const MAX_CHARS: usize = 200;
@@ -73,6 +78,30 @@ pub fn derive(message: &str, target: &str) -> String {
     let parts = Parts { message, error: "", target, span: None, fields: &|_| {}, level: "error" };
     write(&parts, &mut out, &mut Spare::default());
     out
+}
+
+/// The parts of a message that become `#` in its title, in order, and the rule for each.
+///
+/// For people who ask why: an empty list means that the title is the message as it is. Words that
+/// stand for nothing a person needs (`ms` after a number, stray quotes) vanish without a line.
+///
+/// # Examples
+///
+/// ```
+/// use tracing_spike::title;
+/// let values = title::explain("order 7 from 'ann' took 12 ms, cached=false");
+/// let values: Vec<_> = values.iter().map(|value| (value.text.as_str(), value.rule)).collect();
+/// assert_eq!(values[0], ("7", "a number"));
+/// assert_eq!(values[1], ("'ann'", "in quotes"));
+/// assert_eq!(values[3], ("false", "the value of key=value"));
+/// ```
+#[must_use]
+pub fn explain(message: &str) -> Vec<Value> {
+    let mut trace = Trace::default();
+    let mut out = String::new();
+    let message = head(message, LOOKED_AT);
+    scan::traced(message, &mut out, &mut Spare::default(), ENOUGH, Some(&mut trace));
+    trace.values
 }
 
 /// Visits the names of an event's fields that are content, in order. A callback, so that it costs

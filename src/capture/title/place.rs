@@ -6,6 +6,7 @@ use super::chars::{
     ANY_LOWER, ANY_UPPER, COLON, DIGIT, DOT, HYPHEN, LETTER, SIGN, SPACE, UNDERSCORE, class,
     classes,
 };
+use super::explain::Rule;
 use super::lexicon::Key;
 use super::scan::{LOOK, Scan};
 use super::words::{self, Role, Sense};
@@ -22,7 +23,7 @@ impl Scan<'_, '_> {
         let clause = near.windows(5).any(|w| matches!(w, b"FROM " | b"INTO " | b" SET "));
         if clause {
             self.skip(rest.find([':', ';']).unwrap_or(rest.len()));
-            self.push_hash();
+            self.push_hash(Rule::Statement);
         }
         clause
     }

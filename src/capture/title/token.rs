@@ -6,6 +6,7 @@ use super::chars::{
     ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HIGH, HYPHEN, LETTER, SIGN, SLASH,
     UNDERSCORE, class, classes,
 };
+use super::explain::Rule;
 use super::lexicon::{Key, Lexicon};
 use super::random::looks_random;
 
@@ -97,34 +98,39 @@ static ENDINGS: Lexicon<u8, 256> = Lexicon::new(&[
 
 /// Whether `word`, made of bytes of the classes in `mask`, is a value.
 pub(super) fn is_value(word: &str, mask: u32) -> bool {
-    if mask & (AT | SLASH) != 0 {
-        return is_address_or_path(word, mask);
+    value(word, mask).is_some()
+}
+
+/// Why `word`, made of bytes of the classes in `mask`, is a value, if it is.
+pub(super) fn value(word: &str, mask: u32) -> Option<Rule> {
+    let rule = |applies: bool, rule| applies.then_some(rule);
+    if mask & AT != 0 {
+        return Some(Rule::Address);
     }
-    if mask & COLON != 0 && word.starts_with("urn:") {
-        return true;
+    if mask & SLASH != 0 {
+        return rule(is_path(word, mask), Rule::Path);
+    }
+    if mask & LETTER == mask {
+        return rule(looks_random(word, mask), Rule::Random);
     }
     // Programs separate with one or the other; data (`search_index-prod`) with both.
     if mask & HYPHEN != 0 && mask & UNDERSCORE != 0 && mask & DOT == 0 {
-        return true;
+        return Some(Rule::Compound);
     }
     if mask & DIGIT != 0 {
-        return !is_constant_with_digits(word, mask);
+        return rule(!is_constant_with_digits(word, mask), Rule::Digits);
     }
-    if mask & DOT != 0 && (is_host(word) || ends_in(word, b'.', FILE)) {
-        return true;
+    if mask & DOT != 0 && (is_host(word) || ends_in(word, b'.', FILE))
+        || mask & HYPHEN != 0 && ends_in(word, b'-', STAGE)
+    {
+        return Some(Rule::Ending);
     }
-    // A path, or a place in code: `C:\x`, `app.wasm!run`.
+    // `C:\x`, `app.wasm!run`.
     if mask & SIGN != 0 && word.bytes().any(|b| matches!(b, b'\\' | b'!')) {
-        return true;
-    }
-    if mask & HYPHEN != 0 && ends_in(word, b'-', STAGE) {
-        return true;
-    }
-    if mask & LETTER == mask {
-        return looks_random(word, mask);
+        return Some(Rule::Code);
     }
     let mut parts = word.split(['_', '-', '.', ':']);
-    parts.any(|part| looks_random(part, classes(part)))
+    rule(parts.any(|part| looks_random(part, classes(part))), Rule::Random)
 }
 
 /// Two words or more made one: `search.orders`, `read_only`, `worker-pool`.
@@ -164,11 +170,8 @@ fn is_host(word: &str) -> bool {
         || (parts.next().is_some_and(domain) && parts.nth(1).is_some())
 }
 
-/// E-mail, `name@version`, paths, and what else has a slash.
-fn is_address_or_path(word: &str, mask: u32) -> bool {
-    if mask & AT != 0 {
-        return true;
-    }
+/// Paths, and what else has a slash and is no prose.
+fn is_path(word: &str, mask: u32) -> bool {
     if mask & DIGIT != 0 {
         return !is_protocol_version(word) && !is_choice(word);
     }

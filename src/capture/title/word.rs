@@ -7,6 +7,7 @@ use super::chars::{
     ANY_LOWER, APOSTROPHE, AT, COLON, CONTROL, DIGIT, DOT, HIGH, HYPHEN, LETTER, NAME, PAUSE, SIGN,
     SLASH, SPACE, STOP, class, classes,
 };
+use super::explain::Rule;
 use super::lexicon::Key;
 use super::scan::{Expect, LOOK, NO_KEY, Names, Scan};
 use super::words::{self, Role, Sense};
@@ -70,7 +71,7 @@ impl Scan<'_, '_> {
         let alone = class(next) & SPACE != 0 || matches!(next, b',' | b';' | b')' | b']');
         if alone {
             self.at = start.wrapping_add(len);
-            self.push_hash();
+            self.push_hash(Rule::Number);
         }
         alone
     }
@@ -79,7 +80,7 @@ impl Scan<'_, '_> {
     fn number(&mut self, word: &str) {
         let core = word.trim_end_matches(['.', ':', '-', '@']);
         self.odd |= word.contains('@') || (word.contains(':') && word.contains('/'));
-        self.push_hash();
+        self.push_hash(Rule::Number);
         self.tail("", word.get(core.len()..).unwrap_or_default());
     }
 
@@ -135,7 +136,7 @@ impl Scan<'_, '_> {
         let kept = url.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'']).len();
         self.at = start.saturating_add(kept);
         self.key = NO_KEY;
-        self.push_hash();
+        self.push_hash(Rule::Url);
     }
 
     /// A word without letters or digits: `-`, `|`, `#`, `->`.
@@ -151,7 +152,7 @@ impl Scan<'_, '_> {
             self.gap = true;
             self.skip(1);
         } else if word.bytes().all(|b| b == b'#') {
-            self.push_hash();
+            self.push_hash(Rule::Hash);
         } else if self.byte(self.at) == b'=' {
             // `!=`, `+=`: operators go.
             self.gap = true;
@@ -186,15 +187,12 @@ impl Scan<'_, '_> {
         if is_key {
             self.keep_span(start, end);
             self.key = (from, to);
-        } else if self.is_due(word, core, tail, sense, expect, names)
-            || sense.is(Sense::LITERAL)
-            || self.is_date_word(sense)
-        {
-            self.push_hash();
+        } else if let Some(rule) = self.due(word, core, tail, sense, expect, names) {
+            self.push_hash(rule);
         } else if mask & COLON != 0 && self.glued_pair(core) {
             // Written.
-        } else if token::is_value(core, mask) {
-            self.push_hash();
+        } else if let Some(rule) = token::value(core, mask) {
+            self.push_hash(rule);
         } else if sense.is(Sense::UNIT) && self.after_hash() {
             self.gap = false;
         } else {
@@ -214,8 +212,8 @@ impl Scan<'_, '_> {
         self.tail("", tail);
     }
 
-    /// Whether a value is due where `core` is, and `core` can be it.
-    fn is_due(
+    /// Why `core` is a value by its place, if it is.
+    fn due(
         &mut self,
         word: Word,
         core: &str,
@@ -223,32 +221,55 @@ impl Scan<'_, '_> {
         sense: Sense,
         expect: Expect,
         names: Names,
-    ) -> bool {
+    ) -> Option<Rule> {
         let mask = word.mask;
         let placed = names == Names::Pointed || expect == Expect::Value;
-        match expect {
-            _ if placed && place::is_name_and_port(core, mask) => true,
-            Expect::Text => match names {
-                Names::Nothing => self.is_clause(tail, mask),
-                Names::Due => {
-                    self.is_named(core, tail, mask) || token::is_compound_name(core, mask)
-                }
-                Names::Borne => token::is_compound_name(core, mask),
-                Names::Variant => {
-                    let dotted = mask & DOT != 0 && token::is_compound_name(core, mask);
-                    (dotted || debug::is_type_name(core)) && self.stands_alone(tail)
-                }
-                Names::Pointed | Names::Strange => false,
-            },
-            Expect::Glued => true,
-            _ if sense.is(Sense::FAILED) || self.is_variant_of_failure(core) => false,
+        if placed && place::is_name_and_port(core, mask) {
+            return Some(Rule::Address);
+        }
+        let failure = || sense.is(Sense::FAILED) || self.is_variant_of_failure(core);
+        let due = match expect {
+            Expect::Text => return self.named(core, tail, sense, names, mask),
+            Expect::Glued => return Some(Rule::Keyed),
+            _ if failure() => false,
             Expect::Value => {
                 self.stands_alone(tail)
                     || (!self.failing && tail.is_empty() && self.is_labelled(core, mask))
                     || (names == Names::Due && token::is_compound(mask))
             }
             Expect::Kind => mask & !LETTER != 0 && self.stands_alone(tail),
+        };
+        if due { Some(Rule::Due) } else { self.by_itself(sense) }
+    }
+
+    /// Why `core` is a value by the words before it, if it is.
+    fn named(
+        &mut self,
+        core: &str,
+        tail: &str,
+        sense: Sense,
+        names: Names,
+        mask: u32,
+    ) -> Option<Rule> {
+        let named = match names {
+            Names::Nothing => self.is_clause(tail, mask),
+            Names::Due => self.is_named(core, tail, mask) || token::is_compound_name(core, mask),
+            Names::Borne => token::is_compound_name(core, mask),
+            Names::Variant => {
+                let dotted = mask & DOT != 0 && token::is_compound_name(core, mask);
+                (dotted || debug::is_type_name(core)) && self.stands_alone(tail)
+            }
+            Names::Pointed | Names::Strange => false,
+        };
+        if named { Some(Rule::Named) } else { self.by_itself(sense) }
+    }
+
+    /// `true`; and `Jun` in a date.
+    fn by_itself(&self, sense: Sense) -> Option<Rule> {
+        if sense.is(Sense::LITERAL) {
+            return Some(Rule::Literal);
         }
+        self.is_date_word(sense).then_some(Rule::Date)
     }
 
     /// The punctuation behind a word; a colon makes the word a key.
@@ -308,7 +329,7 @@ impl Scan<'_, '_> {
         let empty = core == "Some" || core == "Ok" || token::is_value(core, word.mask);
         if empty || expect == Expect::Glued {
             self.at = debug::group_end(self.text, open);
-            self.push_hash();
+            self.push_hash(Rule::Structure);
             return true;
         }
         let (before, gap) = (self.written().len(), self.gap);
@@ -320,7 +341,7 @@ impl Scan<'_, '_> {
         if !named {
             self.written().truncate(before);
             self.gap = gap;
-            self.push_hash();
+            self.push_hash(Rule::Structure);
         }
         true
     }
@@ -345,7 +366,7 @@ impl Scan<'_, '_> {
         }
         self.push(left);
         self.push(":");
-        self.push_hash();
+        self.push_hash(Rule::Digits);
         true
     }
 }
