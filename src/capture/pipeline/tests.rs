@@ -42,7 +42,7 @@ fn f052_after_the_workers_death_everything_is_refused_and_counted() {
     }
     let head = Head { title: "queue is stuck", severity: None, priority: None };
     let never = || -> Detail { panic!("built, with nowhere to go") };
-    assert_eq!(pipeline.trigger(head, never), Err(Count::RefusedClosed));
+    assert_eq!(pipeline.trigger(head, None, never), Err(Count::RefusedClosed));
     assert_eq!(pipeline.resolve("queue is stuck", never), Err(Count::RefusedClosed));
     let stats = stats(&pipeline);
     assert_eq!((stats.refused.closed, stats.suppressed.repeat), (6, 0), "{stats:?}");
@@ -60,7 +60,7 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
             drop(receiver.take_if(|_| dies));
             Detail::Manual(serde_json::Map::new())
         };
-        assert_eq!(pipeline.trigger(head, build), Ok(()));
+        assert_eq!(pipeline.trigger(head, None, build), Ok(()));
         let stats = stats(&pipeline);
         let expected = if dies { (1, 0) } else { (0, 1) };
         assert_eq!((stats.lost.shutdown, stats.pending), expected, "{stats:?}");
