@@ -51,6 +51,8 @@ pub(crate) struct Opening {
     at: u64,
     /// When it was opened before.
     before: Option<u64>,
+    /// Its title is the callsite's first.
+    is_first: bool,
 }
 
 #[derive(Debug, Default)]
@@ -66,8 +68,8 @@ struct Site {
     /// 0 while the place in the table is free.
     key: u64,
     used: u64,
-    /// The kind that `title` is of; `None` when that was never opened.
-    first: Option<u64>,
+    /// `title` is that of a kind that was opened.
+    has_title: bool,
     /// The callsite's first title. Allocated once, at its full size.
     title: String,
     /// Where the place begins in `title`.
@@ -97,20 +99,21 @@ impl Fold {
         now: Duration,
     ) -> Opens {
         let (site, now) = (site.max(1), millis(now));
-        let own = |before| Opens::Own(Opening { site, kind, at: now, before });
-        let Some(set) = self.set(site) else { return own(None) };
+        let mut opening = Opening { site, kind, at: now, before: None, is_first: false };
+        let Some(set) = self.set(site) else { return Opens::Own(opening) };
         let mut set = lock(set);
-        let Some(found) = set.take(site) else { return own(None) };
+        let Some(found) = set.take(site) else { return Opens::Own(opening) };
         let Some(room) = found.room(kind, now) else {
             folding.begin().push_str(&found.title);
             return Opens::Folded { place: found.place };
         };
-        let before = room.filter(|opened| opened.kind == kind).map(|opened| opened.at);
+        opening.before = room.filter(|opened| opened.kind == kind).map(|opened| opened.at);
         *room = Some(Opened { kind, at: now });
-        if found.first.is_none() {
-            found.begin(kind, folding);
+        if !found.has_title {
+            opening.is_first = true;
+            found.begin(folding);
         }
-        own(before)
+        Opens::Own(opening)
     }
 
     /// The opening did not go out: as if it had not been counted.
@@ -118,12 +121,12 @@ impl Fold {
         let Some(set) = self.set(opening.site) else { return };
         let mut set = lock(set);
         let Some(site) = set.sites.iter_mut().find(|site| site.key == opening.site) else { return };
-        let Opening { kind, at, before, .. } = opening;
+        let Opening { kind, at, before, is_first, .. } = opening;
         let counted = Some(Opened { kind, at });
         if let Some(place) = site.kinds.iter_mut().find(|place| **place == counted) {
             *place = before.map(|at| Opened { kind, at });
-            // Never opened, it is not the first: the next one is.
-            site.first = site.first.filter(|first| before.is_some() || *first != kind);
+            // The next one to be opened is the first.
+            site.has_title &= !is_first;
         }
     }
 
@@ -146,7 +149,7 @@ impl Set {
         };
         if known.is_none() {
             site.key = key;
-            site.first = None;
+            site.has_title = false;
             site.kinds = array::from_fn(|_| None);
         }
         site.used = self.turn;
@@ -167,8 +170,8 @@ impl Site {
         if oldest.is_some_and(counts) { None } else { Some(oldest) }
     }
 
-    fn begin(&mut self, kind: u64, folding: &Folding<'_>) {
-        self.first = Some(kind);
+    fn begin(&mut self, folding: &Folding<'_>) {
+        self.has_title = true;
         self.place = folding.place;
         self.title.clear();
         self.title.reserve_exact(TITLE_BYTES);

@@ -198,19 +198,19 @@ fn append_place(target: &str, span: Option<&str>, out: &mut String) -> usize {
     } else {
         shorten_place(place, MAX_PLACE, out);
     }
-    fit(text, MAX_CHARS, out)
+    fit(text, MAX_CHARS, LEAST_TEXT, out)
 }
 
 /// Makes `out`, whose place begins at byte `place`, fit into `room` characters: the text is cut,
-/// and only when it is down to [`LEAST_TEXT`], the place from its left. Returns where the place
-/// begins then.
-fn fit(place: usize, room: usize, out: &mut String) -> usize {
+/// and only when it is down to `least` characters, the place from its left. Returns where the
+/// place begins then.
+fn fit(place: usize, room: usize, least: usize, out: &mut String) -> usize {
     if out.len() <= room || out.chars().nth(room).is_none() {
         return place;
     }
     let chars = |part: Option<&str>| part.map_or(0, |part| part.chars().count());
     let text = chars(out.get(..place));
-    let most = room.saturating_sub(text.min(LEAST_TEXT));
+    let most = room.saturating_sub(text.min(least));
     if chars(out.get(place..)) > most {
         let (start, most) = (place.saturating_add(IN.len()), most.saturating_sub(IN.len()));
         shorten_place(start, most, out);

@@ -4,7 +4,9 @@
 //! Invariants: the buffers are reused, so that a title like one before allocates nothing; text is
 //! cut before the place and the groups are; nothing here is longer than [`MAX_CHARS`].
 
-use super::{MAX_CHARS, Parts, Spare, Titles, clean, cut, fit, verbatim, verbatim_within};
+use super::{
+    LEAST_TEXT, MAX_CHARS, Parts, Spare, Titles, clean, cut, fit, verbatim, verbatim_within,
+};
 
 /// Fields that may join the key, at most.
 pub(crate) const MAX_GROUPS: usize = 4;
@@ -14,7 +16,7 @@ pub(crate) const MAX_GROUP_NAMES: usize = 64;
 const MAX_GROUP_VALUE: usize = 48;
 
 /// What all groups of a title may take, in characters. The rest is for the text and its place.
-const GROUPS_CHARS: usize = 156;
+const GROUPS_CHARS: usize = 140;
 
 /// ` (`, the space behind the name, and `)`.
 const AROUND_GROUP: usize = 4;
@@ -126,7 +128,7 @@ impl Draft {
         } else {
             whole.clear();
             whole.push_str(kind);
-            fit(*place, room, whole);
+            fit(*place, room, LEAST_TEXT, whole);
         }
         whole.push_str(groups);
     }
@@ -178,8 +180,9 @@ impl<'a> Folding<'a> {
     /// title.
     pub(crate) fn finish(self, place: usize) -> &'a str {
         let Self { groups, out, .. } = self;
+        let before = MORE_KINDS.len();
         let room = MAX_CHARS.saturating_sub(groups.chars().count());
-        fit(place.saturating_add(MORE_KINDS.len()), room, out);
+        fit(place.saturating_add(before), room, before.saturating_add(LEAST_TEXT), out);
         out.push_str(groups);
         out
     }
