@@ -6,7 +6,8 @@
 //! [`derive()`] is a pure function of its arguments. It keeps no state, reads no clock, learns
 //! nothing, and puts no line number, host, process id or version into a title; so a trigger and
 //! its resolve, two pods and two releases agree. A title is never empty and never longer than
-//! [`MAX_CHARS`].
+//! [`MAX_CHARS`]. A program changes its titles with [`Titles`], and adds fields to them with
+//! [`Builder::group_by`](crate::Builder::group_by).
 //!
 //! ```
 //! use tracing_spike::title::derive;

@@ -99,7 +99,7 @@ fn whatever_its_parts_a_title_fits_and_has_all_of_them() {
         };
         let mut word = |most: u64, unit: &str| unit.repeat(next(most) as usize + 1);
         let (message, target) = (word(80, "wörd "), word(60, "m::") + "end");
-        let values = [word(70, "v"), word(30, "ä b"), word(70, "1"), word(9, "vé")];
+        let values = [word(70, "v"), word(30, "ä b"), word(70, "1"), word(30, ":/ {{ @a")];
         let names = ["a".to_owned(), "tenant".repeat(3), "zone.id".to_owned(), "n".repeat(38)];
         let count = next(MAX_GROUPS as u64 + 1) as usize;
         let groups = names.iter().zip(&values).take(count);
@@ -116,6 +116,9 @@ fn whatever_its_parts_a_title_fits_and_has_all_of_them() {
             let named = |(name, _): &(&str, &str)| title.contains(&format!(" ({name} "));
             assert!(groups.iter().all(named), "step {step}: {title}");
             assert!(!title.contains("  ") && !title.ends_with(' '), "step {step}: {title}");
+            let mut again = Draft::default();
+            assert!(again.give(&title));
+            assert_eq!(again.title(), title, "step {step}: it can be resolved by itself");
         }
     }
 }
