@@ -272,10 +272,13 @@ impl Builder {
     /// They are appended as ` ({name} {value})`, in the order given here: `card payment failed in
     /// shop::payments (tenant acme)`. The value is the event's own, else that of the innermost
     /// span that has the field (spans at INFO and above); without one nothing is appended. It is
-    /// written as `Display` does, digits and all, and at most 48 characters of it. A longer title
-    /// loses words, not its place nor its groups; only where those alone fill it (200 characters)
-    /// are they shortened, the place from its left. Nothing is appended to a `spike.title`, or
-    /// to what `Handle::trigger` is given; a resolve needs the same values as its trigger.
+    /// written as `Display` does, digits and all, and at most 48 characters of it. Nothing is
+    /// appended to a `spike.title`, or to what `Handle::trigger` is given; a resolve needs the same
+    /// values as its trigger.
+    ///
+    /// A title of more than 200 characters loses words, not its place nor its groups. (Only groups
+    /// of more than 140 characters together have their values cut further, to equal shares; only
+    /// where place and groups leave less than 20 for the text, the place loses its beginning.)
     ///
     /// At most 4 fields, whose names have at most 64 characters together. Calling it again
     /// replaces them. Choose fields with few values: each value is an incident of its own.
@@ -481,7 +484,7 @@ impl Builder {
             |expected, found| Err(Error::new(Kind::Setting { name: "group_by", expected, found }));
         let names = &self.group_by;
         if let Some(name) = names.iter().find(|name| !can_group(name)) {
-            return setting("fields by name, neither message nor spike or spike.…", shown(name));
+            return setting("names of fields other than message, spike and spike.…", shown(name));
         }
         if names.len() > MAX_GROUPS {
             return setting("4 fields at most", names.len().to_string());

@@ -198,7 +198,7 @@ fn fields_that_cannot_join_the_key_are_errors_that_say_which() {
             error.to_string()
         })
     };
-    let names = "group_by: expected fields by name, neither message nor spike or spike.…, found ";
+    let names = "group_by: expected names of fields other than message, spike and spike.…, found ";
     for (fields, found) in [
         (&["message"][..], "\"message\""),
         (&["tenant", ""], "nothing"),
