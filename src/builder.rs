@@ -19,10 +19,12 @@ use tracing_subscriber::{
 
 use crate::{
     capture::{
+        event::can_group,
         filter::{DEFAULT_FILTER, Rules, RulesFilter},
         layer::SpikeLayer,
         pipeline::{Pipeline, Settings},
         redact::Scrubber,
+        title::{MAX_GROUP_NAMES, MAX_GROUPS, Titles},
     },
     clock::Clock,
     delivery::{
@@ -65,6 +67,8 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`environment`](Builder::environment) | `SPIKE_ENVIRONMENT` | not sent |
 /// | [`version`](Builder::version) | | not sent |
 /// | [`severity`](Builder::severity), [`priority`](Builder::priority) | | not sent |
+/// | [`titles`](Builder::titles) | | [`Titles::text`] |
+/// | [`group_by`](Builder::group_by) | | no field joins the key |
 /// | [`repeat_every`](Builder::repeat_every) | | 5 min |
 /// | [`queue_capacity`](Builder::queue_capacity) | | 256 |
 /// | [`shutdown_timeout`](Builder::shutdown_timeout) | | 3 s |
@@ -92,6 +96,8 @@ pub struct Builder {
     version: Option<String>,
     severity: Option<Severity>,
     priority: Option<Priority>,
+    titles: Titles,
+    group_by: Vec<String>,
     repeat_every: Duration,
     queue_capacity: usize,
     shutdown_timeout: Duration,
@@ -151,6 +157,8 @@ impl Builder {
             version: None,
             severity: None,
             priority: None,
+            titles: Titles::text(),
+            group_by: Vec::new(),
             repeat_every: REPEAT_EVERY,
             queue_capacity: QUEUE_CAPACITY,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -242,6 +250,45 @@ impl Builder {
     /// ```
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
+        self
+    }
+
+    /// How titles are made, of events that don't give one by `spike.title`. Default:
+    /// [`Titles::text`], `{message} in {target}` with everything variable as `#`.
+    ///
+    /// ```
+    /// # use tracing_spike::title::Titles;
+    /// let builder = tracing_spike::from_env().titles(Titles::text().short());
+    /// # drop(builder);
+    /// ```
+    pub fn titles(mut self, titles: Titles) -> Self {
+        self.titles = titles;
+        self
+    }
+
+    /// Fields whose values join the title, and so the key: one incident for each tenant, say. The
+    /// default is none.
+    ///
+    /// They are appended as ` ({name} {value})`, in the order given here: `card payment failed in
+    /// shop::payments (tenant acme)`. The value is the event's own, else that of the innermost
+    /// span that has the field (spans at INFO and above); without one nothing is appended. It is
+    /// written as `Display` does, digits and all, and at most 48 characters of it. Nothing is
+    /// appended to a `spike.title`, or to what `Handle::trigger` is given; a resolve needs the same
+    /// values as its trigger.
+    ///
+    /// A title of more than 200 characters loses words, not its place nor its groups. (Only groups
+    /// of more than 140 characters together have their values cut further, to equal shares; only
+    /// where place and groups leave less than 20 for the text, the place loses its beginning.)
+    ///
+    /// At most 4 fields, whose names have at most 64 characters together. Calling it again
+    /// replaces them. Choose fields with few values: each value is an incident of its own.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().group_by(["tenant", "region"]);
+    /// # drop(builder);
+    /// ```
+    pub fn group_by(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.group_by = fields.into_iter().map(Into::into).collect();
         self
     }
 
@@ -394,7 +441,12 @@ impl Builder {
         };
         let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
         Ok(Built {
-            layer: SpikeLayer::new(Arc::clone(&rules), Arc::clone(&pipeline)),
+            layer: SpikeLayer::new(
+                Arc::clone(&rules),
+                Arc::clone(&pipeline),
+                self.titles,
+                self.group_by,
+            ),
             filter,
             guard: Guard::new(pipeline, rules, self.shutdown_timeout),
             start,
@@ -412,7 +464,7 @@ impl Builder {
         }
     }
 
-    /// Checks the settings that are numbers.
+    /// Checks the settings that don't depend on the environment.
     fn check(&self) -> Result<(), Error> {
         let setting =
             |name, expected, found| Err(Error::new(Kind::Setting { name, expected, found }));
@@ -423,6 +475,29 @@ impl Builder {
         if !QUEUE_RANGE.contains(&self.queue_capacity) {
             let found = self.queue_capacity.to_string();
             return setting("queue_capacity", "1 to 65,536 incidents", found);
+        }
+        self.check_groups()
+    }
+
+    fn check_groups(&self) -> Result<(), Error> {
+        let setting =
+            |expected, found| Err(Error::new(Kind::Setting { name: "group_by", expected, found }));
+        let names = &self.group_by;
+        if let Some(name) = names.iter().find(|name| !can_group(name)) {
+            return setting("names of fields other than message, spike and spike.…", shown(name));
+        }
+        if names.len() > MAX_GROUPS {
+            return setting("4 fields at most", names.len().to_string());
+        }
+        let twice = |(at, name)| names.iter().take(at).any(|earlier: &String| earlier == name);
+        if let Some((_, name)) = names.iter().enumerate().find(|one| twice(*one)) {
+            return setting("each field once", format!("{} twice", shown(name)));
+        }
+        let length =
+            names.iter().fold(0, |sum: usize, name| sum.saturating_add(name.chars().count()));
+        if length > MAX_GROUP_NAMES {
+            let found = format!("{length} characters");
+            return setting("names of 64 characters together at most", found);
         }
         Ok(())
     }
@@ -543,6 +618,8 @@ impl fmt::Debug for Builder {
             .field("mode", &self.mode)
             .field("filter", &self.filter)
             .field("service", &self.service)
+            .field("titles", &self.titles)
+            .field("group_by", &self.group_by)
             .field("repeat_every", &self.repeat_every)
             .finish_non_exhaustive()
     }

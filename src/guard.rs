@@ -174,6 +174,10 @@ impl Handle {
 
     /// Resolves the incident with this title. Never blocks. `Ok` means taken, not delivered.
     ///
+    /// The title is the whole of it, as it is at Spike: with its place and with what
+    /// [`group_by`](crate::Builder::group_by) appends. `more kinds of: …` is a title like any
+    /// other; a resolve of what was folded into it resolves nothing.
+    ///
     /// A title's first resolve in a process goes out in any case, since an earlier run may have
     /// opened the incident; after that only a resolve that follows a trigger does.
     ///

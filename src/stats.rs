@@ -29,10 +29,12 @@ pub(crate) enum Count {
     Pending,
     Retries,
     Unverified,
+    Folded,
     PanickedFields,
+    PanickedTitles,
 }
 
-const COUNTS: usize = Count::PanickedFields as usize + 1;
+const COUNTS: usize = Count::PanickedTitles as usize + 1;
 
 /// The live counters, shared by the caller's threads and the worker.
 #[derive(Debug)]
@@ -95,7 +97,9 @@ impl Counters {
             pending: self.get(Count::Pending),
             retries: self.get(Count::Retries),
             unverified: self.get(Count::Unverified),
+            folded: self.get(Count::Folded),
             panicked_fields: self.get(Count::PanickedFields),
+            panicked_titles: self.get(Count::PanickedTitles),
             unmatched_rules,
         }
     }
@@ -137,8 +141,15 @@ pub struct Stats {
     pub retries: u64,
     /// Of `delivered`, those whose answer was not the documented `{"Ok": true}`.
     pub unverified: u64,
+    /// Events whose title was new where five others had been opened within 10 min, so that they
+    /// were taken for `more kinds of: {the first}`. Each is in one of the groups above, too, as
+    /// what became of it under that title.
+    pub folded: u64,
     /// Fields sent as `<panicked>` because their `Debug`, `Display` or `Error` panicked.
     pub panicked_fields: u64,
+    /// Events that kept the title they have without the closure of
+    /// [`Titles::custom`](crate::title::Titles::custom), because that panicked.
+    pub panicked_titles: u64,
     /// Filter rules that have matched no callsite or `log` target so far: a typo, perhaps.
     pub unmatched_rules: Vec<String>,
 }

@@ -10,16 +10,25 @@
 use allocation_counter::{AllocationInfo, measure};
 use tracing::{Dispatch, error, info_span};
 use tracing_spike::{
-    Guard,
+    Builder, Guard,
     sandbox::{Fault, Sandbox},
+    title::Titles,
 };
 use tracing_subscriber::{Registry, prelude::*};
 
 /// A pipeline whose worker is stuck: the endpoint accepts connections and never reads.
 fn stuck(queue_capacity: usize) -> (Sandbox, Dispatch, Guard) {
+    stuck_with(queue_capacity, |builder| builder)
+}
+
+/// The same with other settings.
+fn stuck_with(
+    queue_capacity: usize,
+    set: impl FnOnce(Builder) -> Builder,
+) -> (Sandbox, Dispatch, Guard) {
     let sandbox = Sandbox::start().unwrap();
     sandbox.fault(Fault::HangBeforeRead);
-    let (spike, guard) = tracing_spike::builder(sandbox.webhook_url())
+    let (spike, guard) = set(tracing_spike::builder(sandbox.webhook_url()))
         .queue_capacity(queue_capacity)
         .shutdown_timeout(std::time::Duration::ZERO)
         .build::<Registry>()
@@ -76,6 +85,49 @@ fn a_repeat_inside_spans_allocates_nothing() {
 }
 
 #[test]
+fn a_repeat_with_groups_and_a_title_of_ones_own_allocates_nothing() {
+    let titles = Titles::text().short().custom(|parts, out| match parts.message {
+        "is cut" => (0..40).try_for_each(|_| out.write_str("on and on ")),
+        "says nothing" => Ok(()),
+        _ => write!(out, "{} [{}]", parts.title, parts.span.unwrap_or("none")),
+    });
+    let (_sandbox, dispatch, guard) = stuck_with(16, |builder| {
+        builder.titles(titles).group_by(["tenant", "attempts", "state", "absent"])
+    });
+    tracing::dispatcher::with_default(&dispatch, || {
+        let _tenant = info_span!("serve", tenant = "acme 7", attempts = 3).entered();
+        let _inner = info_span!("load", state = ?Some(1)).entered();
+        let cost = warm(&dispatch, || {
+            for attempt in 0..100 {
+                error!(attempt, "could not load order {attempt}: timeout");
+                error!(error = &Declined as &dyn std::error::Error, attempts = 1.5);
+                error!(tenant = "of the event", state = %"shown", "is cut");
+                error!("says nothing");
+                error!(spike.title = "payments are down", tenant = "acme", "attempt {attempt}");
+            }
+        });
+        assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    });
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.suppressed.repeat, stats.folded), (1000, 995, 0), "{stats:?}");
+}
+
+#[test]
+fn a_folded_repeat_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck_with(16, |builder| builder.group_by(["tenant"]));
+    let words = ["river", "garden", "window", "silver", "mountain", "bottle", "candle", "ladder"];
+    let kinds = || words.iter().flat_map(|one| words.iter().map(move |two| (one, two)));
+    let cost = warm(&dispatch, || {
+        for (one, two) in kinds() {
+            error!(tenant = "acme", "the {one} beside the {two} is broken");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.folded, stats.pending), (128, 118, 6), "{stats:?}");
+}
+
+#[test]
 fn an_event_that_meets_a_full_queue_allocates_nothing() {
     let (_sandbox, dispatch, guard) = stuck(1);
     let handle = guard.handle();
@@ -117,4 +169,17 @@ fn a_fresh_incident_allocates_a_bounded_handful() {
     });
     // The op, its title, the text and the list of its fields.
     assert_eq!(cost.count_total, 4, "{cost:?}");
+}
+
+#[test]
+fn the_first_incident_of_a_call_site_allocates_one_more_for_its_title() {
+    let (_sandbox, dispatch, _guard) = stuck(64);
+    let costs = tracing::dispatcher::with_default(&dispatch, || {
+        error!(attempt = 3, "this thread is warmed up by something that is longer");
+        ["the river is gone", "the garden is gone"].map(|text| {
+            let fail = || error!(attempt = 3, "{text}");
+            measure(fail).count_total
+        })
+    });
+    assert_eq!(costs, [5, 4]);
 }

@@ -18,6 +18,9 @@ use crate::{
 
 /// Longest value of a `spike.` field, in bytes, but for the title.
 const WORD_CAP: usize = 64;
+/// Bytes of a value that joins the key that are looked at: more than a title keeps, since what is
+/// invisible goes.
+const GROUP_CAP: usize = 512;
 /// A chain of error sources is followed this far; a cyclic one ends here.
 const CHAIN_DEPTH: usize = 16;
 
@@ -111,15 +114,35 @@ fn is_error_name(name: &str) -> bool {
     matches!(name, "error" | "err" | "e")
 }
 
-/// The first pass: message and `spike` fields, and the error where there is no message.
+/// Whether a field can join the key: `message` is in the title anyway.
+pub(crate) fn can_group(name: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    !name.is_empty() && name != "message" && !is_control(name) && !name.contains(odd)
+}
+
+/// The first pass: message and `spike` fields, the fields that join the key, and the error where
+/// the title may need it.
 pub(crate) struct Deciding<'a> {
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) taker: Taker<'a>,
     /// Without a message the error names the incident.
     pub(crate) wants_error: bool,
+    /// The fields that join the key.
+    pub(crate) group_by: &'a [String],
 }
 
 impl Deciding<'_> {
+    /// Takes the value if the field joins the key; `write` writes it as `Display` does.
+    fn group(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        let name = field.name();
+        let groups = self.group_by.iter().zip(&mut self.scratch.groups);
+        if let Some((_, group)) = groups.into_iter().find(|(of, _)| *of == name) {
+            group.clear();
+            group.found = true;
+            self.taker.take(&mut group.text, GROUP_CAP, write);
+        }
+    }
+
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
         let Scratch { message, message_cut, error, controls, .. } = &mut *self.scratch;
         match field.name() {
@@ -148,14 +171,23 @@ impl Deciding<'_> {
 
 impl Visit for Deciding<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.group(field, |out| write!(out, "{value:?}"));
+        self.text(field, |out| write!(out, "{value:?}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // The one number that `Debug` writes in another way.
+        self.group(field, |out| write!(out, "{value}"));
         self.text(field, |out| write!(out, "{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
+        self.group(field, |out| out.write_str(value));
         self.text(field, |out| out.write_str(value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.group(field, |out| write!(out, "{value}"));
         if self.wants_error && self.scratch.error.is_empty() && !is_control(field.name()) {
             self.taker.take(&mut self.scratch.error, TEXT_CAP, |out| write_chain(value, out));
         } else {

@@ -120,16 +120,38 @@ impl Gate {
     pub(crate) fn admit(&self, key: u64, rank: u8, now: Duration) -> Admission {
         let (key, now) = (key.max(1), millis(now));
         let Some(set) = self.set(key) else { return Admission::Repeat };
-        let found = set.slots.iter().find(|slot| slot.key.load(Ordering::Acquire) == key);
-        match found {
-            Some(slot) if slot.is_repeat(rank, now) => slot.count_repeat(),
-            _ => self.admit_locked(set, key, rank, now),
+        if let Some(repeat) = set.repeat(key, rank, now) {
+            return repeat;
         }
-    }
-
-    fn admit_locked(&self, set: &Set, key: u64, rank: u8, now: u64) -> Admission {
         let mut books = lock(&set.books);
         let Some((slot, book)) = set.take(&mut books, key) else { return Admission::Repeat };
+        self.admit_locked(slot, book, key, rank, now)
+    }
+
+    /// As [`admit`](Gate::admit) for a title that is open; `None`, and nothing is changed, when
+    /// this occurrence would open it.
+    pub(crate) fn admit_open(&self, key: u64, rank: u8, now: Duration) -> Option<Admission> {
+        let (key, now) = (key.max(1), millis(now));
+        let set = self.set(key)?;
+        if let Some(repeat) = set.repeat(key, rank, now) {
+            return Some(repeat);
+        }
+        let mut books = lock(&set.books);
+        let held = |slot: &Slot| slot.key.load(Ordering::Relaxed);
+        let known = set.slots.iter().zip(books.iter_mut()).find(|(slot, _)| held(slot) == key);
+        let (slot, book) = known.filter(|(_, book)| book.now.open)?;
+        Some(self.admit_locked(slot, book, key, rank, now))
+    }
+
+    /// Both are of `key`, and the set is locked.
+    fn admit_locked(
+        &self,
+        slot: &Slot,
+        book: &mut Book,
+        key: u64,
+        rank: u8,
+        now: u64,
+    ) -> Admission {
         if slot.is_repeat(rank, now) {
             return slot.count_repeat();
         }
@@ -251,6 +273,12 @@ impl Reopen for Gate {
 }
 
 impl Set {
+    /// Counts an occurrence that is a repeat and nothing else, without the lock.
+    fn repeat(&self, key: u64, rank: u8, now: u64) -> Option<Admission> {
+        let found = self.slots.iter().find(|slot| slot.key.load(Ordering::Acquire) == key);
+        found.filter(|slot| slot.is_repeat(rank, now)).map(Slot::count_repeat)
+    }
+
     /// The title's slot and book; a new title gets a free slot, or the one least worth keeping.
     fn take<'a>(
         &'a self,

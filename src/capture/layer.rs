@@ -23,11 +23,12 @@ use crate::{
     capture::{
         event::{CapturedError, Capturing, Controls, Deciding, Wanted, is_content},
         filter::{Concern, Rules},
-        pipeline::{Head, Pipeline},
+        pipeline::{Head, Origin, Pipeline, Site},
         scratch::{Scratch, Taker},
-        span as span_fields, title,
+        span as span_fields,
+        title::{self, TitleParts, Titles},
     },
-    fields::{Fields, head},
+    fields::{Fields, TEXT_CAP, head},
     incident::{Captured, Detail},
     queue::Control,
     reentry,
@@ -45,13 +46,21 @@ const TITLE_TARGET_CAP: usize = 1024;
 pub(crate) struct SpikeLayer {
     rules: Arc<Rules>,
     pipeline: Arc<Pipeline>,
+    titles: Titles,
+    /// The fields that join the key.
+    group_by: Vec<String>,
     /// A bit for each callsite, by hash, whose bad status was said.
     said: AtomicU64,
 }
 
 impl SpikeLayer {
-    pub(crate) fn new(rules: Arc<Rules>, pipeline: Arc<Pipeline>) -> Self {
-        Self { rules, pipeline, said: AtomicU64::new(0) }
+    pub(crate) fn new(
+        rules: Arc<Rules>,
+        pipeline: Arc<Pipeline>,
+        titles: Titles,
+        group_by: Vec<String>,
+    ) -> Self {
+        Self { rules, pipeline, titles, group_by, said: AtomicU64::new(0) }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -86,56 +95,86 @@ impl SpikeLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let taker = self.taker();
-        let wants_error = meta.fields().field("message").is_none();
-        event.record(&mut Deciding { scratch, taker, wants_error });
+        let (taker, group_by) = (self.taker(), self.group_by.as_slice());
+        let has_message = meta.fields().field("message").is_some();
+        let wants_error = !has_message || self.titles.is_custom();
+        event.record(&mut Deciding { scratch, taker, wants_error, group_by });
         if !wants_error && scratch.message.trim().is_empty() {
-            event.record(&mut Deciding { scratch, taker, wants_error: true });
+            event.record(&mut Deciding { scratch, taker, wants_error: true, group_by });
         }
         let wish = wish(concern, *meta.level(), &scratch.controls)?;
-        self.write_title(event, meta, ctx, scratch);
-        let Scratch { message, message_cut, controls, title, fields, .. } = scratch;
+        let is_derived = self.write_title(event, meta, ctx, scratch);
+        let Scratch { message, message_cut, controls, draft, fields, .. } = scratch;
         let message = (message.as_str(), *message_cut);
         let notes = &controls.notes;
         let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
         match wish {
             Wish::Trigger => {
+                let (title, folding) = draft.split();
                 let head = Head { title, severity: controls.severity, priority: controls.priority };
-                self.pipeline.trigger(head, build)
+                // A title that the event has given itself is meant.
+                let site = if is_derived { site(event, meta) } else { None };
+                let origin = site.map(|site| Origin { site, folding });
+                self.pipeline.trigger(head, origin, build)
             }
-            Wish::Resolve => self.pipeline.resolve(title, build),
+            Wish::Resolve => self.pipeline.resolve(draft.title(), build),
         }
     }
 
+    /// Makes the title, that of a trigger and that of a resolve; tells whether the event has given
+    /// none itself.
     fn write_title<S>(
         &self,
         event: &Event<'_>,
         meta: &Metadata<'_>,
         ctx: &Context<'_, S>,
         scratch: &mut Scratch,
-    ) where
+    ) -> bool
+    where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Scratch { message, error, controls, title, spare, .. } = scratch;
-        title::verbatim(&controls.title, title);
-        if !title.is_empty() {
-            return;
+        let Scratch { message, error, controls, groups, draft, spare, .. } = scratch;
+        if draft.give(&controls.title) {
+            return false;
         }
-        // Only what has no message is named after its span.
-        let span = message.trim().is_empty().then(|| ctx.event_span(event)).flatten();
+        // Only what has no message is named after its error and its span.
+        let (is_silent, is_custom) = (message.trim().is_empty(), self.titles.is_custom());
+        let span = if is_silent || is_custom { ctx.event_span(event) } else { None };
+        let span = span.map(|span| span.name());
         let names = |visit: &mut dyn FnMut(&str)| {
             let names = meta.fields().iter().map(|field| field.name());
             names.filter(|name| is_content(name)).for_each(visit);
         };
         let parts = title::Parts {
             message,
-            error,
+            error: if is_silent { error } else { "" },
             target: tail(meta.target(), TITLE_TARGET_CAP),
-            span: span.as_ref().map(|span| span.name()),
+            span: span.filter(|_| is_silent),
             fields: &names,
             level: meta.level().as_str(),
         };
-        title::write(&parts, title, spare);
+        draft.derive(&self.titles, &parts, spare);
+        if is_custom {
+            let (title, raw) = draft.custom();
+            let parts = TitleParts {
+                title,
+                message,
+                error: Some(error.as_str()).filter(|error| !error.is_empty()),
+                target: parts.target,
+                level: *meta.level(),
+                span,
+                file: meta.file(),
+                line: meta.line(),
+            };
+            if self.taker().take_title(raw, TEXT_CAP, |out| self.titles.call(&parts, out)) {
+                draft.take_custom();
+            }
+        }
+        if !self.group_by.is_empty() {
+            span_fields::find(event, ctx, &self.group_by, groups);
+            draft.append_groups(&self.group_by, groups);
+        }
+        true
     }
 
     /// A word to the person who wrote the call, through the worker, once for each call. (Two
@@ -210,6 +249,15 @@ fn tail(text: &str, cap: usize) -> &str {
     let start = text.len().saturating_sub(cap);
     let start = (start..=text.len()).find(|start| text.is_char_boundary(*start));
     text.get(start.unwrap_or(0)..).unwrap_or(text)
+}
+
+/// Where the event comes from. `None` for a `log` record that does not say.
+fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
+    if !event.is_log() {
+        return Some(Site::Callsite(meta.callsite()));
+    }
+    let line = meta.line()?;
+    Some(Site::Record { target: meta.target(), file: meta.file().unwrap_or(""), line })
 }
 
 /// What an event asks for.

@@ -4,6 +4,7 @@
 
 pub(crate) mod event;
 pub(crate) mod filter;
+pub(crate) mod fold;
 pub(crate) mod gate;
 pub(crate) mod layer;
 pub(crate) mod pipeline;

@@ -1,4 +1,5 @@
-//! The one entrance for incidents: gate, then a queue slot, then the build, then send.
+//! The one entrance for incidents: gate, then a queue slot, then the build, then send. What would
+//! open a title asks the fold first whether its callsite may.
 //!
 //! Invariants: nothing is built before there is room for it; whatever comes in is counted in
 //! exactly one place. Writes to stderr once in its life, when paging has ended and something
@@ -14,11 +15,14 @@ use std::{
     time::Duration,
 };
 
+use tracing::callsite::Identifier;
+
 use crate::{
     capture::{
+        fold::{Fold, Opens},
         gate::{Admission, Gate, Sending},
         redact::Scrubber,
-        title,
+        title::{self, Folding},
     },
     clock::{Clock, millis},
     error::{Error, Kind},
@@ -40,6 +44,7 @@ pub(crate) struct Settings {
 pub(crate) struct Pipeline {
     clock: Clock,
     gate: Arc<Gate>,
+    fold: Fold,
     /// Seeded per process: messages carry strangers' text.
     hasher: RandomState,
     /// `None`: paging is off.
@@ -57,6 +62,25 @@ pub(crate) struct Head<'a> {
     pub(crate) title: &'a str,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
+}
+
+/// Where the events of a title come from, for the fold.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) site: Site<'a>,
+    pub(crate) folding: Folding<'a>,
+}
+
+/// One place in the source that makes events.
+#[derive(Debug, Hash)]
+pub(crate) enum Site<'a> {
+    Callsite(Identifier),
+    /// All `log` records of a level share a callsite, so theirs is where they say they are from.
+    Record {
+        target: &'a str,
+        file: &'a str,
+        line: u32,
+    },
 }
 
 /// An op that the gate has let through and that is not built yet.
@@ -79,6 +103,7 @@ impl Pipeline {
         Self {
             clock,
             gate: Arc::new(Gate::new(settings.repeat_every)),
+            fold: Fold::new(),
             hasher: RandomState::new(),
             queue,
             counters,
@@ -125,23 +150,60 @@ impl Pipeline {
     }
 
     /// Opens or repeats an incident. `Err` says where it ended instead of on its way; the caller
-    /// counts that. `build` runs only when there is a slot for what it builds.
+    /// counts that. `build` runs only when there is a slot for what it builds. Without an origin,
+    /// the title is never folded.
     pub(crate) fn trigger(
         &self,
         head: Head<'_>,
+        origin: Option<Origin<'_>>,
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
         let queue = self.admitting()?;
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
-        let (now, key) = (self.clock.now(), self.key(head.title));
-        let Admission::Send(sending) = self.gate.admit(key, rank(severity), now) else {
+        let head = Head { severity, priority, ..head };
+        let (now, key, rank) = (self.clock.now(), self.key(head.title), rank(severity));
+        let Some(Origin { site, mut folding }) = origin else {
+            return self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build);
+        };
+        if let Some(admission) = self.gate.admit_open(key, rank, now) {
+            return self.page(queue, head, (key, now), admission, build);
+        }
+        let kind = if folding.is_whole() { key } else { self.key(folding.kind) };
+        match self.fold.open(self.hasher.hash_one(site), kind, &mut folding, now) {
+            Opens::Own(opening) => {
+                let admission = self.gate.admit(key, rank, now);
+                let paged = self.page(queue, head, (key, now), admission, build);
+                if let Err(Count::RefusedFull | Count::RefusedClosed) = paged {
+                    self.fold.take_back(opening);
+                }
+                paged
+            }
+            Opens::Folded { place } => {
+                self.counters.add(Count::Folded);
+                let head = Head { title: folding.finish(place), ..head };
+                let key = self.key(head.title);
+                self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build)
+            }
+        }
+    }
+
+    /// Does what the gate has decided about a trigger.
+    fn page(
+        &self,
+        queue: &Sender,
+        head: Head<'_>,
+        (key, now): (u64, Duration),
+        admission: Admission,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let Admission::Send(sending) = admission else {
             return Err(Count::SuppressedRepeat);
         };
         let status = Status::Trigger { opening: sending.opening };
         let admitted = self.admitted(key, now, status, sending);
         let slot = queue.reserve_trigger().map_err(refused)?;
-        slot.send(self.op(Head { severity, priority, ..head }, admitted, build()));
+        slot.send(self.op(head, admitted, build()));
         Ok(())
     }
 
@@ -166,7 +228,7 @@ impl Pipeline {
         let Incident { severity, priority, fields, .. } = incident;
         let head = Head { title: &name, severity, priority };
         let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
-        self.manual(self.trigger(head, || Detail::Manual(fields)), "incident", capacity)
+        self.manual(self.trigger(head, None, || Detail::Manual(fields)), "incident", capacity)
     }
 
     /// `Handle::resolve`.

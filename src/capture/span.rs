@@ -4,6 +4,8 @@
 //! extensions are locked; a span that is missing what we stored, because the layer was added
 //! late, has no fields and is no reason to panic.
 
+use std::fmt::Write;
+
 use tracing::{Event, Subscriber, span};
 use tracing_subscriber::{
     layer::Context,
@@ -14,8 +16,9 @@ use crate::{
     capture::{
         event::Capturing,
         scratch::{Scratch, Taker},
+        title::Group,
     },
-    fields::Fields,
+    fields::{Fields, Value},
 };
 
 /// Spans of one event at most, counted from the leaf.
@@ -68,4 +71,44 @@ where
         }
     }
     spans.next().is_some()
+}
+
+/// Looks for what the event itself has not: the value of each of `names` in the innermost span
+/// that has it.
+pub(crate) fn find<S>(
+    event: &Event<'_>,
+    ctx: &Context<'_, S>,
+    names: &[String],
+    groups: &mut [Group],
+) where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut missing = names.iter().zip(&*groups).filter(|(_, group)| !group.found).count();
+    for span in ctx.event_scope(event).into_iter().flatten() {
+        if missing == 0 {
+            return;
+        }
+        let extensions = span.extensions();
+        let Some(SpanFields(kept)) = extensions.get::<SpanFields>() else { continue };
+        for (name, group) in names.iter().zip(&mut *groups).filter(|(_, group)| !group.found) {
+            if let Some(field) = kept.iter().find(|field| field.name == name) {
+                group.found = true;
+                missing = missing.saturating_sub(1);
+                show(kept, field.value, &mut group.text);
+            }
+        }
+    }
+}
+
+/// Appends a value as `Display` writes it.
+fn show(fields: &Fields, value: Value, out: &mut String) {
+    match value {
+        Value::Bool(value) => write!(out, "{value}"),
+        Value::I64(value) => write!(out, "{value}"),
+        Value::U64(value) => write!(out, "{value}"),
+        Value::F64(value) => write!(out, "{value}"),
+        Value::Text { .. } | Value::Span => out.write_str(fields.text(value)),
+    }
+    // Writing to a string does not fail.
+    .ok();
 }

@@ -6,7 +6,8 @@
 //! [`derive()`] is a pure function of its arguments. It keeps no state, reads no clock, learns
 //! nothing, and puts no line number, host, process id or version into a title; so a trigger and
 //! its resolve, two pods and two releases agree. A title is never empty and never longer than
-//! [`MAX_CHARS`].
+//! [`MAX_CHARS`]. A program changes its titles with [`Titles`], and adds fields to them with
+//! [`Builder::group_by`](crate::Builder::group_by).
 //!
 //! ```
 //! use tracing_spike::title::derive;
@@ -16,11 +17,13 @@
 
 // The rules are in `scan` (the text as a whole), `word` and `token` (one word of it), `place`
 // (what its neighbours say), `debug` (`Debug` output), `words` (the lists) and `clean` (what no
-// title may hold, whoever wrote it).
+// title may hold, whoever wrote it). `titles` is what a program may change about them, `draft` is
+// one event's title while it is put together.
 
 mod chars;
 mod clean;
 mod debug;
+mod draft;
 mod explain;
 mod lexicon;
 mod place;
@@ -28,6 +31,7 @@ mod plain;
 mod punctuation;
 mod random;
 mod scan;
+mod titles;
 mod token;
 mod word;
 mod words;
@@ -38,6 +42,9 @@ mod tests;
 use crate::fields::head;
 
 pub use explain::Value;
+pub use titles::{TitleParts, Titles};
+
+pub(crate) use draft::{Draft, Folding, Group, MAX_GROUP_NAMES, MAX_GROUPS};
 pub(crate) use scan::Spare;
 
 use explain::Trace;
@@ -48,6 +55,12 @@ pub const MAX_CHARS: usize = 200;
 /// The longest ` in {target}`; what is longer loses its beginning, since the end tells modules
 /// apart.
 const MAX_PLACE: usize = 120;
+
+/// What is left of a text, in characters, before its place is cut, too.
+const LEAST_TEXT: usize = 20;
+
+/// What stands before a place.
+const IN: &str = " in ";
 
 /// What a cut title ends with, and what stands for the lost beginning of a target.
 const ELLIPSIS: &str = "...";
@@ -125,6 +138,13 @@ pub(crate) struct Parts<'a> {
 /// Writes the title into `out`, which is cleared first: the message, else the error, else the
 /// names of the fields, else the level alone, and where it happened.
 pub(crate) fn write(parts: &Parts<'_>, out: &mut String, spare: &mut Spare) {
+    let span = write_text(parts, out, spare);
+    append_place(parts.target, span, out);
+}
+
+/// Writes what a title says, into `out`, which is cleared first. Returns the span that belongs to
+/// its place.
+fn write_text<'a>(parts: &Parts<'a>, out: &mut String, spare: &mut Spare) -> Option<&'a str> {
     out.clear();
     scan::run(head(parts.message, LOOKED_AT), out, spare, ENOUGH);
     let mut span = None;
@@ -136,21 +156,26 @@ pub(crate) fn write(parts: &Parts<'_>, out: &mut String, spare: &mut Spare) {
         span = None;
         write_names(parts, out);
     }
-    append_place(parts.target, span, out);
+    span
 }
 
 /// Writes a title given by the program, verbatim but for cleaning. One longer than [`MAX_CHARS`]
 /// is cut and ends in a hash of the whole, so that two long ones stay apart. Nothing but white
 /// space and invisible characters leaves `out` empty: then the program has given no title.
 pub(crate) fn verbatim(title: &str, out: &mut String) {
+    verbatim_within(title, MAX_CHARS, out);
+}
+
+/// As [`verbatim`], with room for this many characters.
+fn verbatim_within(title: &str, room: usize, out: &mut String) {
     out.clear();
     clean::append(title, out);
-    if out.chars().nth(MAX_CHARS).is_none() {
+    if out.chars().nth(room).is_none() {
         return;
     }
     let hash = twox_hash::XxHash3_64::oneshot(out.as_bytes());
     // `... ` and eight digits.
-    cut(out, 0, MAX_CHARS.saturating_sub(9));
+    cut(out, 0, room.saturating_sub(9));
     out.push(' ');
     for digit in (0..8_u32).rev() {
         let nibble = (hash >> digit.saturating_mul(4)) & 0xf;
@@ -184,9 +209,10 @@ fn write_names(parts: &Parts<'_>, out: &mut String) {
 }
 
 /// Appends ` in {target}::{span}` and makes the whole fit: the place stays, the text is cut.
-fn append_place(target: &str, span: Option<&str>, out: &mut String) {
+/// Returns where the place begins.
+fn append_place(target: &str, span: Option<&str>, out: &mut String) -> usize {
     let text = out.len();
-    out.push_str(" in ");
+    out.push_str(IN);
     let place = out.len();
     clean::append(target, out);
     if let Some(span) = span {
@@ -203,22 +229,38 @@ fn append_place(target: &str, span: Option<&str>, out: &mut String) {
     if out.len() == place {
         out.truncate(text);
     } else {
-        shorten_place(place, out);
+        shorten_place(place, MAX_PLACE, out);
     }
-    if out.len() <= MAX_CHARS {
-        return;
-    }
-    let tail = out.get(text..).map_or(0, |t| t.chars().count());
-    if out.chars().nth(MAX_CHARS).is_some() {
-        // The text is cut where it stands, then the place is put behind it again.
-        cut(out, tail, MAX_CHARS.saturating_sub(tail));
-    }
+    fit(text, MAX_CHARS, LEAST_TEXT, out)
 }
 
-/// Cuts the place that begins at byte `place` from the left to [`MAX_PLACE`] characters.
-fn shorten_place(place: usize, out: &mut String) {
+/// Makes `out`, whose place begins at byte `place`, fit into `room` characters: the text is cut,
+/// and only when it is down to `least` characters, the place from its left. Returns where the
+/// place begins then.
+fn fit(place: usize, room: usize, least: usize, out: &mut String) -> usize {
+    if out.len() <= room || out.chars().nth(room).is_none() {
+        return place;
+    }
+    let chars = |part: Option<&str>| part.map_or(0, |part| part.chars().count());
+    let text = chars(out.get(..place));
+    let most = room.saturating_sub(text.min(least));
+    if chars(out.get(place..)) > most {
+        let (start, most) = (place.saturating_add(IN.len()), most.saturating_sub(IN.len()));
+        shorten_place(start, most, out);
+    }
+    let tail = chars(out.get(place..));
+    let bytes = out.len().saturating_sub(place);
+    if text.saturating_add(tail) > room {
+        // The text is cut where it stands, then the place is put behind it again.
+        cut(out, tail, room.saturating_sub(tail));
+    }
+    out.len().saturating_sub(bytes)
+}
+
+/// Cuts the place that begins at byte `place` from the left to `most` characters.
+fn shorten_place(place: usize, most: usize, out: &mut String) {
     let Some(text) = out.get(place..) else { return };
-    let excess = text.chars().count().saturating_sub(MAX_PLACE);
+    let excess = text.chars().count().saturating_sub(most);
     if excess == 0 {
         return;
     }

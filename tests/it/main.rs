@@ -23,3 +23,4 @@ mod rig;
 mod secrets;
 mod smoke;
 mod tidy;
+mod titles;

@@ -21,7 +21,8 @@ const COLUMNS: usize = 100;
 const FLOORS: [&[&str]; 4] = [&["lib"], &["builder"], &["env", "guard"], &["capture", "delivery"]];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
+    "capture/fold",
     "capture/gate",
     "capture/title",
     "delivery/outbox",

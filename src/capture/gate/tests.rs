@@ -206,3 +206,23 @@ fn f081_of_many_threads_one_opens_and_every_other_is_counted() {
     assert_eq!(opened, 1);
     assert_eq!(sent(gate.admit(7, 0, secs(31))).count, 80_001);
 }
+
+#[test]
+fn asking_for_an_open_title_opens_none_and_takes_no_slot() {
+    let gate = Gate::new(EVERY);
+    for key in 1..=10_000_u64 {
+        assert_eq!(gate.admit_open(crate::backoff::scramble(key), 3, secs(1)), None);
+    }
+    let used = |slot: &&super::Slot| slot.key.load(std::sync::atomic::Ordering::Relaxed) != 0;
+    assert_eq!(gate.sets.iter().flat_map(|set| &set.slots).filter(used).count(), 0);
+    assert_eq!(gate.newest(), 0);
+    // What is open is treated as `admit` does.
+    sent(gate.admit(7, 1, secs(2)));
+    assert_eq!(gate.admit_open(7, 1, secs(3)), Some(Admission::Repeat));
+    assert!(sent(gate.admit_open(7, 2, secs(3)).unwrap()).opening, "more severe");
+    let due = sent(gate.admit_open(7, 1, secs(122)).unwrap());
+    assert_eq!((due.opening, due.count, due.since_last), (false, 4, 1));
+    sent(gate.resolve(7, secs(123)));
+    assert_eq!(gate.admit_open(7, 1, secs(130)), None, "resolved, it would open");
+    assert_eq!(sent(gate.admit(7, 1, secs(130))).count, 1, "and was not counted");
+}

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Head, Pipeline, Settings};
+use super::{Head, Origin, Pipeline, Settings, Site};
 use crate::{
-    capture::redact::Scrubber,
+    capture::{redact::Scrubber, title::Draft},
     clock::Clock,
     incident::{Detail, Incident},
     queue::{Receiver, bounded},
@@ -42,7 +42,7 @@ fn f052_after_the_workers_death_everything_is_refused_and_counted() {
     }
     let head = Head { title: "queue is stuck", severity: None, priority: None };
     let never = || -> Detail { panic!("built, with nowhere to go") };
-    assert_eq!(pipeline.trigger(head, never), Err(Count::RefusedClosed));
+    assert_eq!(pipeline.trigger(head, None, never), Err(Count::RefusedClosed));
     assert_eq!(pipeline.resolve("queue is stuck", never), Err(Count::RefusedClosed));
     let stats = stats(&pipeline);
     assert_eq!((stats.refused.closed, stats.suppressed.repeat), (6, 0), "{stats:?}");
@@ -60,9 +60,61 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
             drop(receiver.take_if(|_| dies));
             Detail::Manual(serde_json::Map::new())
         };
-        assert_eq!(pipeline.trigger(head, build), Ok(()));
+        assert_eq!(pipeline.trigger(head, None, build), Ok(()));
         let stats = stats(&pipeline);
         let expected = if dies { (1, 0) } else { (0, 1) };
         assert_eq!((stats.lost.shutdown, stats.pending), expected, "{stats:?}");
     }
+}
+
+/// Triggers an incident of this kind from the callsite at this line.
+fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count> {
+    let mut draft = Draft::default();
+    draft.give(title);
+    let (title, folding) = draft.split();
+    let origin = Origin { site: Site::Record { target: "shop", file: "shop.rs", line }, folding };
+    let head = Head { title, severity: None, priority: None };
+    pipeline.trigger(head, Some(origin), || Detail::Manual(serde_json::Map::new()))
+}
+
+fn queued(receiver: &mut Receiver) -> Vec<String> {
+    let ops = std::iter::from_fn(|| receiver.triggers.try_recv().ok());
+    ops.map(|op| op.title.clone()).collect()
+}
+
+#[test]
+fn a_refused_opening_does_not_count_as_a_kind() {
+    let (pipeline, mut receiver) = pipeline();
+    let words = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let triggered = words.map(|title| trigger_from(&pipeline, 1, title));
+    assert_eq!(triggered[..6], [Ok(()); 6]);
+    assert_eq!(triggered[6..], [Err(Count::SuppressedRepeat); 2], "of the folded one");
+    let folded = "more kinds of: a";
+    assert_eq!(queued(&mut receiver), ["a", "b", "c", "d", "e", folded]);
+    // The queue has room for 8; what it refuses has not been opened.
+    (0..8).for_each(|n| trigger_from(&pipeline, 10 + n, &format!("fills {n}")).unwrap());
+    for n in 0..100 {
+        let refused = trigger_from(&pipeline, 2, &format!("kind {n}"));
+        assert_eq!(refused, Err(Count::RefusedFull));
+    }
+    assert_eq!(queued(&mut receiver).len(), 8);
+    for title in ["v", "w", "x", "y", "z", "kind 0"] {
+        assert_eq!(trigger_from(&pipeline, 2, title), Ok(()));
+    }
+    let opened = ["v", "w", "x", "y", "z", "more kinds of: v"];
+    assert_eq!(queued(&mut receiver), opened, "the first is one that was opened");
+    assert_eq!(stats(&pipeline).folded, 3 + 1);
+}
+
+#[test]
+fn a_folded_incident_that_is_refused_opens_later() {
+    let (pipeline, mut receiver) = pipeline();
+    for title in ["a", "b", "c", "d", "e"] {
+        trigger_from(&pipeline, 1, title).unwrap();
+    }
+    (0..3).for_each(|n| trigger_from(&pipeline, 10 + n, &format!("fills {n}")).unwrap());
+    assert_eq!(trigger_from(&pipeline, 1, "f"), Err(Count::RefusedFull));
+    queued(&mut receiver);
+    assert_eq!(trigger_from(&pipeline, 1, "g"), Ok(()));
+    assert_eq!(queued(&mut receiver), ["more kinds of: a"]);
 }
