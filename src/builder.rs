@@ -22,6 +22,7 @@ use crate::{
         event::can_group,
         filter::{DEFAULT_FILTER, Rules, RulesFilter},
         layer::SpikeLayer,
+        literals::Literals,
         pipeline::{Pipeline, Settings},
         redact::Scrubber,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, Titles},
@@ -434,17 +435,23 @@ impl Builder {
             }
             (Mode::Live | Mode::Off, _) => None,
         };
-        let start = Start { mode, webhook: place, service, from_env, by_variable: said.is_some() };
+        let by_variable = said.is_some();
+        let mut start =
+            Start { mode, webhook: place, service, from_env, by_variable, without_literals: false };
         let filter = match &sender {
             Some(sender) => RulesFilter::new(Arc::clone(&rules), sender.clone()),
             None => RulesFilter::off(),
         };
         let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
+        let (wanted, pages) = (self.titles.wants_literals(), pipeline.queue().is_some());
+        let literals = if wanted && pages { Literals::of_this_process() } else { None };
+        start.without_literals = wanted && pages && literals.is_none();
         Ok(Built {
             layer: SpikeLayer::new(
                 Arc::clone(&rules),
                 Arc::clone(&pipeline),
                 self.titles,
+                literals,
                 self.group_by,
             ),
             filter,
@@ -559,6 +566,8 @@ struct Start {
     from_env: bool,
     /// The mode is that of `SPIKE_MODE`.
     by_variable: bool,
+    /// Literals can't be told from values here, though the program wants that.
+    without_literals: bool,
 }
 
 fn decide(mode: Option<Mode>, has_webhook: bool) -> Result<Mode, Error> {
@@ -583,8 +592,13 @@ impl Start {
     /// Off is said once in a process.
     fn say(self) {
         static OFF: Once = Once::new();
-        let Start { mode, webhook, service, from_env, by_variable } = self;
+        let Start { mode, webhook, service, from_env, by_variable, without_literals } = self;
         let mut stderr = std::io::stderr();
+        if without_literals {
+            let line = "expected /proc/self/maps for Titles::literals(), found none that tells; \
+                        titles are made as by Titles::text()";
+            writeln!(stderr, "tracing-spike: {line}").ok();
+        }
         match mode {
             Mode::Live => {
                 let (place, from) = webhook.unwrap_or_default();

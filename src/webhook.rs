@@ -113,16 +113,18 @@ impl Webhook {
     }
 }
 
-/// Replaces the token wherever it stands in `text` from byte `from` on. Allocates nothing when
-/// there is nothing to replace.
-pub(crate) fn scrub(token: &SecretString, text: &mut String, from: usize) {
+/// Replaces the token wherever it stands in `text` from byte `from` on, and tells whether it did.
+/// Allocates nothing when there is nothing to replace.
+pub(crate) fn scrub(token: &SecretString, text: &mut String, from: usize) -> bool {
     let token = token.expose_secret();
+    let start = from;
     let mut from = from;
     while let Some(at) = text.get(from..).and_then(|tail| tail.find(token)) {
         let start = from.saturating_add(at);
         text.replace_range(start..start.saturating_add(token.len()), REDACTED);
         from = start.saturating_add(REDACTED.len());
     }
+    from > start
 }
 
 /// Host, token and the rest of `host/token/rest`.

@@ -144,11 +144,12 @@ impl Deciding<'_> {
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let Scratch { message, message_cut, error, controls, .. } = &mut *self.scratch;
+        let Scratch { message, message_cut, error, holes, error_holes, controls, .. } =
+            &mut *self.scratch;
         match field.name() {
             "message" => {
                 message.clear();
-                *message_cut = self.taker.take(message, TEXT_CAP, write);
+                *message_cut = self.taker.take_with_holes(message, TEXT_CAP, holes, write);
             }
             "spike.title" => {
                 controls.any = true;
@@ -162,7 +163,7 @@ impl Deciding<'_> {
                 controls.take_word(name);
             }
             name if self.wants_error && is_error_name(name) && error.is_empty() => {
-                self.taker.take(error, TEXT_CAP, write);
+                self.taker.take_with_holes(error, TEXT_CAP, error_holes, write);
             }
             _ => {}
         }
@@ -189,7 +190,8 @@ impl Visit for Deciding<'_> {
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.group(field, |out| write!(out, "{value}"));
         if self.wants_error && self.scratch.error.is_empty() && !is_control(field.name()) {
-            self.taker.take(&mut self.scratch.error, TEXT_CAP, |out| write_chain(value, out));
+            let Scratch { error, error_holes, .. } = &mut *self.scratch;
+            self.taker.take_with_holes(error, TEXT_CAP, error_holes, |out| write_chain(value, out));
         } else {
             self.text(field, |out| write!(out, "{value}"));
         }

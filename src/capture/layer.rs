@@ -23,6 +23,7 @@ use crate::{
     capture::{
         event::{CapturedError, Capturing, Controls, Deciding, Wanted, is_content},
         filter::{Concern, Rules},
+        literals::Literals,
         pipeline::{Head, Origin, Pipeline, Site},
         scratch::{Scratch, Taker},
         span as span_fields,
@@ -47,6 +48,8 @@ pub(crate) struct SpikeLayer {
     rules: Arc<Rules>,
     pipeline: Arc<Pipeline>,
     titles: Titles,
+    /// `None`: titles are made by the rules of text alone.
+    literals: Option<Literals>,
     /// The fields that join the key.
     group_by: Vec<String>,
     /// A bit for each callsite, by hash, whose bad status was said.
@@ -58,13 +61,18 @@ impl SpikeLayer {
         rules: Arc<Rules>,
         pipeline: Arc<Pipeline>,
         titles: Titles,
+        literals: Option<Literals>,
         group_by: Vec<String>,
     ) -> Self {
-        Self { rules, pipeline, titles, group_by, said: AtomicU64::new(0) }
+        Self { rules, pipeline, titles, literals, group_by, said: AtomicU64::new(0) }
     }
 
     fn taker(&self) -> Taker<'_> {
-        Taker { scrubber: self.pipeline.scrubber(), counters: self.pipeline.counters() }
+        Taker {
+            scrubber: self.pipeline.scrubber(),
+            counters: self.pipeline.counters(),
+            literals: self.literals.as_ref(),
+        }
     }
 
     /// One event, from its metadata to the queue. `Err` says where it ended instead.
@@ -133,7 +141,8 @@ impl SpikeLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Scratch { message, error, controls, groups, draft, spare, .. } = scratch;
+        let Scratch { message, error, holes, error_holes, filled, controls, .. } = scratch;
+        let (groups, draft, spare) = (&mut scratch.groups, &mut scratch.draft, &mut scratch.spare);
         if draft.give(&controls.title) {
             return false;
         }
@@ -145,9 +154,13 @@ impl SpikeLayer {
             let names = meta.fields().iter().map(|field| field.name());
             names.filter(|name| is_content(name)).for_each(visit);
         };
+        // Whichever of the two the title is made of.
+        let (text, holes) = if is_silent { (&*error, error_holes) } else { (&*message, holes) };
+        let is_filled = !holes.is_empty() && title::fill(text, holes, filled);
+        let text = if is_filled { filled.as_str() } else { text.as_str() };
         let parts = title::Parts {
-            message,
-            error: if is_silent { error } else { "" },
+            message: if is_silent { "" } else { text },
+            error: if is_silent { text } else { "" },
             target: tail(meta.target(), TITLE_TARGET_CAP),
             span: span.filter(|_| is_silent),
             fields: &names,

@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod fold;
 pub(crate) mod gate;
 pub(crate) mod layer;
+pub(crate) mod literals;
 pub(crate) mod pipeline;
 pub(crate) mod redact;
 pub(crate) mod scratch;

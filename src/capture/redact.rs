@@ -18,11 +18,9 @@ impl Scrubber {
         Self { token }
     }
 
-    /// Replaces the token wherever it stands in `text` from byte `from` on.
-    pub(crate) fn scrub(&self, text: &mut String, from: usize) {
-        if let Some(token) = &self.token {
-            webhook::scrub(token, text, from);
-        }
+    /// Replaces the token wherever it stands in `text` from byte `from` on; tells whether it did.
+    pub(crate) fn scrub(&self, text: &mut String, from: usize) -> bool {
+        self.token.as_ref().is_some_and(|token| webhook::scrub(token, text, from))
     }
 }
 

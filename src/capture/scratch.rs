@@ -14,8 +14,9 @@ use std::{
 use crate::{
     capture::{
         event::Controls,
+        literals::Literals,
         redact::Scrubber,
-        title::{self, Draft, Group, MAX_GROUPS},
+        title::{self, Draft, Group, Holes, MAX_GROUPS},
     },
     fields::{Fields, head},
     stats::{Count, Counters},
@@ -32,6 +33,11 @@ pub(crate) struct Scratch {
     /// The message was longer than its cap.
     pub(crate) message_cut: bool,
     pub(crate) error: String,
+    /// The values in `message` and in `error`, if literals are told from them.
+    pub(crate) holes: Holes,
+    pub(crate) error_holes: Holes,
+    /// `message` or `error` with its values closed.
+    pub(crate) filled: String,
     pub(crate) controls: Controls,
     /// What was found for the fields that join the key, in the builder's order.
     pub(crate) groups: [Group; MAX_GROUPS],
@@ -50,11 +56,13 @@ impl Scratch {
     /// down, the next caller gets a new one.
     pub(crate) fn lend<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        let Scratch { message, message_cut, error, controls, groups, draft, fields, .. } =
-            &mut *scratch;
+        let Scratch { message, message_cut, error, holes, error_holes, .. } = &mut *scratch;
         message.clear();
         *message_cut = false;
         error.clear();
+        holes.clear();
+        error_holes.clear();
+        let Scratch { controls, groups, draft, fields, .. } = &mut *scratch;
         controls.clear();
         groups.iter_mut().for_each(Group::clear);
         draft.clear();
@@ -70,6 +78,8 @@ impl Scratch {
 pub(crate) struct Taker<'a> {
     pub(crate) scrubber: &'a Scrubber,
     pub(crate) counters: &'a Counters,
+    /// To tell values from literals in what a title is made of; `None`: by text alone.
+    pub(crate) literals: Option<&'a Literals>,
 }
 
 impl Taker<'_> {
@@ -80,8 +90,32 @@ impl Taker<'_> {
         cap: usize,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
     ) -> bool {
+        self.take_noting(out, cap, None, write)
+    }
+
+    /// As [`take`](Taker::take) into an empty `out`, and notes the values in what was written.
+    pub(crate) fn take_with_holes(
+        &self,
+        out: &mut String,
+        cap: usize,
+        holes: &mut Holes,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) -> bool {
+        holes.clear();
+        self.take_noting(out, cap, Some(holes), write)
+    }
+
+    fn take_noting(
+        &self,
+        out: &mut String,
+        cap: usize,
+        mut holes: Option<&mut Holes>,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) -> bool {
         let start = out.len();
-        match write_capped(out, cap, write) {
+        let pieces = self.literals.zip(holes.as_deref_mut());
+        let written = write_capped(out, cap, pieces, write);
+        match written {
             // An error is a formatter's that gave up: what is there is kept.
             Written::Whole | Written::Failed => {}
             Written::Panicked => {
@@ -90,7 +124,13 @@ impl Taker<'_> {
                 out.push_str(PANICKED);
             }
         }
-        self.scrub_and_cut(out, start, cap)
+        let Cut { scrubbed, cut } = self.scrub_and_cut(out, start, cap);
+        if let Some(holes) = holes {
+            // What was scrubbed has moved the holes: text has to tell then.
+            let moved = written == Written::Panicked || scrubbed;
+            holes.truncate(if moved { 0 } else { out.len() });
+        }
+        cut
     }
 
     /// As [`take`](Taker::take), but all or nothing: tells whether `write` wrote what it wanted,
@@ -102,7 +142,7 @@ impl Taker<'_> {
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
     ) -> bool {
         let start = out.len();
-        let written = write_capped(out, cap, write);
+        let written = write_capped(out, cap, None, write);
         match written {
             Written::Whole => {
                 self.scrub_and_cut(out, start, cap);
@@ -116,16 +156,21 @@ impl Taker<'_> {
         written == Written::Whole
     }
 
-    /// Removes the token from what was written from `start` on, then cuts that; tells whether it
-    /// was too long.
-    fn scrub_and_cut(&self, out: &mut String, start: usize, cap: usize) -> bool {
-        self.scrubber.scrub(out, start);
+    /// Removes the token from what was written from `start` on, then cuts that.
+    fn scrub_and_cut(&self, out: &mut String, start: usize, cap: usize) -> Cut {
+        let scrubbed = self.scrubber.scrub(out, start);
         let kept = head(out.get(start..).unwrap_or(""), cap).len();
         let end = start.saturating_add(kept);
         let cut = end < out.len();
         out.truncate(end);
-        cut
+        Cut { scrubbed, cut }
     }
+}
+
+/// What was done to a text that was taken.
+struct Cut {
+    scrubbed: bool,
+    cut: bool,
 }
 
 /// How a user's formatting ended.
@@ -141,11 +186,12 @@ enum Written {
 fn write_capped(
     out: &mut String,
     cap: usize,
+    pieces: Option<(&Literals, &mut Holes)>,
     write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
 ) -> Written {
     // Look further than the cap, so that a token across it is whole when it is scrubbed.
     let limit = out.len().saturating_add(cap).saturating_add(LONGEST_TOKEN);
-    let mut capped = Capped { out, limit, full: false };
+    let mut capped = Capped { out, limit, full: false, pieces };
     match catch_unwind(AssertUnwindSafe(|| write(&mut capped))) {
         Ok(Ok(())) => Written::Whole,
         Ok(Err(fmt::Error)) if capped.full => Written::Whole,
@@ -164,6 +210,8 @@ pub(crate) struct Capped<'a> {
     limit: usize,
     /// Something did not fit; from then on nothing does.
     full: bool,
+    /// Where to note which of the pieces are values.
+    pieces: Option<(&'a Literals, &'a mut Holes)>,
 }
 
 impl Capped<'_> {
@@ -179,16 +227,35 @@ impl Capped<'_> {
     /// Takes back what was written past `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.out.truncate(len);
+        if let Some((_, holes)) = &mut self.pieces {
+            holes.truncate(len);
+        }
+    }
+
+    fn push(&mut self, text: &str, is_value: impl FnOnce(&Literals) -> bool) -> fmt::Result {
+        let start = self.out.len();
+        let room = if self.full { 0 } else { self.limit.saturating_sub(start) };
+        let fits = head(text, room);
+        self.out.push_str(fits);
+        if let Some((literals, holes)) = &mut self.pieces
+            && is_value(literals)
+        {
+            holes.note(start, self.out.len());
+        }
+        self.full |= fits.len() < text.len();
+        if self.full { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
 impl Write for Capped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = if self.full { 0 } else { self.limit.saturating_sub(self.out.len()) };
-        let fits = head(text, room);
-        self.out.push_str(fits);
-        self.full |= fits.len() < text.len();
-        if self.full { Err(fmt::Error) } else { Ok(()) }
+        self.push(text, |literals| !literals.holds(text))
+    }
+
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        // Of a character nobody knows where it came from. Signs are a number's; quotes, brackets
+        // and spaces are around values.
+        self.push(c.encode_utf8(&mut [0; 4]), |_| c.is_alphanumeric() || matches!(c, '-' | '+'))
     }
 }
 

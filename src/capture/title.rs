@@ -18,13 +18,14 @@
 // The rules are in `scan` (the text as a whole), `word` and `token` (one word of it), `place`
 // (what its neighbours say), `debug` (`Debug` output), `words` (the lists) and `clean` (what no
 // title may hold, whoever wrote it). `titles` is what a program may change about them, `draft` is
-// one event's title while it is put together.
+// one event's title while it is put together; `holes` are values known without these rules.
 
 mod chars;
 mod clean;
 mod debug;
 mod draft;
 mod explain;
+mod holes;
 mod lexicon;
 mod place;
 mod plain;
@@ -45,6 +46,7 @@ pub use explain::Value;
 pub use titles::{TitleParts, Titles};
 
 pub(crate) use draft::{Draft, Folding, Group, MAX_GROUP_NAMES, MAX_GROUPS};
+pub(crate) use holes::{Holes, fill};
 pub(crate) use scan::Spare;
 
 use explain::Trace;

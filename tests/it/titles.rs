@@ -18,6 +18,7 @@ use tracing_subscriber::Registry;
 
 mod fold;
 mod groups;
+mod literals;
 
 use crate::{
     child,

@@ -9,7 +9,7 @@ use crate::{
 #[test]
 fn f046_formatting_that_never_stops_is_stopped_at_the_cap() {
     let (scrubber, counters) = (Scrubber::default(), Counters::new());
-    let taker = Taker { scrubber: &scrubber, counters: &counters };
+    let taker = Taker { scrubber: &scrubber, counters: &counters, literals: None };
     let mut out = "kept ".to_owned();
     let cut = taker.take(&mut out, 10, |w| {
         loop {
@@ -24,7 +24,7 @@ fn f046_formatting_that_never_stops_is_stopped_at_the_cap() {
 fn f094_a_token_across_the_cap_leaves_nothing_behind() {
     let token = "abcdefgh12345678";
     let (scrubber, counters) = (Scrubber::new(Some(token.into())), Counters::new());
-    let taker = Taker { scrubber: &scrubber, counters: &counters };
+    let taker = Taker { scrubber: &scrubber, counters: &counters, literals: None };
     for before in 0..40 {
         let mut out = String::new();
         let text = "x".repeat(before) + token + &"y".repeat(200);
@@ -36,7 +36,7 @@ fn f094_a_token_across_the_cap_leaves_nothing_behind() {
 #[test]
 fn f045_a_panic_while_formatting_leaves_a_mark() {
     let (scrubber, counters) = (Scrubber::default(), Counters::new());
-    let taker = Taker { scrubber: &scrubber, counters: &counters };
+    let taker = Taker { scrubber: &scrubber, counters: &counters, literals: None };
     let mut out = String::new();
     taker.take(&mut out, 100, |w| {
         w.write_str("half")?;

@@ -39,6 +39,7 @@ type Custom = dyn Fn(&TitleParts<'_>, &mut dyn fmt::Write) -> fmt::Result
 #[derive(Clone, Default)]
 #[must_use = "titles do nothing until they are given to `Builder::titles`"]
 pub struct Titles {
+    literals: bool,
     short: bool,
     custom: Option<Arc<Custom>>,
 }
@@ -95,6 +96,31 @@ impl Titles {
         Self::default()
     }
 
+    /// Titles made of what stands in the source: what the program put into a message becomes `#`,
+    /// however it looks. `failed to load plan gold for ann` becomes `failed to load plan # for #`
+    /// where text alone can't tell a name from a word; on the first event, without learning.
+    /// Otherwise as [`Titles::text`], whose rules then read what is left: errors keep their kind,
+    /// and names of variants, texts of errors and `&'static str` are in the source, too.
+    ///
+    /// A literal is told by its address: it lies in the program's read-only memory. Linux says
+    /// where that is (`/proc/self/maps`, read once by
+    /// [`Builder::build`](crate::Builder::build)); on other platforms, and where that file can't
+    /// be read, the titles are those of [`Titles::text`], and a line on stderr says so. Text that was
+    /// formatted before it was logged (`error!("{}", text)`) is one value; where nothing else is
+    /// left, the rules of text alone decide.
+    ///
+    /// Not the default, since [`derive`](super::derive()) and programs on other platforms
+    /// can't make these titles. Set it for all programs that page through one webhook, or for none.
+    ///
+    /// ```
+    /// # use tracing_spike::title::Titles;
+    /// let builder = tracing_spike::from_env().titles(Titles::literals());
+    /// # drop(builder);
+    /// ```
+    pub fn literals() -> Self {
+        Self { literals: true, ..Self::default() }
+    }
+
     /// Cuts the text at its first `: `, so that what follows, an error's text most often, does not
     /// join the key: `card payment failed: timeout in shop` becomes `card payment failed in shop`.
     /// For those who want one incident for each call site. The place stays, and so does what
@@ -144,6 +170,11 @@ impl Titles {
         self
     }
 
+    /// Whether literals are to be told from values.
+    pub(crate) fn wants_literals(&self) -> bool {
+        self.literals
+    }
+
     pub(crate) fn is_custom(&self) -> bool {
         self.custom.is_some()
     }
@@ -170,7 +201,7 @@ impl Titles {
 
 impl fmt::Debug for Titles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Titles::text()")?;
+        f.write_str(if self.literals { "Titles::literals()" } else { "Titles::text()" })?;
         if self.short {
             f.write_str(".short()")?;
         }
