@@ -337,7 +337,7 @@ impl Scan<'_, '_> {
         let (end, kinds) = debug::fold(self.text, open, self.written());
         self.at = end;
         let error = kinds || expect == Expect::Kind || core.ends_with("Error");
-        let named = error || (expect == Expect::Value && self.failing);
+        let named = error || self.failing;
         if !named {
             self.written().truncate(before);
             self.gap = gap;

@@ -45,7 +45,7 @@ fn a_value_is_a_value_however_it_looks() {
     });
     assert_eq!(
         titles,
-        ["snapshot of # failed for tenant #", "no config at #, # left", "# of # rows",]
+        ["snapshot of # failed for tenant #", "no config at # left", "# of # rows",]
     );
     rig.finish();
 }
