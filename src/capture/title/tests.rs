@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use super::{MAX_CHARS, Parts, Spare, clean, derive, scan, verbatim, write};
 
 mod golden;
+mod properties;
+mod shapes;
 
 fn p(message: &str) -> String {
     let mut out = String::new();
