@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{MAX_CHARS, Parts, Spare, clean, derive, scan, verbatim, write};
 
+mod cost;
 mod golden;
 mod properties;
 mod shapes;

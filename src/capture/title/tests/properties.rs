@@ -16,11 +16,15 @@ use super::{
     FRAGMENTS, Random, clean, p, v,
 };
 
+/// How many cases the environment wants.
+pub(super) fn wanted() -> Option<u32> {
+    static WANTED: OnceLock<Option<u32>> = OnceLock::new();
+    *WANTED.get_or_init(|| env::var("SPIKE_TITLE_CASES").ok()?.parse().ok())
+}
+
 /// How many cases a property gets: `few`, or as many as the environment says.
 fn cases(few: u32) -> u32 {
-    static WANTED: OnceLock<Option<u32>> = OnceLock::new();
-    let wanted = WANTED.get_or_init(|| env::var("SPIKE_TITLE_CASES").ok()?.parse().ok());
-    wanted.unwrap_or(few)
+    wanted().unwrap_or(few)
 }
 
 fn config(few: u32) -> ProptestConfig {
