@@ -4,6 +4,8 @@
 //! changes little; and only when `SPIKE_TITLE_CASES` is set (`.ci/long properties`), since a debug
 //! build says nothing of it.
 
+#![expect(clippy::print_stdout, reason = "what was measured is for people")]
+
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
