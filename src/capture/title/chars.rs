@@ -77,16 +77,17 @@ pub(super) fn class(byte: u8) -> u32 {
     TABLE.get(usize::from(byte)).copied().unwrap_or(SIGN)
 }
 
-/// How many of the eight bytes of `number`, from the lowest, are `a` to `z`.
+/// How many of the eight bytes of `number`, from the lowest, are `FROM` to `TO`.
 #[inline]
-pub(super) const fn small_letters(number: u64) -> usize {
+pub(super) const fn leading<const FROM: u8, const TO: u8>(number: u64) -> usize {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
-    // Each byte without its high bit, then that bit says whether it is at least `a`, or past `z`.
+    // Each byte without its high bit, then that bit says whether it is at least `FROM`, or past
+    // `TO`.
     let low = number & !HIGH;
-    let at_least_a = low.wrapping_add((0x80 - b'a' as u64) * EACH);
-    let past_z = low.wrapping_add((0x7f - b'z' as u64) * EACH);
-    let other = (!at_least_a | past_z | number) & HIGH;
+    let reached = low.wrapping_add((0x80 - FROM as u64) * EACH);
+    let passed = low.wrapping_add((0x7f - TO as u64) * EACH);
+    let other = (!reached | passed | number) & HIGH;
     (other.trailing_zeros() / 8) as usize
 }
 

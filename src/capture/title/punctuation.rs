@@ -5,6 +5,7 @@
 use super::chars::{COLON, DIGIT, DOT, HEX, HIGH, NAME, SIGN, SPACE, STOP, class};
 use super::explain::Rule;
 use super::scan::{Expect, LOOK, NO_KEY, Names, Scan, is_separator};
+use super::lexicon::Key;
 use super::{debug, words};
 
 impl Scan<'_, '_> {
@@ -55,7 +56,8 @@ impl Scan<'_, '_> {
         } else {
             self.skip(1);
             self.push("=");
-            let key = self.text.get(self.key.0..self.key.1).unwrap_or_default();
+            let (from, to) = self.key;
+            let key = Key::at(self.eights, from, to.saturating_sub(from));
             self.expect = match (glued, words::names_failure(key)) {
                 (_, true) => Expect::Kind,
                 (true, false) => Expect::Glued,

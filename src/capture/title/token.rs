@@ -14,7 +14,7 @@ use super::random::looks_random;
 /// (`""`: any of up to four digits). What is not here and has a digit is taken for a value, since
 /// `node3` looks the same.
 #[rustfmt::skip]
-static TECHNOLOGIES: Lexicon<&str, 128> = Lexicon::new(&[
+static TECHNOLOGIES: Lexicon<&str, 256, 2> = Lexicon::new(&[
     ("h", "2 3"),
     ("s", "3"),
     ("v", "1 2 3 4 5 6 7 8 9"),
@@ -72,7 +72,7 @@ const FILE: u8 = 2;
 const STAGE: u8 = 4;
 
 #[rustfmt::skip]
-static ENDINGS: Lexicon<u8, 256> = Lexicon::new(&[
+static ENDINGS: Lexicon<u8, 512, 16> = Lexicon::new(&[
     ("com", DOMAIN), ("org", DOMAIN), ("net", DOMAIN), ("io", DOMAIN), ("edu", DOMAIN),
     ("gov", DOMAIN), ("internal", DOMAIN), ("local", DOMAIN), ("localdomain", DOMAIN),
     ("localhost", DOMAIN), ("lan", DOMAIN), ("corp", DOMAIN), ("arpa", DOMAIN), ("onion", DOMAIN),

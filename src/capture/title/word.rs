@@ -288,15 +288,15 @@ impl Scan<'_, '_> {
         if core.is_empty() {
             self.expect = self.expect_after_value();
         } else {
-            self.expect_after(core);
+            self.expect_after(Key::of(core.as_bytes()), core.len());
         }
     }
 
-    /// What the word `core`, just written with its colon, makes of the next.
-    pub(super) fn expect_after(&mut self, core: &str) {
-        let sense = words::sense_of(core);
-        let opens = sense.is(Sense::LABELS_KIND) && self.opens_text(core);
-        let failure = opens || words::names_failure(core);
+    /// What a word of `len` bytes, just written with its colon, makes of the next.
+    pub(super) fn expect_after(&mut self, key: Key, len: usize) {
+        let sense = words::sense(key);
+        let opens = sense.is(Sense::LABELS_KIND) && self.opens_text(len);
+        let failure = opens || words::names_failure(key);
         self.expect = if failure { Expect::Kind } else { Expect::Value };
         if sense.role == Role::Bears || sense.is(Sense::LABELS_NAME) {
             self.names = Names::Due;
@@ -308,10 +308,11 @@ impl Scan<'_, '_> {
         if self.failing { Expect::Kind } else { Expect::Value }
     }
 
-    /// Whether `core`, just written with its colon, is the first word after another colon.
-    fn opens_text(&mut self, core: &str) -> bool {
+    /// Whether a word of `len` bytes, just written with its colon, is the first after another
+    /// colon.
+    fn opens_text(&mut self, len: usize) -> bool {
         let out = self.written();
-        let before = out.len().saturating_sub(core.len().saturating_add(1));
+        let before = out.len().saturating_sub(len.saturating_add(1));
         before == 0 || out.get(..before).is_some_and(|o| o.ends_with(": "))
     }
 
