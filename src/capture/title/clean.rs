@@ -5,6 +5,8 @@
 
 use std::str::Chars;
 
+use super::chars::{COLON, DOT, NAME, class};
+
 /// Words that, after an `@`, call many people in some chat.
 const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
 
@@ -18,10 +20,13 @@ const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
 pub(super) fn append(text: &str, out: &mut String) {
     let start = out.len();
     // Names, most often, and most text for the longest part.
-    let tame = text.bytes().take_while(|&b| is_tame(b)).count();
+    let tame = tame_len(text.as_bytes());
+    if tame == text.len() {
+        out.push_str(text);
+        return;
+    }
     // The last of them may belong to what follows.
-    let tame = if tame < text.len() { tame.saturating_sub(1) } else { tame };
-    let (head, text) = text.split_at_checked(tame).unwrap_or(("", text));
+    let (head, text) = text.split_at_checked(tame.saturating_sub(1)).unwrap_or(("", text));
     out.push_str(head);
     let mut chars = visible(text);
     // The last character written; `None` at the start and after a gap.
@@ -58,10 +63,16 @@ pub(super) fn append(text: &str, out: &mut String) {
     }
 }
 
-/// Whether a byte is never changed, whatever stands around it, unless an `@`, `/`, `>` or
-/// combining mark follows.
-fn is_tame(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'.')
+/// How many bytes from the first are never changed, whatever stands around them, unless an `@`,
+/// `/`, `>` or combining mark follows.
+fn tame_len(bytes: &[u8]) -> usize {
+    let tame = |b: u8| class(b) & !(NAME | COLON | DOT) == 0;
+    let (eights, _) = bytes.as_chunks::<8>();
+    // Eight at a time, since a test for each costs more than the look-up.
+    let all = |eight: &&[u8; 8]| eight.iter().fold(0, |mask, &b| mask | class(b)) & !(NAME | COLON | DOT) == 0;
+    let begin = eights.iter().take_while(all).count().wrapping_mul(8);
+    let rest = bytes.get(begin..).unwrap_or_default();
+    rest.iter().take_while(|&&b| tame(b)).count().wrapping_add(begin)
 }
 
 fn stands_between(last: Option<char>, next: Option<char>) -> bool {

@@ -79,14 +79,21 @@ impl<'a> Eights<'a> {
     /// The eight bytes at `at`, the first the lowest, spaces behind the end.
     #[inline]
     pub(super) fn at(self, at: usize) -> u64 {
-        let rest = self.bytes.get(at..).unwrap_or_default();
-        match rest.first_chunk::<8>() {
-            Some(eight) => u64::from_le_bytes(*eight),
-            None if rest.is_empty() => SPACES,
-            None => {
+        match self.bytes.get(at..).map(<[u8]>::first_chunk::<8>) {
+            Some(Some(eight)) => u64::from_le_bytes(*eight),
+            _ => self.at_the_end(at),
+        }
+    }
+
+    /// As `at`, where fewer than eight are left.
+    #[inline(never)]
+    fn at_the_end(self, at: usize) -> u64 {
+        match self.bytes.get(at..) {
+            Some(rest) if !rest.is_empty() => {
                 let bits = rest.len() as u32 * 8;
                 self.last.wrapping_shr(64_u32.wrapping_sub(bits)) | SPACES.wrapping_shl(bits)
             }
+            _ => SPACES,
         }
     }
 }

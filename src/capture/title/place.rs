@@ -14,8 +14,8 @@ use super::{debug, token};
 
 impl Scan<'_, '_> {
     /// An SQL statement is data up to the next colon or semicolon.
-    pub(super) fn statement(&mut self, core: &str, mask: u32) -> bool {
-        if mask & !ANY_UPPER != 0 || !words::sense_of(core).is(Sense::STATEMENT) {
+    pub(super) fn statement(&mut self, mask: u32) -> bool {
+        if mask & !ANY_UPPER != 0 {
             return false;
         }
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -84,10 +84,7 @@ impl Scan<'_, '_> {
     }
 
     /// `Jun` and `Fri` before a number or one another.
-    pub(super) fn is_date_word(&self, sense: Sense) -> bool {
-        if !sense.is(Sense::DAY_OR_MONTH) {
-            return false;
-        }
+    pub(super) fn is_date_word(&self) -> bool {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let next = rest.iter().take(4).find(|&&b| b != b' ' && b != b',');
         let next_word = next.is_some_and(|&b| class(b) & (DIGIT | SIGN) != 0);

@@ -9,6 +9,7 @@ use super::lexicon::Key;
 use super::{debug, words};
 
 impl Scan<'_, '_> {
+    #[inline(never)]
     pub(super) fn stop(&mut self, b: u8) {
         self.names = Names::Nothing;
         match b {
@@ -27,9 +28,15 @@ impl Scan<'_, '_> {
         self.skip(1);
         self.odd |= self.gap;
         let mark = self.at.saturating_sub(1);
-        if self.span.0 < self.span.1 {
-            self.gap = false;
-            self.keep_byte(mark);
+        let end = self.span.1;
+        if self.has_span() {
+            // Behind a bracket one is enough.
+            let once = end <= self.closed;
+            if !(once && matches!(self.byte(end.wrapping_sub(1)), b',' | b';')) {
+                self.gap = false;
+                self.keep_byte(mark);
+                self.closed = if once { self.at } else { self.closed };
+            }
         } else if !self.out.is_empty() && !self.out.ends_with([',', ';']) {
             self.gap = false;
             self.push(if b == b',' { "," } else { ";" });
@@ -54,8 +61,8 @@ impl Scan<'_, '_> {
             self.skip(if next == b'=' { 2 } else { 1 });
             self.expect = Expect::Text;
         } else {
+            self.keep_mark(self.at);
             self.skip(1);
-            self.push("=");
             let (from, to) = self.key;
             let key = Key::at(self.eights, from, to.saturating_sub(from));
             self.expect = match (glued, words::names_failure(key)) {
@@ -121,8 +128,8 @@ impl Scan<'_, '_> {
             return;
         }
         self.expect = Expect::Text;
+        self.keep_mark(self.at);
         self.skip(1);
-        self.push(if b == b'(' { "(" } else { "[" });
     }
 
     /// Takes `[::1]` and `[fe80::1%eth0]:443`, an address of IPv6 in brackets.
@@ -168,8 +175,20 @@ impl Scan<'_, '_> {
     fn close(&mut self, b: u8) {
         self.expect = Expect::Text;
         self.key = NO_KEY;
+        let at = self.at;
         self.skip(1);
         self.odd |= b == b'}';
+        // What ends in a word is more than a value.
+        if self.has_span() && !matches!(self.byte(self.span.1.wrapping_sub(1)), b'#' | b'(' | b'[') {
+            self.odd |= self.gap;
+            if b == b'}' {
+                self.write();
+            } else {
+                self.gap = false;
+                self.keep_mark(at);
+            }
+            return;
+        }
         self.write();
         let (open, close) = if b == b')' { ('(', ")") } else { ('[', "]") };
         let inside = self.out.strip_suffix('#').unwrap_or(self.out);
@@ -229,7 +248,7 @@ impl Scan<'_, '_> {
         let tail = path.iter().rev().take_while(|b| mark(b)).count();
         self.skip(path.len());
         self.push_hash(Rule::Path);
-        self.tail("", self.text.get(self.at.saturating_sub(tail)..self.at).unwrap_or_default());
+        self.tail(None, self.text.get(self.at.saturating_sub(tail)..self.at).unwrap_or_default());
     }
 
     /// An apostrophe behind a word, or a `'` before white space, opens nothing.

@@ -59,7 +59,9 @@ pub(super) fn is_strange_key(key: Key) -> bool {
     if key.high != 0 {
         // Those from the eighth to the 15th, and the last two.
         strange = strange.wrapping_add(strangers(key.low >> 56 | key.high << 8));
-        strange = strange.wrapping_add(strangers(key.high >> 48));
+        if key.high >> 56 != 0 {
+            strange = strange.wrapping_add(strangers(key.high >> 48));
+        }
     }
     strange > 1
 }
