@@ -59,7 +59,7 @@ pub(super) const fn first(number: u64, len: usize) -> u64 {
 /// A text's bytes, eight at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Eights<'a> {
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// The last eight bytes, the last the highest; zeros before a shorter text.
     last: u64,
 }

@@ -31,7 +31,7 @@ impl Scan<'_, '_> {
     /// Whether `core` is the name in `for user alice`: the clause, or at least its noun, ends.
     pub(super) fn is_named(&self, core: &str, tail: &str, mask: u32) -> bool {
         if mask & !(LETTER | UNDERSCORE | HYPHEN | DOT) != 0
-            || words::is_function(words::sense_of(core).role)
+            || words::is_function(words::sense_of(core))
         {
             return false;
         }
@@ -65,17 +65,17 @@ impl Scan<'_, '_> {
         token::is_compound(mask)
             && mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0
             && self.written().ends_with([',', ';'])
-            && self.bytes.iter().skip(self.at).all(|&b| b == b'.' || class(b) & SPACE != 0)
+            && self.eights.bytes.iter().skip(self.at).all(|&b| b == b'.' || class(b) & SPACE != 0)
             && !tail.contains(':')
     }
 
     /// Whether nothing but this word belongs to the key before it.
     pub(super) fn stands_alone(&self, tail: &str) -> bool {
         let mut at = self.at;
-        while self.class_at(at) & SPACE != 0 && at < self.bytes.len() {
+        while self.class_at(at) & SPACE != 0 && at < self.eights.bytes.len() {
             at = at.saturating_add(1);
         }
-        let end = at >= self.bytes.len();
+        let end = at >= self.eights.bytes.len();
         if tail.contains(':') {
             return end;
         }
@@ -85,7 +85,7 @@ impl Scan<'_, '_> {
 
     /// `Jun` and `Fri` before a number or one another.
     pub(super) fn is_date_word(&self) -> bool {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let next = rest.iter().take(4).find(|&&b| b != b' ' && b != b',');
         let next_word = next.is_some_and(|&b| class(b) & (DIGIT | SIGN) != 0);
         next_word || rest.get(1..4).is_some_and(is_day_or_month)
@@ -97,7 +97,7 @@ fn is_day_or_month(word: &[u8]) -> bool {
 }
 
 fn points(word: &str) -> bool {
-    words::sense_of(word).role == Role::Points
+    words::sense_of(word).has(Role::Points)
 }
 
 /// `localhost:8080`, `db:5432`: a name and a port.

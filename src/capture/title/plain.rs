@@ -53,20 +53,22 @@ impl Scan<'_, '_> {
             && self.expect == Expect::Text
             && self.names != Names::Due;
         if !common {
-            return self.other_word(word);
+            return self.other_word(key, len, case, next);
         }
         let sense = words::sense(key);
         if sense == Sense::NOTHING {
             // The words that are known are not strange.
-            if len >= random::FEWEST && self.is_random(word) {
+            if len >= random::FEWEST && self.is_strange(key, len) {
                 return false;
             }
             let variant = self.names == Names::Strange;
             self.names = if variant { Names::Variant } else { Names::Nothing };
-            self.failing |= words::speaks_of_failure(key);
+            if words::speaks_of_failure(key) {
+                self.failing = true;
+            }
         } else {
             if sense.is(Sense::LITERAL | Sense::STATEMENT | Sense::UNIT) {
-                return self.other_word(word);
+                return self.other_word(key, len, case, next);
             }
             self.note(key, sense, self.names, true);
         }
@@ -85,16 +87,16 @@ impl Scan<'_, '_> {
 
     /// As [`plain`](Self::plain), whatever the word's case and place.
     #[inline(never)]
-    fn other_word(&mut self, word: Letters) -> bool {
+    fn other_word(&mut self, key: Key, len: usize, case: Case, next: u8) -> bool {
         let at = self.at;
-        let Letters { key, len, case, next } = word;
         let end = at.wrapping_add(len);
-        if class(next) & (SPACE | STOP | DOT | COLON) == 0 || !self.stays(word, end) {
+        if class(next) & (SPACE | STOP | DOT | COLON) == 0 || !self.stays(case, next, end) {
             return false;
         }
         let sense = words::sense(key);
         if sense == Sense::NOTHING {
-            if len >= random::FEWEST && self.is_random(word) {
+            let tells = len >= random::FEWEST && case != Case::Capitals;
+            if tells && self.is_strange(key, len) {
                 return false;
             }
         } else if sense.is(Sense::LITERAL | Sense::STATEMENT | Sense::DAY_OR_MONTH)
@@ -161,7 +163,7 @@ impl Scan<'_, '_> {
     /// As `letters`, for 16 and more.
     #[inline(never)]
     fn longest_letters(&self, at: usize) -> Option<Letters> {
-        let rest = self.bytes.get(at..)?;
+        let rest = self.eights.bytes.get(at..)?;
         let len = rest.iter().take_while(|&&b| class(b) & LETTER != 0).count();
         let word = rest.get(..len)?;
         let mask = classes_of(word);
@@ -177,8 +179,7 @@ impl Scan<'_, '_> {
     }
 
     /// Whether nothing around a word could make it a value.
-    fn stays(&self, word: Letters, end: usize) -> bool {
-        let Letters { case, next, .. } = word;
+    fn stays(&self, case: Case, next: u8, end: usize) -> bool {
         let then = self.byte(end.wrapping_add(1));
         let spaced = class(then) & SPACE != 0;
         let ends = class(next) & (SPACE | STOP) != 0 || (matches!(next, b'.' | b':') && spaced);
@@ -199,22 +200,22 @@ impl Scan<'_, '_> {
         }
     }
 
+    /// Whether the letters of a word here hardly ever stand together.
     #[inline]
-    fn is_random(&self, word: Letters) -> bool {
-        match word.case {
-            Case::Capitals => false,
-            _ if word.key.low != 0 => random::is_strange_key(word.key),
-            _ => {
-                let end = self.at.wrapping_add(word.len);
-                random::is_strange(self.bytes.get(self.at..end).unwrap_or_default())
-            }
+    fn is_strange(&self, key: Key, len: usize) -> bool {
+        if key.low != 0 {
+            return random::is_strange_key(key);
         }
+        let end = self.at.wrapping_add(len);
+        random::is_strange(self.eights.bytes.get(self.at..end).unwrap_or_default())
     }
 
     /// Notes what a word that stays says about the next.
     pub(super) fn note(&mut self, key: Key, sense: Sense, names: Names, small: bool) {
-        self.failing |= words::speaks_of_failure(key);
-        self.names = named_after(sense.role, names, self.failing, small);
+        if words::speaks_of_failure(key) {
+            self.failing = true;
+        }
+        self.names = named_after(sense, names, self.failing, small);
     }
 
     /// The full stop or colon behind the word just kept.
@@ -243,17 +244,19 @@ fn case_of(key: Key, capitals: u64) -> Case {
     }
 }
 
-/// How far the words have come towards a name, after one with this role.
+/// How far the words have come towards a name, after one with this sense.
 #[inline]
-fn named_after(role: Role, before: Names, failing: bool, small: bool) -> Names {
-    match role {
-        Role::None if before != Names::Strange => Names::Nothing,
-        Role::Bears if matches!(before, Names::Pointed | Names::Strange) => Names::Due,
-        Role::Bears => Names::Borne,
-        Role::Equates if !failing => Names::Variant,
-        Role::Strange => Names::Strange,
-        Role::Points => Names::Pointed,
-        _ if before == Names::Strange && small => Names::Variant,
-        _ => Names::Nothing,
+fn named_after(sense: Sense, before: Names, failing: bool, small: bool) -> Names {
+    if sense.has(Role::Points) {
+        Names::Pointed
+    } else if sense.has(Role::Bears) {
+        let due = matches!(before, Names::Pointed | Names::Strange);
+        if due { Names::Due } else { Names::Borne }
+    } else if sense.has(Role::Strange) {
+        Names::Strange
+    } else if (sense.has(Role::Equates) && !failing) || (before == Names::Strange && small) {
+        Names::Variant
+    } else {
+        Names::Nothing
     }
 }

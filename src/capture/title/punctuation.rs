@@ -81,7 +81,7 @@ impl Scan<'_, '_> {
     /// A quoted value; a quote that doesn't close is dropped.
     pub(super) fn quoted(&mut self, quote: u8) {
         let open = self.at.saturating_add(1);
-        let rest = self.bytes.get(open..).unwrap_or_default();
+        let rest = self.eights.bytes.get(open..).unwrap_or_default();
         let bit = match quote {
             b'"' => 1,
             b'`' => 2,
@@ -134,7 +134,7 @@ impl Scan<'_, '_> {
 
     /// Takes `[::1]` and `[fe80::1%eth0]:443`, an address of IPv6 in brackets.
     fn address(&mut self) -> bool {
-        let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
         let hex = |b: u8| class(b) & (HEX | DOT | COLON) != 0;
         let len = rest.iter().take(LOOK).take_while(|&&b| hex(b)).count();
         let (inside, after) = rest.split_at_checked(len).unwrap_or_default();
@@ -162,7 +162,7 @@ impl Scan<'_, '_> {
         if self.class_before() & NAME != 0 {
             return false;
         }
-        let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
         match rest.trim_ascii_start().first() {
             None | Some(b'.' | b'"' | b'[' | b'{' | b'(' | b']') => return true,
             _ => {}
@@ -224,13 +224,13 @@ impl Scan<'_, '_> {
             }
             b'\'' => self.quoted(b),
             b'.' if self.byte(self.at.saturating_add(1)) == b'.' => {
-                let rest = self.bytes.get(self.at..).unwrap_or_default();
+                let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
                 if rest.starts_with(b"../") {
                     self.path();
                     return true;
                 }
                 self.skip(rest.iter().take_while(|&&b| b == b'.').count());
-                self.odd |= self.at < self.bytes.len();
+                self.odd |= self.at < self.eights.bytes.len();
                 self.gap = true;
             }
             0x80.. => return self.typographic_quote(),
@@ -241,7 +241,7 @@ impl Scan<'_, '_> {
 
     /// A path from here or home: `../x`, `./x`, `~/x`.
     pub(super) fn path(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let end = |&b: &u8| class(b) & (SPACE | STOP) != 0;
         let path = rest.get(..rest.iter().position(end).unwrap_or(rest.len())).unwrap_or_default();
         let mark = |b: &u8| matches!(b, b'.' | b':' | b'!' | b'?');

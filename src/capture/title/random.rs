@@ -55,15 +55,14 @@ pub(super) fn is_strange(word: &[u8]) -> bool {
 /// The same of a word of at most [`LONGEST`] letters.
 #[inline]
 pub(super) fn is_strange_key(key: Key) -> bool {
-    let mut strange = strangers(key.low);
-    if key.high != 0 {
-        // Those from the eighth to the 15th, and the last two.
-        strange = strange.wrapping_add(strangers(key.low >> 56 | key.high << 8));
-        if key.high >> 56 != 0 {
-            strange = strange.wrapping_add(strangers(key.high >> 48));
-        }
+    let strange = strangers(key.low);
+    if key.high == 0 {
+        return strange > 1;
     }
-    strange > 1
+    // Those from the eighth to the 15th, and the last two.
+    let strange = strange.wrapping_add(strangers(key.low >> 56 | key.high << 8));
+    let last = if key.high >> 56 == 0 { 0 } else { strangers(key.high >> 48) };
+    strange.wrapping_add(last) > 1
 }
 
 /// How many of the up to eight letters in `letters` are followed by one that hardly ever does.
@@ -79,10 +78,12 @@ fn strangers(letters: u64) -> u32 {
     let even = letters & EVEN | second >> 3 & EVEN << 5;
     let odd = letters >> 8 & EVEN | second >> 11 & EVEN << 5;
     let pair = |pairs: u64| u32::from(PAIRS.get(pairs as usize & 1023).copied().unwrap_or(0));
-    // Seven look-ups without a branch, half of what going from letter to letter takes.
-    [even, even >> 16, even >> 32, even >> 48, odd, odd >> 16, odd >> 32]
-        .into_iter()
-        .fold(0, |sum, pairs| sum.wrapping_add(pair(pairs)))
+    // Look-ups without a branch, half of what going from letter to letter takes.
+    let mut strange = pair(even) + pair(odd) + pair(even >> 16) + pair(odd >> 16);
+    if letters >> 40 != 0 {
+        strange += pair(even >> 32) + pair(odd >> 32) + pair(even >> 48);
+    }
+    strange
 }
 
 /// Whether `word`, of the classes in `mask`, is random: strange letters, or eight or more small

@@ -113,7 +113,6 @@ pub(super) const NO_KEY: (usize, usize) = (usize::MAX, usize::MAX);
 
 pub(super) struct Scan<'a, 'o> {
     pub(super) text: &'a str,
-    pub(super) bytes: &'a [u8],
     pub(super) eights: Eights<'a>,
     pub(super) at: usize,
     pub(super) out: &'o mut String,
@@ -150,7 +149,6 @@ impl<'a, 'o> Scan<'a, 'o> {
     fn new(text: &'a str, out: &'o mut String) -> Self {
         Scan {
             text,
-            bytes: text.as_bytes(),
             eights: Eights::of(text.as_bytes()),
             at: 0,
             out,
@@ -173,7 +171,7 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// Scans, and tells whether the result might read differently.
     fn run(&mut self, enough: usize) -> bool {
-        while let Some(&b) = self.bytes.get(self.at) {
+        while let Some(&b) = self.eights.bytes.get(self.at) {
             // A run of words is not interrupted: it may be long, and is cut in the end.
             if self.at != self.joint && self.has_enough(enough) {
                 break;
@@ -214,7 +212,7 @@ impl<'a, 'o> Scan<'a, 'o> {
     #[inline]
     fn has_enough(&self, enough: usize) -> bool {
         let (from, to) = self.span;
-        self.out.len().saturating_add(to.saturating_sub(from)) > enough
+        self.out.len().wrapping_add(to.wrapping_sub(from)) > enough
     }
 
     // === Reading ===
@@ -226,7 +224,7 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     #[inline]
     pub(super) fn byte(&self, at: usize) -> u8 {
-        self.bytes.get(at).copied().unwrap_or(b' ')
+        self.eights.bytes.get(at).copied().unwrap_or(b' ')
     }
 
     pub(super) fn class_at(&self, at: usize) -> u32 {

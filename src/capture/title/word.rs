@@ -33,7 +33,7 @@ impl Scan<'_, '_> {
         } else if first & DIGIT != 0 && mask & (LETTER | SIGN | APOSTROPHE) == 0 {
             return self.number_and_tail(start, end);
         }
-        let word = self.bytes.get(start..end).unwrap_or_default();
+        let word = self.eights.bytes.get(start..end).unwrap_or_default();
         let core = word.iter().position(|&b| starts_core(b)).unwrap_or(word.len());
         let from = start.saturating_add(core);
         let rest = word.get(core..).unwrap_or_default();
@@ -113,7 +113,7 @@ impl Scan<'_, '_> {
 
     /// The classes and the length of the word at `start`.
     fn measure(&self, start: usize) -> (u32, usize) {
-        let rest = self.bytes.get(start..).unwrap_or_default();
+        let rest = self.eights.bytes.get(start..).unwrap_or_default();
         let mut mask = 0;
         let mut len = 0_usize;
         // Eight at a time, since a test for each costs more than the look-up.
@@ -148,7 +148,7 @@ impl Scan<'_, '_> {
 
     /// A URL ends at white space, a quote, or a bracket that closes.
     fn url(&mut self, start: usize) {
-        let rest = self.bytes.get(start..).unwrap_or_default();
+        let rest = self.eights.bytes.get(start..).unwrap_or_default();
         let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
         // `http://[::1]:80/`
         let host = rest.windows(4).take(LOOK).position(|w| w == b"://[");
@@ -231,7 +231,7 @@ impl Scan<'_, '_> {
         } else {
             let mut start = start;
             if start < from {
-                let before = self.bytes.get(start..from).unwrap_or_default().iter();
+                let before = self.eights.bytes.get(start..from).unwrap_or_default().iter();
                 start = start.saturating_add(before.take_while(|&&b| b == b'@').count());
                 self.odd |= start < from;
             }
@@ -335,7 +335,7 @@ impl Scan<'_, '_> {
         let opens = sense.is(Sense::LABELS_KIND) && self.opens_text(len);
         let failure = opens || words::names_failure(key);
         self.expect = if failure { Expect::Kind } else { Expect::Value };
-        if sense.role == Role::Bears || sense.is(Sense::LABELS_NAME) {
+        if sense.has(Role::Bears) || sense.is(Sense::LABELS_NAME) {
             self.names = Names::Due;
         }
     }
