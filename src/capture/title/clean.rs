@@ -5,7 +5,7 @@
 
 use std::str::Chars;
 
-use super::chars::{COLON, DOT, NAME, class};
+use super::chars::{COLON, DOT, NAME, class, classes_of};
 
 /// Words that, after an `@`, call many people in some chat.
 const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
@@ -66,13 +66,14 @@ pub(super) fn append(text: &str, out: &mut String) {
 /// How many bytes from the first are never changed, whatever stands around them, unless an `@`,
 /// `/`, `>` or combining mark follows.
 fn tame_len(bytes: &[u8]) -> usize {
-    let tame = |b: u8| class(b) & !(NAME | COLON | DOT) == 0;
+    const WILD: u32 = !(NAME | COLON | DOT);
+    // Eight at a time, since a test for each costs more than the look-up; the last overlap.
     let (eights, _) = bytes.as_chunks::<8>();
-    // Eight at a time, since a test for each costs more than the look-up.
-    let all = |eight: &&[u8; 8]| eight.iter().fold(0, |mask, &b| mask | class(b)) & !(NAME | COLON | DOT) == 0;
-    let begin = eights.iter().take_while(all).count().wrapping_mul(8);
-    let rest = bytes.get(begin..).unwrap_or_default();
-    rest.iter().take_while(|&&b| tame(b)).count().wrapping_add(begin)
+    let wild = |eight: &[u8; 8]| classes_of(eight) & WILD != 0;
+    match (bytes.last_chunk::<8>(), eights.iter().any(wild)) {
+        (Some(last), false) if !wild(last) => bytes.len(),
+        _ => bytes.iter().take_while(|&&b| class(b) & WILD == 0).count(),
+    }
 }
 
 fn stands_between(last: Option<char>, next: Option<char>) -> bool {

@@ -88,9 +88,9 @@ fn strangers(letters: u64) -> u32 {
 
 /// Whether `word`, of the classes in `mask`, is random: strange letters, or eight or more small
 /// ones that are all `a` to `f`.
-pub(super) fn looks_random(word: &str, mask: u32) -> bool {
+pub(super) fn looks_random(word: &[u8], mask: u32) -> bool {
     if word.len() < FEWEST || mask & !LETTER != 0 || mask & ANY_LOWER == 0 {
         return false;
     }
-    (word.len() >= 8 && mask == HEX_LOWER) || is_strange(word.as_bytes())
+    (word.len() >= 8 && mask == HEX_LOWER) || is_strange(word)
 }

@@ -59,7 +59,8 @@ pub(super) fn traced(
         std::mem::swap(before, out);
         out.clear();
         // Of all that cleaning mends, only these two can come out of a scan.
-        if before.contains('@') || before.contains(":/") {
+        let bytes = before.as_bytes();
+        if bytes.contains(&b'@') || bytes.windows(2).any(|two| two == b":/") {
             clean.clear();
             clean::append(before, clean);
             Scan::new(clean, out).run(enough);
@@ -199,7 +200,8 @@ impl<'a, 'o> Scan<'a, 'o> {
             }
         }
         self.write();
-        self.odd |= self.expect != Expect::Text;
+        // Where a text ends in `key=`, nothing is due when it is read again.
+        self.odd |= self.expect != Expect::Text && self.last() != Some(b'=');
         if self.last().is_some_and(|b| is_tail(char::from(b))) {
             let kept = self.out.trim_end_matches(is_tail).len();
             self.odd |= self.out.get(kept..) != Some(".");
