@@ -14,6 +14,7 @@ use super::{debug, token};
 
 impl Scan<'_, '_> {
     /// An SQL statement is data up to the next colon or semicolon.
+    #[inline(never)]
     pub(super) fn statement(&mut self, mask: u32) -> bool {
         if mask & !ANY_UPPER != 0 {
             return false;
@@ -29,6 +30,7 @@ impl Scan<'_, '_> {
     }
 
     /// Whether `core` is the name in `for user alice`: the clause, or at least its noun, ends.
+    #[inline(never)]
     pub(super) fn is_named(&self, core: &str, tail: &str, mask: u32) -> bool {
         if mask & !(LETTER | UNDERSCORE | HYPHEN | DOT) != 0
             || words::is_function(words::sense_of(core))
@@ -45,19 +47,22 @@ impl Scan<'_, '_> {
 
     /// Whether `core` is the value in `code: Full for request 5`: a name, and the text goes on.
     /// `Failed to …` and `Waiting for …` begin a sentence.
+    #[inline(never)]
     pub(super) fn is_labelled(&self, core: &str, mask: u32) -> bool {
-        let verb = core.ends_with("ing") || core.ends_with("ed");
-        let name = (debug::is_type_name(core) && !verb) || token::is_compound(mask);
+        let verb = || core.ends_with("ing") || core.ends_with("ed");
+        if !token::is_compound(mask) && (!debug::is_type_name(core) || verb()) {
+            return false;
+        }
         let rest = self.text.get(self.at..).unwrap_or_default();
         let next = rest.split_ascii_whitespace().next().unwrap_or_default();
-        name && matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
+        matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
     }
 
     /// Whether `core` can be the kind of a failure that was just told of: `InvalidSignature`. One
     /// capital alone (`Closed`) is as often a state.
     pub(super) fn is_variant_of_failure(&self, core: &str) -> bool {
-        let capitals = core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
-        self.failing && capitals > 1 && debug::is_type_name(core)
+        let capitals = || core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
+        self.failing && capitals() > 1 && debug::is_type_name(core)
     }
 
     /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
@@ -84,6 +89,7 @@ impl Scan<'_, '_> {
     }
 
     /// `Jun` and `Fri` before a number or one another.
+    #[inline(never)]
     pub(super) fn is_date_word(&self) -> bool {
         let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let next = rest.iter().take(4).find(|&&b| b != b' ' && b != b',');

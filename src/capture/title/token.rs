@@ -161,9 +161,11 @@ pub(super) fn is_compound_name(word: &str, mask: u32) -> bool {
     const END: [&str; 9] =
         ["-only", "-based", "-level", "-wide", "-side", "-defined", "-specific", "-local", "-free"];
     let small = mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0;
-    let adjective = mask & HYPHEN != 0
-        && (BEGIN.iter().any(|b| word.starts_with(b)) || END.iter().any(|e| word.ends_with(e)));
-    small && is_compound(mask) && !adjective
+    let adjective = || {
+        mask & HYPHEN != 0
+            && (BEGIN.iter().any(|b| word.starts_with(b)) || END.iter().any(|e| word.ends_with(e)))
+    };
+    small && is_compound(mask) && !adjective()
 }
 
 /// Whether what follows the last `mark` in `word` is an ending of this sort, and something is

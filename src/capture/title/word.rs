@@ -23,6 +23,10 @@ impl Scan<'_, '_> {
         if first & DIGIT != 0 && self.number(start) {
             return;
         }
+        if b == b'#' && self.class_at(start.wrapping_add(1)) & (SPACE | STOP) != 0 {
+            self.skip(1);
+            return self.push_hash(Rule::Hash);
+        }
         let (mask, len) = self.measure(start);
         let end = start.saturating_add(len.max(1));
         self.at = end;
@@ -50,6 +54,7 @@ impl Scan<'_, '_> {
 
     /// Takes the word from `start` to here if it is a number, a URL, a path from here or home or
     /// the rest of a value; gives up at what nobody sees. Notes what may read differently.
+    #[inline(never)]
     fn rare_word(&mut self, start: usize, first: u32, mask: u32) -> bool {
         let word = self.text.get(start..self.at).unwrap_or_default();
         if mask & (CONTROL | HIGH) != 0 && clean::has_hidden(word) {
@@ -103,6 +108,7 @@ impl Scan<'_, '_> {
     }
 
     /// A word that begins with a digit and has no letters: `5-6`, `17:03:12.`
+    #[inline(never)]
     fn number_and_tail(&mut self, start: usize, end: usize) {
         let word = self.text.get(start..end).unwrap_or_default();
         let core = word.trim_end_matches(['.', ':', '-', '@']);
@@ -147,6 +153,7 @@ impl Scan<'_, '_> {
     }
 
     /// A URL ends at white space, a quote, or a bracket that closes.
+    #[inline(never)]
     fn url(&mut self, start: usize) {
         let rest = self.eights.bytes.get(start..).unwrap_or_default();
         let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
@@ -168,6 +175,7 @@ impl Scan<'_, '_> {
     }
 
     /// A word without letters or digits: `-`, `|`, `#`, `->`.
+    #[inline(never)]
     fn punctuation(&mut self, word: &str) {
         self.key = NO_KEY;
         self.odd |= word.len() > 1 || !matches!(word, ":" | "." | "-" | "|" | "*" | "#" | "&");
@@ -196,6 +204,7 @@ impl Scan<'_, '_> {
         }
     }
 
+    #[inline(never)]
     fn name(&mut self, word: Word) {
         let Word { start, from, to, end, mask } = word;
         let core = self.text.get(from..to).unwrap_or_default();
@@ -203,7 +212,7 @@ impl Scan<'_, '_> {
         let expect = std::mem::replace(&mut self.expect, Expect::Text);
         let names = std::mem::replace(&mut self.names, Names::Nothing);
         self.key = NO_KEY;
-        let key = Key::at(self.eights, from, to.wrapping_sub(from));
+        let key = self.key_of(from, to);
         let sense = words::sense(key);
         if to == end {
             let opens = matches!(next, b'(' | b'{')
@@ -249,7 +258,14 @@ impl Scan<'_, '_> {
         self.tail(None, tail);
     }
 
+    /// The key of the word from `from` to `to`.
+    #[inline]
+    fn key_of(&self, from: usize, to: usize) -> Key {
+        Key::at(self.eights, from, to.wrapping_sub(from))
+    }
+
     /// Why `core` is a value by its place, if it is.
+    #[inline]
     fn due(
         &mut self,
         word: Word,
@@ -260,15 +276,17 @@ impl Scan<'_, '_> {
         names: Names,
     ) -> Option<Rule> {
         let mask = word.mask;
+        if expect == Expect::Text && mask & LETTER == mask && names == Names::Nothing {
+            return self.by_itself(sense);
+        }
         let placed = names == Names::Pointed || expect == Expect::Value;
         if placed && mask & COLON != 0 && place::is_name_and_port(core, mask) {
             return Some(Rule::Address);
         }
-        let failure = || sense.is(Sense::FAILED) || self.is_variant_of_failure(core);
         let due = match expect {
             Expect::Text => return self.named(core, tail, sense, names, mask),
             Expect::Glued => return Some(Rule::Keyed),
-            _ if failure() => false,
+            _ if sense.is(Sense::FAILED) || self.is_variant_of_failure(core) => false,
             Expect::Value => {
                 self.stands_alone(tail)
                     || (!self.failing && tail.is_empty() && self.is_labelled(core, mask))
@@ -280,6 +298,7 @@ impl Scan<'_, '_> {
     }
 
     /// Why `core` is a value by the words before it, if it is.
+    #[inline(never)]
     fn named(
         &mut self,
         core: &str,
@@ -302,6 +321,7 @@ impl Scan<'_, '_> {
     }
 
     /// `true`; and `Jun` in a date.
+    #[inline]
     fn by_itself(&self, sense: Sense) -> Option<Rule> {
         if sense.is(Sense::LITERAL) {
             return Some(Rule::Literal);
@@ -355,6 +375,7 @@ impl Scan<'_, '_> {
 
     /// `Custom { … }`, `Io(…)`, `Token{…}`, `Some(…)`: an error keeps the names of its kinds,
     /// anything else is a value.
+    #[inline(never)]
     fn structure(&mut self, word: Word, core: &str, next: u8, expect: Expect) -> bool {
         let braces = next == b' '
             && self.byte(self.at.saturating_add(1)) == b'{'
@@ -385,6 +406,7 @@ impl Scan<'_, '_> {
     }
 
     /// `id:5`, `10.0.0.1:80`, `main.rs:12`: a value behind its name, or all of it a value.
+    #[inline(never)]
     fn glued_pair(&mut self, core: &str) -> bool {
         let Some(at) = core.bytes().rposition(|b| b == b':') else { return false };
         let (left, right) = core.split_at_checked(at).unwrap_or_default();
@@ -448,8 +470,9 @@ fn inside_word(b: u32, before: u32, next: u8, after: u8) -> Inside {
 
 /// `attempt` in `attempt=3`: a name, though it may count (`r24=…`).
 fn is_key(core: &str, mask: u32) -> bool {
-    let digits = core.bytes().filter(|&b| class(b) == DIGIT).count();
-    mask & !NAME == 0 && digits <= 3 && !core.starts_with(|c: char| c.is_ascii_digit())
+    let digits = || core.bytes().filter(|&b| class(b) == DIGIT).count();
+    let name = mask & !NAME == 0 && !core.starts_with(|c: char| c.is_ascii_digit());
+    name && (mask & DIGIT == 0 || digits() <= 3)
 }
 
 /// Whether `://` is in it.
