@@ -192,6 +192,9 @@ impl Fields {
 
 /// The longest head of `text` of at most `cap` bytes that ends between two characters.
 pub(crate) fn head(text: &str, cap: usize) -> &str {
+    if text.len() <= cap {
+        return text;
+    }
     // `str::floor_char_boundary` would do; it is newer than the oldest supported Rust.
     let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or(0)).unwrap_or(text)

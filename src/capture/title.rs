@@ -232,7 +232,7 @@ fn append_place(target: &str, span: Option<&str>, out: &mut String) -> usize {
     }
     if out.len() == place {
         out.truncate(text);
-    } else {
+    } else if out.len().saturating_sub(place) > MAX_PLACE {
         shorten_place(place, MAX_PLACE, out);
     }
     fit(text, MAX_CHARS, LEAST_TEXT, out)

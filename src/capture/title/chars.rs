@@ -77,20 +77,38 @@ pub(super) fn class(byte: u8) -> u32 {
     TABLE.get(usize::from(byte)).copied().unwrap_or(SIGN)
 }
 
-/// How many of the eight bytes of `number`, from the lowest, are `a` to `z`.
+/// The highest bit of each of the eight bytes of `number` that is not `FROM` to `TO`.
 #[inline]
-pub(super) const fn small_letters(number: u64) -> usize {
+pub(super) const fn others<const FROM: u8, const TO: u8>(number: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
-    // Each byte without its high bit, then that bit says whether it is at least `a`, or past `z`.
+    // Each byte without its high bit, then that bit says whether it is at least `FROM`, or past
+    // `TO`.
     let low = number & !HIGH;
-    let at_least_a = low.wrapping_add((0x80 - b'a' as u64) * EACH);
-    let past_z = low.wrapping_add((0x7f - b'z' as u64) * EACH);
-    let other = (!at_least_a | past_z | number) & HIGH;
-    (other.trailing_zeros() / 8) as usize
+    let reached = low.wrapping_add((0x80 - FROM as u64) * EACH);
+    let passed = low.wrapping_add((0x7f - TO as u64) * EACH);
+    (!reached | passed | number) & HIGH
+}
+
+/// How many of the eight bytes of `number`, from the lowest, are `FROM` to `TO`.
+#[inline]
+pub(super) const fn leading<const FROM: u8, const TO: u8>(number: u64) -> usize {
+    (others::<FROM, TO>(number).trailing_zeros() / 8) as usize
+}
+
+/// The bits of all bytes below the lowest of those marked in `others`; not all of them if none is.
+#[inline]
+pub(super) const fn below(others: u64) -> u64 {
+    (others ^ others.wrapping_sub(1)) >> 8
 }
 
 /// The classes that occur in `text`.
 pub(super) fn classes(text: &str) -> u32 {
-    text.bytes().fold(0, |mask, b| mask | class(b))
+    classes_of(text.as_bytes())
+}
+
+/// As [`classes`].
+#[inline]
+pub(super) fn classes_of(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |mask, &b| mask | class(b))
 }

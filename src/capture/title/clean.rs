@@ -5,6 +5,8 @@
 
 use std::str::Chars;
 
+use super::chars::{COLON, DOT, NAME, class, classes_of};
+
 /// Words that, after an `@`, call many people in some chat.
 const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
 
@@ -18,10 +20,13 @@ const CROWDS: [&str; 4] = ["here", "channel", "everyone", "group"];
 pub(super) fn append(text: &str, out: &mut String) {
     let start = out.len();
     // Names, most often, and most text for the longest part.
-    let tame = text.bytes().take_while(|&b| is_tame(b)).count();
+    let tame = tame_len(text.as_bytes());
+    if tame == text.len() {
+        out.push_str(text);
+        return;
+    }
     // The last of them may belong to what follows.
-    let tame = if tame < text.len() { tame.saturating_sub(1) } else { tame };
-    let (head, text) = text.split_at_checked(tame).unwrap_or(("", text));
+    let (head, text) = text.split_at_checked(tame.saturating_sub(1)).unwrap_or(("", text));
     out.push_str(head);
     let mut chars = visible(text);
     // The last character written; `None` at the start and after a gap.
@@ -58,10 +63,17 @@ pub(super) fn append(text: &str, out: &mut String) {
     }
 }
 
-/// Whether a byte is never changed, whatever stands around it, unless an `@`, `/`, `>` or
-/// combining mark follows.
-fn is_tame(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'.')
+/// How many bytes from the first are never changed, whatever stands around them, unless an `@`,
+/// `/`, `>` or combining mark follows.
+fn tame_len(bytes: &[u8]) -> usize {
+    const WILD: u32 = !(NAME | COLON | DOT);
+    // Eight at a time, since a test for each costs more than the look-up; the last overlap.
+    let (eights, _) = bytes.as_chunks::<8>();
+    let wild = |eight: &[u8; 8]| classes_of(eight) & WILD != 0;
+    match (bytes.last_chunk::<8>(), eights.iter().any(wild)) {
+        (Some(last), false) if !wild(last) => bytes.len(),
+        _ => bytes.iter().take_while(|&&b| class(b) & WILD == 0).count(),
+    }
 }
 
 fn stands_between(last: Option<char>, next: Option<char>) -> bool {

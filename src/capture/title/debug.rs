@@ -3,7 +3,7 @@
 //! Invariant: walks every byte once, keeps no more than [`MOST_KINDS`] names, and never copies a
 //! value. Folding what it has written changes nothing.
 
-use super::chars::{ANY_LOWER, ANY_UPPER, DIGIT, HIGH, NAME, class, classes};
+use super::chars::{ANY_LOWER, ANY_UPPER, DIGIT, HIGH, NAME, class, classes, classes_of};
 
 /// Names kept of one value; a deep value says the rest in the body.
 const MOST_KINDS: usize = 4;
@@ -13,15 +13,17 @@ const EMPTY_NAMES: [&str; 4] = ["None", "Some", "Ok", "Err"];
 
 /// Whether `word` is what `derive(Debug)` prints for a type or variant: `Custom`, `io::Error`.
 pub(super) fn is_type_name(word: &str) -> bool {
-    let name = word.rsplit("::").next().unwrap_or(word);
-    let mut bytes = name.bytes();
-    let upper = bytes.next().is_some_and(|b| class(b) & ANY_UPPER != 0);
-    upper && classes(name) & ANY_LOWER != 0 && bytes.all(|b| class(b) & NAME != 0)
+    let word = word.as_bytes();
+    let path = word.windows(2).rposition(|two| two == b"::").map_or(0, |at| at.saturating_add(2));
+    let name = word.get(path..).unwrap_or_default();
+    let mask = classes_of(name);
+    let upper = name.first().is_some_and(|&b| class(b) & ANY_UPPER != 0);
+    upper && mask & ANY_LOWER != 0 && mask & !NAME == 0
 }
 
 /// The byte after the bracket that closes the one at `open`; the end if none does.
 pub(super) fn group_end(text: &str, open: usize) -> usize {
-    walk(text, open, &mut |_, _, _| {})
+    walk(text, open, |_, _, _| {})
 }
 
 /// Fields that say of what kind a value is; what other fields hold (`state: Closed`) varies from
@@ -38,7 +40,7 @@ pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
     let mut kinds = 0_usize;
     // The field whose value comes next says nothing of the kind.
     let mut mute = false;
-    let end = walk(text, open, &mut |before, name, after| {
+    let end = walk(text, open, |before, name, after| {
         if after == Some(b':') {
             mute = !TELLING.contains(&name);
             return;
@@ -66,7 +68,7 @@ fn is_kind(name: &str) -> bool {
 }
 
 /// Visits every name outside strings, with the bytes around it, and returns the group's end.
-fn walk(text: &str, open: usize, visit: &mut dyn FnMut(u8, &str, Option<u8>)) -> usize {
+fn walk(text: &str, open: usize, mut visit: impl FnMut(u8, &str, Option<u8>)) -> usize {
     let mut at = open;
     let mut depth = 0_usize;
     let mut before = b' ';

@@ -48,13 +48,6 @@ impl Key {
         }
         Self { low: fold(self.low), high: fold(self.high) }
     }
-
-    const fn slot<const N: usize>(self) -> usize {
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mixed = (self.low ^ self.high.rotate_left(23)).wrapping_mul(FACTOR);
-        // The highest bits are the best mixed; `N` is a power of two.
-        (mixed >> 40) as usize & N.wrapping_sub(1)
-    }
 }
 
 /// The `len` lowest bytes of `number`; all eight are as good as any.
@@ -66,10 +59,13 @@ pub(super) const fn first(number: u64, len: usize) -> u64 {
 /// A text's bytes, eight at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Eights<'a> {
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// The last eight bytes, the last the highest; zeros before a shorter text.
     last: u64,
 }
+
+/// What is read behind the end of a text: a word ends there as it does before a space.
+const SPACES: u64 = 0x2020_2020_2020_2020;
 
 impl<'a> Eights<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
@@ -80,74 +76,135 @@ impl<'a> Eights<'a> {
         Self { bytes, last }
     }
 
-    /// The eight bytes at `at`, the first the lowest, zeros behind the end.
+    /// The eight bytes at `at`, the first the lowest, spaces behind the end.
     #[inline]
     pub(super) fn at(self, at: usize) -> u64 {
-        let rest = self.bytes.get(at..).unwrap_or_default();
-        match rest.first_chunk::<8>() {
-            Some(eight) => u64::from_le_bytes(*eight),
-            None if rest.is_empty() => 0,
-            None => self.last.wrapping_shr(64_u32.wrapping_sub(rest.len() as u32 * 8)),
+        match self.bytes.get(at..).map(<[u8]>::first_chunk::<8>) {
+            Some(Some(eight)) => u64::from_le_bytes(*eight),
+            _ => self.at_the_end(at),
+        }
+    }
+
+    /// As `at`, where fewer than eight are left.
+    #[inline(never)]
+    fn at_the_end(self, at: usize) -> u64 {
+        match self.bytes.get(at..) {
+            Some(rest) if !rest.is_empty() => {
+                let bits = rest.len() as u32 * 8;
+                self.last.wrapping_shr(64_u32.wrapping_sub(bits)) | SPACES.wrapping_shl(bits)
+            }
+            _ => SPACES,
         }
     }
 }
 
 /// The at most eight bytes of `text` as a number, the first the lowest.
-const fn number(text: &[u8]) -> u64 {
+#[inline]
+pub(super) const fn number(text: &[u8]) -> u64 {
     if let Some(eight) = text.first_chunk::<8>() {
         return u64::from_le_bytes(*eight);
     }
-    let mut number = 0_u64;
-    let mut rest = text;
-    while let [head @ .., last] = rest {
-        number = number << 8 | *last as u64;
-        rest = head;
+    // Two halves that may overlap, where they hold the same.
+    if let (Some(head), Some(tail)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let (head, tail) = (u32::from_le_bytes(*head) as u64, u32::from_le_bytes(*tail) as u64);
+        return head | tail << (text.len() as u32 * 8 - 32);
     }
-    number
+    match *text {
+        [a, b, c] => a as u64 | (b as u64) << 8 | (c as u64) << 16,
+        [a, b] => a as u64 | (b as u64) << 8,
+        [a] => a as u64,
+        _ => 0,
+    }
 }
 
-/// `N` slots, of which at most half are taken: most words are in none, and that must be found
-/// out fast.
-pub(super) struct Lexicon<T, const N: usize> {
-    slots: [(Key, T); N],
+/// Words of at most eight bytes, of which most are, in `S` slots, longer ones in `L`. Most words
+/// are in none, and that must be found out fast: two thirds of the slots are free, so that mostly
+/// the first look tells; and keys lie apart from what they mean, eight to a line of the cache.
+pub(super) struct Lexicon<T, const S: usize, const L: usize> {
+    short: [u64; S],
+    long: [(u64, u64); L],
+    short_means: [T; S],
+    long_means: [T; L],
     none: T,
 }
 
-impl<T: Copy, const N: usize> Lexicon<T, N> {
+impl<T: Copy, const S: usize, const L: usize> Lexicon<T, S, L> {
     pub(super) const fn new(words: &[(&str, T)], none: T) -> Self {
-        assert!(N.is_power_of_two() && words.len() * 2 <= N, "a table of this size is too full");
-        let mut slots = [(Key { low: 0, high: 0 }, none); N];
+        assert!(S.is_power_of_two() && L.is_power_of_two(), "slots are found by their bits");
+        let mut new = Self {
+            short: [0; S],
+            long: [(0, 0); L],
+            short_means: [none; S],
+            long_means: [none; L],
+            none,
+        };
+        let (mut shorts, mut longs) = (0, 0);
         let mut list = words;
         while let [(word, sense), rest @ ..] = list {
             let key = Key::of(word.as_bytes());
             assert!(key.low != 0, "a word is empty or too long");
-            let mut at = key.slot::<N>();
-            while slots[at].0.low != 0 {
-                assert!(
-                    slots[at].0.low != key.low || slots[at].0.high != key.high,
-                    "a word is there twice"
-                );
-                at = (at + 1) % N;
+            if key.high == 0 {
+                let mut at = slot::<S>(key.low);
+                while new.short[at] != 0 {
+                    assert!(new.short[at] != key.low, "a word is there twice");
+                    at = (at + 1) % S;
+                }
+                (new.short[at], new.short_means[at]) = (key.low, *sense);
+                shorts += 1;
+            } else {
+                let mut at = slot::<L>(key.low ^ key.high);
+                while new.long[at].0 != 0 {
+                    let same = new.long[at].0 == key.low && new.long[at].1 == key.high;
+                    assert!(!same, "a word is there twice");
+                    at = (at + 1) % L;
+                }
+                (new.long[at], new.long_means[at]) = ((key.low, key.high), *sense);
+                longs += 1;
             }
-            slots[at] = (key, *sense);
             list = rest;
         }
-        Self { slots, none }
+        assert!(shorts * 3 <= S && longs * 3 <= L, "a table of this size is too full");
+        new
     }
 
     #[inline]
     pub(super) fn get(&self, key: Key) -> T {
-        let mut at = key.slot::<N>();
+        if key.high != 0 {
+            return self.get_long(key);
+        }
+        let mut at = slot::<S>(key.low);
         // Ends at the latest in front of a free slot.
-        while let Some((known, sense)) = self.slots.get(at) {
-            if *known == key {
-                return *sense;
+        while let Some(&known) = self.short.get(at) {
+            if known == key.low {
+                return self.short_means.get(at).copied().unwrap_or(self.none);
             }
-            if known.low == 0 {
+            if known == 0 {
                 break;
             }
-            at = at.wrapping_add(1) & N.wrapping_sub(1);
+            at = at.wrapping_add(1) & S.wrapping_sub(1);
         }
         self.none
     }
+
+    #[inline]
+    fn get_long(&self, key: Key) -> T {
+        let mut at = slot::<L>(key.low ^ key.high);
+        while let Some(&(low, high)) = self.long.get(at) {
+            if low == key.low && high == key.high {
+                return self.long_means.get(at).copied().unwrap_or(self.none);
+            }
+            if low == 0 {
+                break;
+            }
+            at = at.wrapping_add(1) & L.wrapping_sub(1);
+        }
+        self.none
+    }
+}
+
+/// Where the search for a key begins: its highest bits are the best mixed.
+#[inline]
+const fn slot<const N: usize>(key: u64) -> usize {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    (key.wrapping_mul(FACTOR) >> (64 - N.trailing_zeros())) as usize
 }

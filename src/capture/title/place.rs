@@ -14,8 +14,9 @@ use super::{debug, token};
 
 impl Scan<'_, '_> {
     /// An SQL statement is data up to the next colon or semicolon.
-    pub(super) fn statement(&mut self, core: &str, mask: u32) -> bool {
-        if mask & !ANY_UPPER != 0 || !words::sense_of(core).is(Sense::STATEMENT) {
+    #[inline(never)]
+    pub(super) fn statement(&mut self, mask: u32) -> bool {
+        if mask & !ANY_UPPER != 0 {
             return false;
         }
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -29,9 +30,10 @@ impl Scan<'_, '_> {
     }
 
     /// Whether `core` is the name in `for user alice`: the clause, or at least its noun, ends.
+    #[inline(never)]
     pub(super) fn is_named(&self, core: &str, tail: &str, mask: u32) -> bool {
         if mask & !(LETTER | UNDERSCORE | HYPHEN | DOT) != 0
-            || words::is_function(words::sense_of(core).role)
+            || words::is_function(words::sense_of(core))
         {
             return false;
         }
@@ -45,19 +47,22 @@ impl Scan<'_, '_> {
 
     /// Whether `core` is the value in `code: Full for request 5`: a name, and the text goes on.
     /// `Failed to …` and `Waiting for …` begin a sentence.
+    #[inline(never)]
     pub(super) fn is_labelled(&self, core: &str, mask: u32) -> bool {
-        let verb = core.ends_with("ing") || core.ends_with("ed");
-        let name = (debug::is_type_name(core) && !verb) || token::is_compound(mask);
+        let verb = || core.ends_with("ing") || core.ends_with("ed");
+        if !token::is_compound(mask) && (!debug::is_type_name(core) || verb()) {
+            return false;
+        }
         let rest = self.text.get(self.at..).unwrap_or_default();
         let next = rest.split_ascii_whitespace().next().unwrap_or_default();
-        name && matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
+        matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
     }
 
     /// Whether `core` can be the kind of a failure that was just told of: `InvalidSignature`. One
     /// capital alone (`Closed`) is as often a state.
     pub(super) fn is_variant_of_failure(&self, core: &str) -> bool {
-        let capitals = core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
-        self.failing && capitals > 1 && debug::is_type_name(core)
+        let capitals = || core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
+        self.failing && capitals() > 1 && debug::is_type_name(core)
     }
 
     /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
@@ -65,17 +70,17 @@ impl Scan<'_, '_> {
         token::is_compound(mask)
             && mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0
             && self.written().ends_with([',', ';'])
-            && self.bytes.iter().skip(self.at).all(|&b| b == b'.' || class(b) & SPACE != 0)
+            && self.eights.bytes.iter().skip(self.at).all(|&b| b == b'.' || class(b) & SPACE != 0)
             && !tail.contains(':')
     }
 
     /// Whether nothing but this word belongs to the key before it.
     pub(super) fn stands_alone(&self, tail: &str) -> bool {
         let mut at = self.at;
-        while self.class_at(at) & SPACE != 0 && at < self.bytes.len() {
+        while self.class_at(at) & SPACE != 0 && at < self.eights.bytes.len() {
             at = at.saturating_add(1);
         }
-        let end = at >= self.bytes.len();
+        let end = at >= self.eights.bytes.len();
         if tail.contains(':') {
             return end;
         }
@@ -84,11 +89,9 @@ impl Scan<'_, '_> {
     }
 
     /// `Jun` and `Fri` before a number or one another.
-    pub(super) fn is_date_word(&self, sense: Sense) -> bool {
-        if !sense.is(Sense::DAY_OR_MONTH) {
-            return false;
-        }
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+    #[inline(never)]
+    pub(super) fn is_date_word(&self) -> bool {
+        let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let next = rest.iter().take(4).find(|&&b| b != b' ' && b != b',');
         let next_word = next.is_some_and(|&b| class(b) & (DIGIT | SIGN) != 0);
         next_word || rest.get(1..4).is_some_and(is_day_or_month)
@@ -100,7 +103,7 @@ fn is_day_or_month(word: &[u8]) -> bool {
 }
 
 fn points(word: &str) -> bool {
-    words::sense_of(word).role == Role::Points
+    words::sense_of(word).has(Role::Points)
 }
 
 /// `localhost:8080`, `db:5432`: a name and a port.

@@ -5,9 +5,11 @@
 use super::chars::{COLON, DIGIT, DOT, HEX, HIGH, NAME, SIGN, SPACE, STOP, class};
 use super::explain::Rule;
 use super::scan::{Expect, LOOK, NO_KEY, Names, Scan, is_separator};
+use super::lexicon::Key;
 use super::{debug, words};
 
 impl Scan<'_, '_> {
+    #[inline(never)]
     pub(super) fn stop(&mut self, b: u8) {
         self.names = Names::Nothing;
         match b {
@@ -26,9 +28,15 @@ impl Scan<'_, '_> {
         self.skip(1);
         self.odd |= self.gap;
         let mark = self.at.saturating_sub(1);
-        if self.span.0 < self.span.1 {
-            self.gap = false;
-            self.keep_byte(mark);
+        let end = self.span.1;
+        if self.has_span() {
+            // Behind a bracket one is enough.
+            let once = end <= self.closed;
+            if !(once && matches!(self.byte(end.wrapping_sub(1)), b',' | b';')) {
+                self.gap = false;
+                self.keep_byte(mark);
+                self.closed = if once { self.at } else { self.closed };
+            }
         } else if !self.out.is_empty() && !self.out.ends_with([',', ';']) {
             self.gap = false;
             self.push(if b == b',' { "," } else { ";" });
@@ -53,9 +61,10 @@ impl Scan<'_, '_> {
             self.skip(if next == b'=' { 2 } else { 1 });
             self.expect = Expect::Text;
         } else {
+            self.keep_mark(self.at);
             self.skip(1);
-            self.push("=");
-            let key = self.text.get(self.key.0..self.key.1).unwrap_or_default();
+            let (from, to) = self.key;
+            let key = Key::at(self.eights, from, to.saturating_sub(from));
             self.expect = match (glued, words::names_failure(key)) {
                 (_, true) => Expect::Kind,
                 (true, false) => Expect::Glued,
@@ -72,7 +81,7 @@ impl Scan<'_, '_> {
     /// A quoted value; a quote that doesn't close is dropped.
     pub(super) fn quoted(&mut self, quote: u8) {
         let open = self.at.saturating_add(1);
-        let rest = self.bytes.get(open..).unwrap_or_default();
+        let rest = self.eights.bytes.get(open..).unwrap_or_default();
         let bit = match quote {
             b'"' => 1,
             b'`' => 2,
@@ -119,13 +128,13 @@ impl Scan<'_, '_> {
             return;
         }
         self.expect = Expect::Text;
+        self.keep_mark(self.at);
         self.skip(1);
-        self.push(if b == b'(' { "(" } else { "[" });
     }
 
     /// Takes `[::1]` and `[fe80::1%eth0]:443`, an address of IPv6 in brackets.
     fn address(&mut self) -> bool {
-        let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
         let hex = |b: u8| class(b) & (HEX | DOT | COLON) != 0;
         let len = rest.iter().take(LOOK).take_while(|&&b| hex(b)).count();
         let (inside, after) = rest.split_at_checked(len).unwrap_or_default();
@@ -153,7 +162,7 @@ impl Scan<'_, '_> {
         if self.class_before() & NAME != 0 {
             return false;
         }
-        let rest = self.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at.saturating_add(1)..).unwrap_or_default();
         match rest.trim_ascii_start().first() {
             None | Some(b'.' | b'"' | b'[' | b'{' | b'(' | b']') => return true,
             _ => {}
@@ -166,8 +175,20 @@ impl Scan<'_, '_> {
     fn close(&mut self, b: u8) {
         self.expect = Expect::Text;
         self.key = NO_KEY;
+        let at = self.at;
         self.skip(1);
         self.odd |= b == b'}';
+        // What ends in a word is more than a value.
+        if self.has_span() && !matches!(self.byte(self.span.1.wrapping_sub(1)), b'#' | b'(' | b'[') {
+            self.odd |= self.gap;
+            if b == b'}' {
+                self.write();
+            } else {
+                self.gap = false;
+                self.keep_mark(at);
+            }
+            return;
+        }
         self.write();
         let (open, close) = if b == b')' { ('(', ")") } else { ('[', "]") };
         let inside = self.out.strip_suffix('#').unwrap_or(self.out);
@@ -203,13 +224,13 @@ impl Scan<'_, '_> {
             }
             b'\'' => self.quoted(b),
             b'.' if self.byte(self.at.saturating_add(1)) == b'.' => {
-                let rest = self.bytes.get(self.at..).unwrap_or_default();
+                let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
                 if rest.starts_with(b"../") {
                     self.path();
                     return true;
                 }
                 self.skip(rest.iter().take_while(|&&b| b == b'.').count());
-                self.odd |= self.at < self.bytes.len();
+                self.odd |= self.at < self.eights.bytes.len();
                 self.gap = true;
             }
             0x80.. => return self.typographic_quote(),
@@ -220,14 +241,14 @@ impl Scan<'_, '_> {
 
     /// A path from here or home: `../x`, `./x`, `~/x`.
     pub(super) fn path(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let end = |&b: &u8| class(b) & (SPACE | STOP) != 0;
         let path = rest.get(..rest.iter().position(end).unwrap_or(rest.len())).unwrap_or_default();
         let mark = |b: &u8| matches!(b, b'.' | b':' | b'!' | b'?');
         let tail = path.iter().rev().take_while(|b| mark(b)).count();
         self.skip(path.len());
         self.push_hash(Rule::Path);
-        self.tail("", self.text.get(self.at.saturating_sub(tail)..self.at).unwrap_or_default());
+        self.tail(None, self.text.get(self.at.saturating_sub(tail)..self.at).unwrap_or_default());
     }
 
     /// An apostrophe behind a word, or a `'` before white space, opens nothing.

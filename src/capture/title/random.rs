@@ -3,6 +3,7 @@
 //! Invariant: pure data and a count; the same in every process and release.
 
 use super::chars::{ANY_LOWER, HEX_LOWER, LETTER};
+use super::lexicon::{Key, LONGEST, number};
 
 /// For each letter from `a`, those that hardly ever follow it: the pairs that fewer than 40 of
 /// 73,000 English words have (Debian's package `wamerican`, counted in November 2026). Of random
@@ -17,17 +18,17 @@ const STRANGERS: [&str; 26] = [
     "bcdfghjkmnpqrstuvwx",
 ];
 
-/// The same, a bit a letter.
-const PAIRS: [u32; 32] = {
-    let mut pairs = [0; 32];
-    let (mut table, mut left) = (STRANGERS.as_slice(), pairs.as_mut_slice());
-    while let ([followers, others @ ..], [entry, rest @ ..]) = (table, left) {
-        let mut bytes = followers.as_bytes();
-        while let [byte, more @ ..] = bytes {
-            *entry |= 1 << (*byte & 31);
-            bytes = more;
+/// The same: 1 for a letter and, above its five bits, one that hardly ever follows it.
+static PAIRS: [u8; 1024] = {
+    let mut pairs = [0; 1024];
+    let mut letter = 1;
+    while letter <= STRANGERS.len() {
+        let mut followers = STRANGERS[letter - 1].as_bytes();
+        while let [follower, more @ ..] = followers {
+            pairs[letter | ((*follower & 31) as usize) << 5] = 1;
+            followers = more;
         }
-        (table, left) = (others, rest);
+        letter += 1;
     }
     pairs
 };
@@ -38,25 +39,58 @@ pub(super) const FEWEST: usize = 6;
 /// Whether letters that stand together in `word` hardly ever do in words, twice or more. Where a
 /// capital follows a small letter, a word may begin.
 pub(super) fn is_strange(word: &[u8]) -> bool {
-    let mut strangers = 0_u32;
-    let mut strange = 0;
-    let mut before = 0;
-    for &b in word {
-        let begins = before & !b & 0x20;
-        // A letter's lowest five bits are its place in the alphabet, whatever its case.
-        let pair = strangers.wrapping_shr(u32::from(b & 31)) & 1;
-        strange += if begins != 0 { 0 } else { pair };
-        strangers = PAIRS.get(usize::from(b.wrapping_sub(1) & 31)).copied().unwrap_or(0);
-        before = b;
+    if word.len() <= LONGEST {
+        return is_strange_key(Key::of(word));
+    }
+    let mut strange = 0_u32;
+    let mut begin = 0_usize;
+    // Each eight letters begin with the last of those before, so that no pair is missed.
+    while let Some(rest) = word.get(begin..).filter(|rest| rest.len() > 1) {
+        strange = strange.wrapping_add(strangers(number(rest)));
+        begin = begin.wrapping_add(7);
     }
     strange > 1
 }
 
+/// The same of a word of at most [`LONGEST`] letters.
+#[inline]
+pub(super) fn is_strange_key(key: Key) -> bool {
+    let strange = strangers(key.low);
+    if key.high == 0 {
+        return strange > 1;
+    }
+    // Those from the eighth to the 15th, and the last two.
+    let strange = strange.wrapping_add(strangers(key.low >> 56 | key.high << 8));
+    let last = if key.high >> 56 == 0 { 0 } else { strangers(key.high >> 48) };
+    strange.wrapping_add(last) > 1
+}
+
+/// How many of the up to eight letters in `letters` are followed by one that hardly ever does.
+#[inline]
+fn strangers(letters: u64) -> u32 {
+    const FIVE: u64 = 0x1f1f_1f1f_1f1f_1f1f;
+    const SMALL: u64 = 0x2020_2020_2020_2020;
+    const EVEN: u64 = 0x001f_001f_001f_001f;
+    // A letter's lowest five bits are its place in the alphabet, whatever its case. What begins a
+    // word follows none, so that its five bits are zero, and nothing is known of zero.
+    let begins = letters << 8 & !letters & SMALL;
+    let second = letters & FIVE & !begins.wrapping_sub(begins >> 5);
+    let even = letters & EVEN | second >> 3 & EVEN << 5;
+    let odd = letters >> 8 & EVEN | second >> 11 & EVEN << 5;
+    let pair = |pairs: u64| u32::from(PAIRS.get(pairs as usize & 1023).copied().unwrap_or(0));
+    // Look-ups without a branch, half of what going from letter to letter takes.
+    let mut strange = pair(even) + pair(odd) + pair(even >> 16) + pair(odd >> 16);
+    if letters >> 40 != 0 {
+        strange += pair(even >> 32) + pair(odd >> 32) + pair(even >> 48);
+    }
+    strange
+}
+
 /// Whether `word`, of the classes in `mask`, is random: strange letters, or eight or more small
 /// ones that are all `a` to `f`.
-pub(super) fn looks_random(word: &str, mask: u32) -> bool {
+pub(super) fn looks_random(word: &[u8], mask: u32) -> bool {
     if word.len() < FEWEST || mask & !LETTER != 0 || mask & ANY_LOWER == 0 {
         return false;
     }
-    (word.len() >= 8 && mask == HEX_LOWER) || is_strange(word.as_bytes())
+    (word.len() >= 8 && mask == HEX_LOWER) || is_strange(word)
 }

@@ -59,7 +59,8 @@ pub(super) fn traced(
         std::mem::swap(before, out);
         out.clear();
         // Of all that cleaning mends, only these two can come out of a scan.
-        if before.contains('@') || before.contains(":/") {
+        let bytes = before.as_bytes();
+        if bytes.contains(&b'@') || bytes.windows(2).any(|two| two == b":/") {
             clean.clear();
             clean::append(before, clean);
             Scan::new(clean, out).run(enough);
@@ -113,12 +114,16 @@ pub(super) const NO_KEY: (usize, usize) = (usize::MAX, usize::MAX);
 
 pub(super) struct Scan<'a, 'o> {
     pub(super) text: &'a str,
-    pub(super) bytes: &'a [u8],
     pub(super) eights: Eights<'a>,
     pub(super) at: usize,
     pub(super) out: &'o mut String,
     /// What of `text` is to be written as it is, and is not yet; nearly all of a message is.
     pub(super) span: (usize, usize),
+    /// Where a word would join that after a single space, being the next of a run of words; else
+    /// past the end.
+    pub(super) joint: usize,
+    /// Where the last bracket or `=` of it ends, in `text`, and marks that follow at once.
+    pub(super) closed: usize,
     /// White space has been seen since the last write.
     pub(super) gap: bool,
     pub(super) expect: Expect,
@@ -145,11 +150,12 @@ impl<'a, 'o> Scan<'a, 'o> {
     fn new(text: &'a str, out: &'o mut String) -> Self {
         Scan {
             text,
-            bytes: text.as_bytes(),
             eights: Eights::of(text.as_bytes()),
             at: 0,
             out,
             span: (0, 0),
+            joint: usize::MAX,
+            closed: 0,
             gap: false,
             expect: Expect::Text,
             hash: usize::MAX,
@@ -166,14 +172,17 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// Scans, and tells whether the result might read differently.
     fn run(&mut self, enough: usize) -> bool {
-        while let Some(&b) = self.bytes.get(self.at) {
-            let (from, to) = self.span;
-            if self.out.len().saturating_add(to.saturating_sub(from)) > enough {
+        while let Some(&b) = self.eights.bytes.get(self.at) {
+            // A run of words is not interrupted: it may be long, and is cut in the end.
+            if self.at != self.joint && self.has_enough(enough) {
                 break;
             }
             let class = class(b);
             if class & LETTER != 0 && self.plain() {
                 continue;
+            }
+            if self.at == self.joint && self.has_enough(enough) {
+                break;
             }
             self.begin = self.at;
             if class & SPACE != 0 {
@@ -185,23 +194,39 @@ impl<'a, 'o> Scan<'a, 'o> {
             } else {
                 self.word(b, class);
             }
+            if self.byte(self.at) == b' ' {
+                self.gap = true;
+                self.skip(1);
+            }
         }
         self.write();
-        let kept = self.out.trim_end_matches(is_tail).len();
-        let cut = self.out.get(kept..).unwrap_or_default();
-        self.odd |= !matches!(cut, "" | ".") || self.expect != Expect::Text;
-        self.out.truncate(kept);
+        // Where a text ends in `key=`, nothing is due when it is read again.
+        self.odd |= self.expect != Expect::Text && self.last() != Some(b'=');
+        if self.last().is_some_and(|b| is_tail(char::from(b))) {
+            let kept = self.out.trim_end_matches(is_tail).len();
+            self.odd |= self.out.get(kept..) != Some(".");
+            self.out.truncate(kept);
+        }
         self.odd
+    }
+
+    /// Whether more than `enough` is written.
+    #[inline]
+    fn has_enough(&self, enough: usize) -> bool {
+        let (from, to) = self.span;
+        self.out.len().wrapping_add(to.wrapping_sub(from)) > enough
     }
 
     // === Reading ===
 
+    #[inline]
     pub(super) fn skip(&mut self, n: usize) {
         self.at = self.at.saturating_add(n);
     }
 
+    #[inline]
     pub(super) fn byte(&self, at: usize) -> u8 {
-        self.bytes.get(at).copied().unwrap_or(b' ')
+        self.eights.bytes.get(at).copied().unwrap_or(b' ')
     }
 
     pub(super) fn class_at(&self, at: usize) -> u32 {
@@ -216,8 +241,8 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// Writes `text[start..end]` when something else has to be written, or at the end.
     pub(super) fn keep_span(&mut self, start: usize, end: usize) {
-        let (from, to) = self.span;
-        if from < to && self.gap && to.wrapping_add(1) == start && self.byte(to) == b' ' {
+        let to = self.span.1;
+        if self.has_span() && self.gap && to.wrapping_add(1) == start && self.byte(to) == b' ' {
             self.span.1 = end;
             self.gap = false;
             return;
@@ -233,21 +258,43 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// Writes the ASCII character at `at`, which hangs on what is before it.
     pub(super) fn keep_byte(&mut self, at: usize) {
-        let end = at.saturating_add(1);
-        if self.span.0 < self.span.1 && self.span.1 == at && !self.gap {
+        let end = at.wrapping_add(1);
+        if self.has_span() && self.span.1 == at && !self.gap {
             self.span.1 = end;
         } else {
             self.push(self.text.get(at..end).unwrap_or_default());
         }
     }
 
+    /// Writes the bracket or `=` at `at`.
+    pub(super) fn keep_mark(&mut self, at: usize) {
+        self.closed = at.wrapping_add(1);
+        if self.gap {
+            self.keep_span(at, self.closed);
+        } else {
+            self.keep_byte(at);
+        }
+    }
+
+    /// Whether there is anything left to be written.
+    #[inline]
+    pub(super) fn has_span(&self) -> bool {
+        self.span.0 < self.span.1
+    }
+
     /// Writes what is left to be written.
     #[inline]
     pub(super) fn write(&mut self) {
-        let (from, to) = std::mem::take(&mut self.span);
-        if from < to {
+        if self.has_span() {
+            let (from, to) = std::mem::take(&mut self.span);
             self.out.push_str(self.text.get(from..to).unwrap_or_default());
         }
+    }
+
+    /// The last byte written.
+    #[inline]
+    pub(super) fn last(&self) -> Option<u8> {
+        self.out.as_bytes().last().copied()
     }
 
     /// The text so far.
@@ -265,7 +312,7 @@ impl<'a, 'o> Scan<'a, 'o> {
     /// Writes the space before what begins with `first`, if there was one.
     #[inline]
     fn separate(&mut self, first: u8, path: bool) {
-        if let Some(&last) = self.out.as_bytes().last() {
+        if let Some(last) = self.last() {
             if self.gap {
                 self.out.push(' ');
             } else {
@@ -287,8 +334,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.expect = Expect::Text;
         self.names = Names::Nothing;
         self.key = NO_KEY;
-        let run = self.out.get(self.hash..).is_some_and(|since| since.chars().all(is_separator));
-        if run {
+        if self.only_separators_since_hash() {
             self.out.truncate(self.hash);
             self.gap = false;
         } else {
@@ -296,6 +342,12 @@ impl<'a, 'o> Scan<'a, 'o> {
             self.out.push('#');
             self.hash = self.out.len();
         }
+    }
+
+    #[inline]
+    fn only_separators_since_hash(&self) -> bool {
+        let since = self.out.as_bytes().get(self.hash..);
+        since.is_some_and(|since| since.iter().all(|&b| is_separator(char::from(b))))
     }
 
     /// Whether the last thing written was a `#`, whatever white space there was since.

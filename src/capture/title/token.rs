@@ -3,18 +3,19 @@
 //! Invariant: a pure function of the word and the table of classes; no look at its neighbours.
 
 use super::chars::{
-    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HIGH, HYPHEN, LETTER, SIGN, SLASH,
-    UNDERSCORE, class, classes,
+    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX_LOWER, HEX_UPPER, HIGH, HYPHEN,
+    LETTER, SIGN, SLASH,
+    UNDERSCORE, class, classes, classes_of,
 };
 use super::explain::Rule;
 use super::lexicon::{Key, Lexicon};
-use super::random::looks_random;
+use super::random::{self, looks_random};
 
 /// Names that carry a number and are constant: the part before it, and the numbers it may have
 /// (`""`: any of up to four digits). What is not here and has a digit is taken for a value, since
 /// `node3` looks the same.
 #[rustfmt::skip]
-static TECHNOLOGIES: Lexicon<&str, 128> = Lexicon::new(&[
+static TECHNOLOGIES: Lexicon<&str, 256, 2> = Lexicon::new(&[
     ("h", "2 3"),
     ("s", "3"),
     ("v", "1 2 3 4 5 6 7 8 9"),
@@ -72,7 +73,7 @@ const FILE: u8 = 2;
 const STAGE: u8 = 4;
 
 #[rustfmt::skip]
-static ENDINGS: Lexicon<u8, 256> = Lexicon::new(&[
+static ENDINGS: Lexicon<u8, 512, 16> = Lexicon::new(&[
     ("com", DOMAIN), ("org", DOMAIN), ("net", DOMAIN), ("io", DOMAIN), ("edu", DOMAIN),
     ("gov", DOMAIN), ("internal", DOMAIN), ("local", DOMAIN), ("localdomain", DOMAIN),
     ("localhost", DOMAIN), ("lan", DOMAIN), ("corp", DOMAIN), ("arpa", DOMAIN), ("onion", DOMAIN),
@@ -111,7 +112,7 @@ pub(super) fn value(word: &str, mask: u32) -> Option<Rule> {
         return rule(is_path(word, mask), Rule::Path);
     }
     if mask & LETTER == mask {
-        return rule(looks_random(word, mask), Rule::Random);
+        return rule(looks_random(word.as_bytes(), mask), Rule::Random);
     }
     // Programs separate with one or the other; data (`search_index-prod`) with both.
     if mask & HYPHEN != 0 && mask & UNDERSCORE != 0 && mask & DOT == 0 {
@@ -129,8 +130,22 @@ pub(super) fn value(word: &str, mask: u32) -> Option<Rule> {
     if mask & SIGN != 0 && word.bytes().any(|b| matches!(b, b'\\' | b'!')) {
         return Some(Rule::Code);
     }
-    let mut parts = word.split(['_', '-', '.', ':']);
-    rule(parts.any(|part| looks_random(part, classes(part))), Rule::Random)
+    rule(has_random_part(word.as_bytes()), Rule::Random)
+}
+
+/// Whether what stands between separators is random anywhere in `word`.
+fn has_random_part(word: &[u8]) -> bool {
+    let mut rest = word;
+    while rest.len() >= random::FEWEST {
+        let separator = |&b: &u8| class(b) & (UNDERSCORE | HYPHEN | DOT | COLON) != 0;
+        let len = rest.iter().position(separator).unwrap_or(rest.len());
+        let part = rest.get(..len).unwrap_or_default();
+        if len >= random::FEWEST && looks_random(part, classes_of(part)) {
+            return true;
+        }
+        rest = rest.get(len.saturating_add(1)..).unwrap_or_default();
+    }
+    false
 }
 
 /// Two words or more made one: `search.orders`, `read_only`, `worker-pool`.
@@ -146,9 +161,11 @@ pub(super) fn is_compound_name(word: &str, mask: u32) -> bool {
     const END: [&str; 9] =
         ["-only", "-based", "-level", "-wide", "-side", "-defined", "-specific", "-local", "-free"];
     let small = mask & !(ANY_LOWER | UNDERSCORE | DOT | HYPHEN) == 0;
-    let adjective = mask & HYPHEN != 0
-        && (BEGIN.iter().any(|b| word.starts_with(b)) || END.iter().any(|e| word.ends_with(e)));
-    small && is_compound(mask) && !adjective
+    let adjective = || {
+        mask & HYPHEN != 0
+            && (BEGIN.iter().any(|b| word.starts_with(b)) || END.iter().any(|e| word.ends_with(e)))
+    };
+    small && is_compound(mask) && !adjective()
 }
 
 /// Whether what follows the last `mark` in `word` is an ending of this sort, and something is
@@ -210,6 +227,13 @@ fn is_constant_with_digits(word: &str, mask: u32) -> bool {
     if word.len() > 64 || mask & LETTER == 0 || mask & (SIGN | HIGH | APOSTROPHE) != 0 {
         return false;
     }
+    // So is one whose first part begins with a digit, most often, and has no underscore.
+    if let [b'0'..=b'9', second, ..] = word.as_bytes()
+        && mask & UNDERSCORE == 0
+        && class(*second) & (DIGIT | HEX_LOWER | HEX_UPPER) != 0
+    {
+        return false;
+    }
     if technology(word) {
         return true;
     }
@@ -264,7 +288,7 @@ fn is_camel_with_number(part: &str) -> bool {
     let end = part.len().saturating_sub(tail.len());
     let cased = tail.starts_with(|c: char| c.is_ascii_uppercase())
         && classes(tail) & DIGIT == 0
-        && !looks_random(tail, classes(tail));
+        && !looks_random(tail.as_bytes(), classes(tail));
     let number = part.get(stem..end).unwrap_or_default();
     (tail.is_empty() || cased) && begin > stem.saturating_add(1) && technology(number)
 }

@@ -5,7 +5,7 @@
 
 use super::chars::{
     ANY_LOWER, APOSTROPHE, AT, COLON, CONTROL, DIGIT, DOT, HIGH, HYPHEN, LETTER, NAME, PAUSE, SIGN,
-    SLASH, SPACE, STOP, class, classes,
+    SLASH, SPACE, STOP, class, classes, classes_of,
 };
 use super::explain::Rule;
 use super::lexicon::Key;
@@ -14,113 +14,148 @@ use super::words::{self, Role, Sense};
 use super::{clean, debug, place, token};
 
 impl Scan<'_, '_> {
+    #[inline(never)]
     pub(super) fn word(&mut self, b: u8, first: u32) {
         if first & (APOSTROPHE | HIGH | DOT) != 0 && self.odd_start(b) {
             return;
         }
         let start = self.at;
-        if first & DIGIT != 0 && self.digits(start) {
+        if first & DIGIT != 0 && self.number(start) {
             return;
         }
+        if b == b'#' && self.class_at(start.wrapping_add(1)) & (SPACE | STOP) != 0 {
+            self.skip(1);
+            return self.push_hash(Rule::Hash);
+        }
         let (mask, len) = self.measure(start);
-        self.at = start.saturating_add(len.max(1));
+        let end = start.saturating_add(len.max(1));
+        self.at = end;
+        if mask & (CONTROL | HIGH | SLASH | AT) != 0 || first & DOT != 0 || b == b'u' || b == b'~' {
+            if self.rare_word(start, first, mask) {
+                return;
+            }
+        } else if first & DIGIT != 0 && mask & (LETTER | SIGN | APOSTROPHE) == 0 {
+            return self.number_and_tail(start, end);
+        }
+        let word = self.eights.bytes.get(start..end).unwrap_or_default();
+        let core = word.iter().position(|&b| starts_core(b)).unwrap_or(word.len());
+        let from = start.saturating_add(core);
+        let rest = word.get(core..).unwrap_or_default();
+        let len = rest.iter().rposition(|&b| ends_core(b)).map_or(0, |last| last.saturating_add(1));
+        let to = from.saturating_add(len);
+        if from == to {
+            self.punctuation(self.text.get(start..end).unwrap_or_default());
+        } else {
+            let whole = from == start && to == end;
+            let mask = if whole { mask } else { classes_of(rest.get(..len).unwrap_or_default()) };
+            self.name(Word { start, from, to, end, mask });
+        }
+    }
+
+    /// Takes the word from `start` to here if it is a number, a URL, a path from here or home or
+    /// the rest of a value; gives up at what nobody sees. Notes what may read differently.
+    #[inline(never)]
+    fn rare_word(&mut self, start: usize, first: u32, mask: u32) -> bool {
         let word = self.text.get(start..self.at).unwrap_or_default();
         if mask & (CONTROL | HIGH) != 0 && clean::has_hidden(word) {
             self.hidden = true;
             self.at = self.text.len();
-            return;
+            return true;
         }
         if first & DIGIT != 0 && mask & (LETTER | HIGH | SIGN | APOSTROPHE) == 0 {
-            return self.number(word);
+            self.number_and_tail(start, self.at);
+            return true;
         }
         if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word) || word == "urn:" {
-            return self.url(start);
+            self.url(start);
+            return true;
         }
         if first & DOT != 0 && !self.gap && self.after_hash() && mask & (NAME | HIGH) != 0 {
             // `report(1).csv`: the rest of the value.
-            return self.tail("", word.trim_start_matches(|c| !matches!(c, ':' | '!' | '?')));
+            self.tail(None, word.trim_start_matches(|c| !matches!(c, ':' | '!' | '?')));
+            return true;
         }
         self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
-        let end = self.at;
-        if first & (NAME | HIGH) != 0 && self.class_before() & (NAME | HIGH) != 0 {
-            return self.name(Word { start, from: start, to: end, end, mask });
-        }
-        if word.starts_with("./") || word.starts_with("~/") {
+        let path = word.starts_with("./") || word.starts_with("~/");
+        if path {
             self.at = start;
-            return self.path();
+            self.path();
         }
-        let core = word.bytes().position(|b| starts_core(b)).unwrap_or(word.len());
-        let from = start.saturating_add(core);
-        let rest = word.as_bytes().get(core..).unwrap_or_default();
-        let len = rest.iter().rposition(|&b| ends_core(b)).map_or(0, |last| last.saturating_add(1));
-        let to = from.saturating_add(len);
-        if from == to {
-            self.punctuation(word);
-        } else {
-            let core = self.text.get(from..to).unwrap_or_default();
-            self.name(Word { start, from, to, end, mask: classes(core) });
-        }
+        path
     }
 
-    /// Takes the word at `start` if it is digits and nothing else.
+    /// Takes the word at `start` if it is digits, with single dots and colons between them, and
+    /// nothing else: `5`, `10.0.0.7:5432`, `17:03:12`.
     #[inline]
-    fn digits(&mut self, start: usize) -> bool {
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let len = rest.iter().take_while(|&&b| class(b) == DIGIT).count();
-        let next = rest.get(len).copied().unwrap_or(b' ');
-        let alone = class(next) & SPACE != 0 || matches!(next, b',' | b';' | b')' | b']');
+    fn number(&mut self, start: usize) -> bool {
+        let digit = |at: usize| self.class_at(at) & DIGIT != 0;
+        let mut end = start;
+        loop {
+            if digit(end) {
+                end = end.wrapping_add(1);
+            } else if matches!(self.byte(end), b'.' | b':') && digit(end.wrapping_add(1)) {
+                end = end.wrapping_add(2);
+            } else {
+                break;
+            }
+        }
+        let alone = self.class_at(end) & (SPACE | STOP) != 0;
         if alone {
-            self.at = start.wrapping_add(len);
+            self.at = end;
             self.push_hash(Rule::Number);
         }
         alone
     }
 
-    /// A word that begins with a digit and has no letters: `5`, `10.0.0.7:5432`, `1,` `17:03:12.`
-    fn number(&mut self, word: &str) {
+    /// A word that begins with a digit and has no letters: `5-6`, `17:03:12.`
+    #[inline(never)]
+    fn number_and_tail(&mut self, start: usize, end: usize) {
+        let word = self.text.get(start..end).unwrap_or_default();
         let core = word.trim_end_matches(['.', ':', '-', '@']);
         self.odd |= word.contains('@') || (word.contains(':') && word.contains('/'));
         self.push_hash(Rule::Number);
-        self.tail("", word.get(core.len()..).unwrap_or_default());
+        self.tail(None, word.get(core.len()..).unwrap_or_default());
     }
 
     /// The classes and the length of the word at `start`.
     fn measure(&self, start: usize) -> (u32, usize) {
-        let rest = self.bytes.get(start..).unwrap_or_default();
+        let rest = self.eights.bytes.get(start..).unwrap_or_default();
         let mut mask = 0;
-        let mut begin = 0_usize;
-        // Long words are values, and most of their bytes need no closer look.
+        let mut len = 0_usize;
+        // Eight at a time, since a test for each costs more than the look-up.
         for eight in rest.as_chunks::<8>().0 {
             let classes = eight.iter().fold(0, |mask, &b| mask | class(b));
             if classes & PAUSE != 0 {
                 break;
             }
             mask |= classes;
-            begin = begin.wrapping_add(8);
+            len = len.wrapping_add(8);
         }
-        for (len, &b) in rest.iter().enumerate().skip(begin) {
+        while let Some(&b) = rest.get(len) {
             let class = class(b);
             // What may end the word gets a closer look.
             if class & PAUSE != 0 {
                 if class & (SPACE | STOP) != 0 {
-                    return (mask, len);
+                    break;
                 }
                 let at = |ahead: usize| rest.get(len.wrapping_add(ahead)).copied().unwrap_or(b' ');
                 let twice = class & COLON != 0 && len > 0 && at(usize::MAX) == b;
                 match if twice { Inside::Yes } else { inside_word(class, mask, at(1), at(2)) } {
                     Inside::Yes => {}
                     Inside::Last => return (mask | class, len.wrapping_add(1)),
-                    Inside::No => return (mask, len),
+                    Inside::No => break,
                 }
             }
             mask |= class;
+            len = len.wrapping_add(1);
         }
-        (mask, rest.len())
+        (mask, len)
     }
 
     /// A URL ends at white space, a quote, or a bracket that closes.
+    #[inline(never)]
     fn url(&mut self, start: usize) {
-        let rest = self.bytes.get(start..).unwrap_or_default();
+        let rest = self.eights.bytes.get(start..).unwrap_or_default();
         let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
         // `http://[::1]:80/`
         let host = rest.windows(4).take(LOOK).position(|w| w == b"://[");
@@ -140,6 +175,7 @@ impl Scan<'_, '_> {
     }
 
     /// A word without letters or digits: `-`, `|`, `#`, `->`.
+    #[inline(never)]
     fn punctuation(&mut self, word: &str) {
         self.key = NO_KEY;
         self.odd |= word.len() > 1 || !matches!(word, ":" | "." | "-" | "|" | "*" | "#" | "&");
@@ -168,26 +204,32 @@ impl Scan<'_, '_> {
         }
     }
 
+    #[inline(never)]
     fn name(&mut self, word: Word) {
         let Word { start, from, to, end, mask } = word;
         let core = self.text.get(from..to).unwrap_or_default();
-        let tail = self.text.get(to..end).unwrap_or_default();
         let next = self.byte(end);
         let expect = std::mem::replace(&mut self.expect, Expect::Text);
         let names = std::mem::replace(&mut self.names, Names::Nothing);
         self.key = NO_KEY;
-        if tail.is_empty()
-            && (self.structure(word, core, next, expect) || self.statement(core, mask))
-        {
-            return;
-        }
-        let key = Key::at(self.eights, from, to.wrapping_sub(from));
+        let key = self.key_of(from, to);
         let sense = words::sense(key);
-        let is_key = next == b'=' && tail.is_empty() && is_key(core, mask);
-        if is_key {
-            self.keep_span(start, end);
-            self.key = (from, to);
-        } else if let Some(rule) = self.due(word, core, tail, sense, expect, names) {
+        if to == end {
+            let opens = matches!(next, b'(' | b'{')
+                || (next == b' ' && self.byte(end.wrapping_add(1)) == b'{');
+            if (opens && self.structure(word, core, next, expect))
+                || (sense.is(Sense::STATEMENT) && self.statement(mask))
+            {
+                return;
+            }
+            if next == b'=' && is_key(core, mask) {
+                self.keep_span(start, end);
+                self.key = (from, to);
+                return;
+            }
+        }
+        let tail = if to == end { "" } else { self.text.get(to..end).unwrap_or_default() };
+        if let Some(rule) = self.due(word, core, tail, sense, expect, names) {
             self.push_hash(rule);
         } else if mask & COLON != 0 && self.glued_pair(core) {
             // Written.
@@ -196,23 +238,34 @@ impl Scan<'_, '_> {
         } else if sense.is(Sense::UNIT) && self.after_hash() {
             self.gap = false;
         } else {
-            let at = self.bytes.get(start..from).unwrap_or_default().iter();
-            let start = start.saturating_add(at.take_while(|&&b| b == b'@').count());
+            let mut start = start;
+            if start < from {
+                let before = self.eights.bytes.get(start..from).unwrap_or_default().iter();
+                start = start.saturating_add(before.take_while(|&&b| b == b'@').count());
+                self.odd |= start < from;
+            }
+            self.odd |= sense.is(Sense::DAY_OR_MONTH);
             self.keep_span(start, to);
             self.note(key, sense, names, mask & !ANY_LOWER == 0);
             self.key = (from, to);
-            self.odd |= sense.is(Sense::DAY_OR_MONTH) || start < from;
-            if !tail.is_empty() {
+            if to < end {
                 self.key = NO_KEY;
                 self.names = Names::Nothing;
-                self.tail(core, tail);
+                self.tail(Some((key, core.len())), tail);
             }
             return;
         }
-        self.tail("", tail);
+        self.tail(None, tail);
+    }
+
+    /// The key of the word from `from` to `to`.
+    #[inline]
+    fn key_of(&self, from: usize, to: usize) -> Key {
+        Key::at(self.eights, from, to.wrapping_sub(from))
     }
 
     /// Why `core` is a value by its place, if it is.
+    #[inline]
     fn due(
         &mut self,
         word: Word,
@@ -223,15 +276,17 @@ impl Scan<'_, '_> {
         names: Names,
     ) -> Option<Rule> {
         let mask = word.mask;
+        if expect == Expect::Text && mask & LETTER == mask && names == Names::Nothing {
+            return self.by_itself(sense);
+        }
         let placed = names == Names::Pointed || expect == Expect::Value;
-        if placed && place::is_name_and_port(core, mask) {
+        if placed && mask & COLON != 0 && place::is_name_and_port(core, mask) {
             return Some(Rule::Address);
         }
-        let failure = || sense.is(Sense::FAILED) || self.is_variant_of_failure(core);
         let due = match expect {
             Expect::Text => return self.named(core, tail, sense, names, mask),
             Expect::Glued => return Some(Rule::Keyed),
-            _ if failure() => false,
+            _ if sense.is(Sense::FAILED) || self.is_variant_of_failure(core) => false,
             Expect::Value => {
                 self.stands_alone(tail)
                     || (!self.failing && tail.is_empty() && self.is_labelled(core, mask))
@@ -243,6 +298,7 @@ impl Scan<'_, '_> {
     }
 
     /// Why `core` is a value by the words before it, if it is.
+    #[inline(never)]
     fn named(
         &mut self,
         core: &str,
@@ -265,15 +321,17 @@ impl Scan<'_, '_> {
     }
 
     /// `true`; and `Jun` in a date.
+    #[inline]
     fn by_itself(&self, sense: Sense) -> Option<Rule> {
         if sense.is(Sense::LITERAL) {
             return Some(Rule::Literal);
         }
-        self.is_date_word(sense).then_some(Rule::Date)
+        (sense.is(Sense::DAY_OR_MONTH) && self.is_date_word()).then_some(Rule::Date)
     }
 
-    /// The punctuation behind a word; a colon makes the word a key.
-    pub(super) fn tail(&mut self, core: &str, tail: &str) {
+    /// The punctuation behind a word, if that stayed the word with its key and length; a colon
+    /// makes it a key.
+    pub(super) fn tail(&mut self, word: Option<(Key, usize)>, tail: &str) {
         let Some(&last) = tail.as_bytes().last() else { return };
         if !matches!(last, b'.' | b':' | b'!' | b'?') {
             self.odd = true;
@@ -285,20 +343,19 @@ impl Scan<'_, '_> {
         if last != b':' || self.class_at(self.at) & SPACE == 0 {
             return;
         }
-        if core.is_empty() {
-            self.expect = self.expect_after_value();
-        } else {
-            self.expect_after(core);
+        match word {
+            None => self.expect = self.expect_after_value(),
+            Some((key, len)) => self.expect_after(key, len),
         }
     }
 
-    /// What the word `core`, just written with its colon, makes of the next.
-    pub(super) fn expect_after(&mut self, core: &str) {
-        let sense = words::sense_of(core);
-        let opens = sense.is(Sense::LABELS_KIND) && self.opens_text(core);
-        let failure = opens || words::names_failure(core);
+    /// What a word of `len` bytes, just written with its colon, makes of the next.
+    pub(super) fn expect_after(&mut self, key: Key, len: usize) {
+        let sense = words::sense(key);
+        let opens = sense.is(Sense::LABELS_KIND) && self.opens_text(len);
+        let failure = opens || words::names_failure(key);
         self.expect = if failure { Expect::Kind } else { Expect::Value };
-        if sense.role == Role::Bears || sense.is(Sense::LABELS_NAME) {
+        if sense.has(Role::Bears) || sense.is(Sense::LABELS_NAME) {
             self.names = Names::Due;
         }
     }
@@ -308,15 +365,17 @@ impl Scan<'_, '_> {
         if self.failing { Expect::Kind } else { Expect::Value }
     }
 
-    /// Whether `core`, just written with its colon, is the first word after another colon.
-    fn opens_text(&mut self, core: &str) -> bool {
+    /// Whether a word of `len` bytes, just written with its colon, is the first after another
+    /// colon.
+    fn opens_text(&mut self, len: usize) -> bool {
         let out = self.written();
-        let before = out.len().saturating_sub(core.len().saturating_add(1));
+        let before = out.len().saturating_sub(len.saturating_add(1));
         before == 0 || out.get(..before).is_some_and(|o| o.ends_with(": "))
     }
 
     /// `Custom { … }`, `Io(…)`, `Token{…}`, `Some(…)`: an error keeps the names of its kinds,
     /// anything else is a value.
+    #[inline(never)]
     fn structure(&mut self, word: Word, core: &str, next: u8, expect: Expect) -> bool {
         let braces = next == b' '
             && self.byte(self.at.saturating_add(1)) == b'{'
@@ -347,6 +406,7 @@ impl Scan<'_, '_> {
     }
 
     /// `id:5`, `10.0.0.1:80`, `main.rs:12`: a value behind its name, or all of it a value.
+    #[inline(never)]
     fn glued_pair(&mut self, core: &str) -> bool {
         let Some(at) = core.bytes().rposition(|b| b == b':') else { return false };
         let (left, right) = core.split_at_checked(at).unwrap_or_default();
@@ -410,8 +470,9 @@ fn inside_word(b: u32, before: u32, next: u8, after: u8) -> Inside {
 
 /// `attempt` in `attempt=3`: a name, though it may count (`r24=…`).
 fn is_key(core: &str, mask: u32) -> bool {
-    let digits = core.bytes().filter(|&b| class(b) == DIGIT).count();
-    mask & !NAME == 0 && digits <= 3 && !core.starts_with(|c: char| c.is_ascii_digit())
+    let digits = || core.bytes().filter(|&b| class(b) == DIGIT).count();
+    let name = mask & !NAME == 0 && !core.starts_with(|c: char| c.is_ascii_digit());
+    name && (mask & DIGIT == 0 || digits() <= 3)
 }
 
 /// Whether `://` is in it.

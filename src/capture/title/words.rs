@@ -6,6 +6,7 @@ use super::lexicon::{Key, Lexicon};
 
 /// What a word makes of those that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
 pub(super) enum Role {
     None,
     /// Points at what follows: `for user alice`.
@@ -20,45 +21,48 @@ pub(super) enum Role {
     Function,
 }
 
-/// What is known of a word.
+/// What is known of a word: its role in the lowest byte, and bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sense {
-    pub(super) role: Role,
-    bits: u8,
-}
+pub(super) struct Sense(u16);
 
 impl Sense {
     /// Follows a number and belongs to it, and changes with its size: `3 kB`, `12:00 UTC`.
-    pub(super) const UNIT: u8 = 1;
+    pub(super) const UNIT: u16 = 1 << 8;
     /// A value in itself: `true`, `None`, `localhost`.
-    pub(super) const LITERAL: u8 = 1 << 1;
+    pub(super) const LITERAL: u16 = 1 << 9;
     /// Says what went wrong all by itself, and so stays where a value is due:
     /// `failed to connect: timeout`.
-    pub(super) const FAILED: u8 = 1 << 2;
+    pub(super) const FAILED: u16 = 1 << 10;
     /// After it a plain word is the failure's kind: `error: timeout`. In any case of letters.
-    pub(super) const NAMES_FAILURE: u8 = 1 << 3;
+    pub(super) const NAMES_FAILURE: u16 = 1 << 11;
     /// Labels a kind, where it opens an error's own text: `call failed: status: Unavailable`.
-    pub(super) const LABELS_KIND: u8 = 1 << 4;
+    pub(super) const LABELS_KIND: u16 = 1 << 12;
     /// Before a colon it says that a name follows, whatever comes after it: `name: orders (…)`.
-    pub(super) const LABELS_NAME: u8 = 1 << 5;
-    pub(super) const DAY_OR_MONTH: u8 = 1 << 6;
+    pub(super) const LABELS_NAME: u16 = 1 << 13;
+    pub(super) const DAY_OR_MONTH: u16 = 1 << 14;
     /// Begins an SQL statement.
-    pub(super) const STATEMENT: u8 = 1 << 7;
+    pub(super) const STATEMENT: u16 = 1 << 15;
 
-    const NOTHING: Self = Self { role: Role::None, bits: 0 };
+    /// Of a word that is not known.
+    pub(super) const NOTHING: Self = Self(0);
 
     #[inline]
-    pub(super) fn is(self, bit: u8) -> bool {
-        self.bits & bit != 0
+    pub(super) fn is(self, bit: u16) -> bool {
+        self.0 & bit != 0
+    }
+
+    #[inline]
+    pub(super) fn has(self, role: Role) -> bool {
+        self.0 & 0xff == role as u16
     }
 }
 
 const fn role(role: Role) -> Sense {
-    Sense { role, bits: 0 }
+    Sense(role as u16)
 }
 
-const fn bits(bits: u8) -> Sense {
-    Sense { role: Role::None, bits }
+const fn bits(bits: u16) -> Sense {
+    Sense(bits)
 }
 
 const POINTS: Sense = role(Role::Points);
@@ -73,14 +77,16 @@ const FAILURE: Sense = bits(Sense::NAMES_FAILURE);
 const DATE: Sense = bits(Sense::DAY_OR_MONTH);
 const STATEMENT: Sense = bits(Sense::STATEMENT);
 
+static WORDS: Lexicon<Sense, 1024, 256> = Lexicon::new(KNOWN, Sense::NOTHING);
+
 #[rustfmt::skip]
-static WORDS: Lexicon<Sense, 512> = Lexicon::new(&[
+pub(super) const KNOWN: &[(&str, Sense)] = &[
     ("of", POINTS), ("by", POINTS), ("to", POINTS), ("in", POINTS), ("on", POINTS),
     ("at", POINTS), ("as", POINTS), ("for", POINTS), ("from", POINTS), ("with", POINTS),
     ("into", POINTS), ("named", POINTS), ("called", POINTS),
     ("Invalid", POINTS), ("Missing", POINTS),
-    ("invalid", Sense { role: Role::Points, bits: Sense::FAILED }),
-    ("missing", Sense { role: Role::Points, bits: Sense::FAILED }),
+    ("invalid", Sense(Role::Points as u16 | Sense::FAILED)),
+    ("missing", Sense(Role::Points as u16 | Sense::FAILED)),
     ("is", EQUATES),
     // What belongs to a thing is not its name: `user token`.
     ("token", FUNCTION), ("password", FUNCTION), ("count", FUNCTION), ("list", FUNCTION),
@@ -110,8 +116,8 @@ static WORDS: Lexicon<Sense, 512> = Lexicon::new(&[
     ("when", FUNCTION), ("does", FUNCTION), ("which", FUNCTION), ("while", FUNCTION),
     ("could", FUNCTION), ("would", FUNCTION), ("after", FUNCTION), ("cannot", FUNCTION),
     ("before", FUNCTION), ("already", FUNCTION),
-    ("because", Sense { role: Role::Function, bits: Sense::NAMES_FAILURE }),
-    ("failed", Sense { role: Role::Function, bits: Sense::NAMES_FAILURE | Sense::FAILED }),
+    ("because", Sense(Role::Function as u16 | Sense::NAMES_FAILURE)),
+    ("failed", Sense(Role::Function as u16 | Sense::NAMES_FAILURE | Sense::FAILED)),
     ("error", FAILURE), ("err", FAILURE), ("errors", FAILURE), ("failure", FAILURE),
     ("fault", FAILURE), ("exception", FAILURE), ("reason", FAILURE), ("cause", FAILURE),
     ("fatal", FAILURE), ("panic", FAILURE), ("warning", FAILURE), ("note", FAILURE),
@@ -144,7 +150,7 @@ static WORDS: Lexicon<Sense, 512> = Lexicon::new(&[
     ("Jun", DATE), ("Jul", DATE), ("Aug", DATE), ("Sep", DATE), ("Oct", DATE), ("Nov", DATE),
     ("Dec", DATE),
     ("SELECT", STATEMENT), ("INSERT", STATEMENT), ("UPDATE", STATEMENT), ("DELETE", STATEMENT),
-], Sense::NOTHING);
+];
 
 #[inline]
 pub(super) fn sense(key: Key) -> Sense {
@@ -155,9 +161,9 @@ pub(super) fn sense_of(word: &str) -> Sense {
     WORDS.get(Key::of(word.as_bytes()))
 }
 
-/// Whether a plain word after `word` is the failure's kind.
-pub(super) fn names_failure(word: &str) -> bool {
-    sense(Key::of(word.as_bytes()).small()).is(Sense::NAMES_FAILURE)
+/// Whether a plain word after this one is the failure's kind.
+pub(super) fn names_failure(key: Key) -> bool {
+    sense(key.small()).is(Sense::NAMES_FAILURE)
 }
 
 /// Whether a clause with a word that begins like this speaks of failure; a structure in it is an
@@ -170,8 +176,15 @@ pub(super) fn speaks_of_failure(key: Key) -> bool {
     const COUL: u32 = u32::from_le_bytes(*b"coul");
     const UNAB: u32 = u32::from_le_bytes(*b"unab");
     const EXCE: u32 = u32::from_le_bytes(*b"exce");
+    /// The letters that these and `not` begin with: four words of five need no closer look.
+    const BEGIN: u32 =
+        1 << (b'f' & 31) | 1 << (b'e' & 31) | 1 << (b'c' & 31) | 1 << (b'u' & 31) | 1 << (b'n' & 31);
+    let start = key.low as u32;
+    if BEGIN.wrapping_shr(start & 31) & 1 == 0 {
+        return false;
+    }
     // Setting this bit makes capitals small.
-    match key.low as u32 | 0x2020_2020 {
+    match start | 0x2020_2020 {
         FAIL | ERRO | CANN | COUL | UNAB | EXCE => true,
         _ => key == NOT,
     }
@@ -180,6 +193,6 @@ pub(super) fn speaks_of_failure(key: Key) -> bool {
 const NOT: Key = Key::of(b"not");
 
 /// Whether nobody names a thing by it.
-pub(super) fn is_function(role: Role) -> bool {
-    matches!(role, Role::Points | Role::Equates | Role::Function)
+pub(super) fn is_function(sense: Sense) -> bool {
+    sense.has(Role::Points) || sense.has(Role::Equates) || sense.has(Role::Function)
 }
