@@ -164,7 +164,6 @@ impl SpikeLayer {
             target: tail(meta.target(), TITLE_TARGET_CAP),
             span: span.filter(|_| is_silent),
             fields: &names,
-            level: meta.level().as_str(),
         };
         draft.derive(&self.titles, &parts, spare);
         if is_custom {

@@ -92,7 +92,7 @@ const LOOKED_AT: usize = 32 << 10;
 pub fn derive(message: &str, target: &str) -> String {
     let room = message.len().min(ENOUGH).saturating_add(target.len()).saturating_add(8);
     let mut out = String::with_capacity(room);
-    let parts = Parts { message, error: "", target, span: None, fields: &|_| {}, level: "error" };
+    let parts = Parts { message, error: "", target, span: None, fields: &|_| {} };
     write(&parts, &mut out, &mut Spare::default());
     out
 }
@@ -135,12 +135,10 @@ pub(crate) struct Parts<'a> {
     /// The name of the innermost span.
     pub span: Option<&'a str>,
     pub fields: Names<'a>,
-    /// The level's name, in any case.
-    pub level: &'a str,
 }
 
 /// Writes the title into `out`, which is cleared first: the message, else the error, else the
-/// names of the fields, else the level alone, and where it happened.
+/// names of the fields, else `error` alone, and where it happened.
 pub(crate) fn write(parts: &Parts<'_>, out: &mut String, spare: &mut Spare) {
     let span = write_text(parts, out, spare);
     append_place(parts.target, span, out);
@@ -187,14 +185,10 @@ fn verbatim_within(title: &str, room: usize, out: &mut String) {
     }
 }
 
-/// `error with order_id, attempt`: what can be said of an event that says nothing.
+/// `error with order_id, attempt`: what can be said of an event that says nothing. Its level is
+/// not said, since a resolve has another one than what it resolves.
 fn write_names(parts: &Parts<'_>, out: &mut String) {
-    for c in parts.level.chars().filter(char::is_ascii_alphabetic) {
-        out.push(c.to_ascii_lowercase());
-    }
-    if out.is_empty() {
-        out.push_str("error");
-    }
+    out.push_str("error");
     let mut first = true;
     (parts.fields)(&mut |name: &str| {
         if out.len() > ENOUGH {
@@ -225,7 +219,8 @@ fn append_place(target: &str, span: Option<&str>, out: &mut String) -> usize {
             out.push_str("::");
         }
         let empty = out.len();
-        clean::append(span, out);
+        // A route's leading slash would join the colons to `://`.
+        clean::append(span.trim_start_matches('/'), out);
         if out.len() == empty {
             out.truncate(before);
         }

@@ -28,6 +28,9 @@ pub(super) const SPACE: u32 = 1 << 14;
 pub(super) const STOP: u32 = 1 << 15;
 /// Not to be seen, and not white space.
 pub(super) const CONTROL: u32 = 1 << 16;
+/// Begins a character of a script that has no spaces between words (three bytes, from U+3000 on),
+/// or a full-width form. Always with [`HIGH`].
+pub(super) const DENSE: u32 = 1 << 17;
 
 pub(super) const ANY_LOWER: u32 = HEX_LOWER | LOWER;
 pub(super) const ANY_UPPER: u32 = HEX_UPPER | UPPER;
@@ -35,7 +38,7 @@ pub(super) const LETTER: u32 = ANY_LOWER | ANY_UPPER;
 pub(super) const HEX: u32 = DIGIT | HEX_LOWER | HEX_UPPER;
 pub(super) const NAME: u32 = LETTER | DIGIT | UNDERSCORE;
 /// What may end a word, so that the scan has to look closer.
-pub(super) const PAUSE: u32 = SPACE | STOP | DOT | COLON | APOSTROPHE;
+pub(super) const PAUSE: u32 = SPACE | STOP | DOT | COLON | APOSTROPHE | DENSE;
 
 const TABLE: [u32; 256] = {
     let mut table = [SIGN; 256];
@@ -63,6 +66,7 @@ const fn class_of(byte: u8) -> u32 {
         b':' => COLON,
         b'@' => AT,
         b'\'' => APOSTROPHE,
+        0xe3..=0xed | 0xef => HIGH | DENSE,
         0x80.. => HIGH,
         b'\t'..=b'\r' | b' ' | b'<' | b'>' => SPACE,
         ..b' ' | 0x7f => CONTROL,

@@ -28,10 +28,8 @@ pub(super) fn group_end(text: &str, open: usize) -> usize {
 
 /// Fields that say of what kind a value is; what other fields hold (`state: Closed`) varies from
 /// one value of a kind to the next.
-const TELLING: [&str; 12] = [
-    "kind", "code", "status", "error", "err", "source", "cause", "reason", "inner", "repr", "type",
-    "context",
-];
+const TELLING: [&str; 9] =
+    ["kind", "code", "error", "err", "source", "cause", "reason", "inner", "repr"];
 
 /// Appends the kinds named in the group that begins at `open` as `(Kind Kind)`, or `(#)` if it
 /// names none, and returns where the group ends and whether it named any.

@@ -58,13 +58,6 @@ impl Scan<'_, '_> {
         matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
     }
 
-    /// Whether `core` can be the kind of a failure that was just told of: `InvalidSignature`. One
-    /// capital alone (`Closed`) is as often a state.
-    pub(super) fn is_variant_of_failure(&self, core: &str) -> bool {
-        let capitals = || core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
-        self.failing && capitals() > 1 && debug::is_type_name(core)
-    }
-
     /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
     pub(super) fn is_clause(&mut self, tail: &str, mask: u32) -> bool {
         token::is_compound(mask)
@@ -96,6 +89,16 @@ impl Scan<'_, '_> {
         let next_word = next.is_some_and(|&b| class(b) & (DIGIT | SIGN) != 0);
         next_word || rest.get(1..4).is_some_and(is_day_or_month)
     }
+}
+
+/// Whether a word by itself can say why something failed: `InvalidSignature`, `Poisoned`,
+/// `declined`, `unusable`, `ENOSPC`. Nobody names a thing so; a noun alone (`orders`) is a name.
+pub(super) fn is_reason(core: &str, mask: u32) -> bool {
+    let capitals = core.bytes().filter(|&b| class(b) & ANY_UPPER != 0).count();
+    let participle = ["ed", "able", "ible"].iter().any(|end| core.ends_with(end));
+    (capitals > 1 && debug::is_type_name(core))
+        || (mask & !LETTER == 0 && participle && core.len() > 4)
+        || (mask & !(ANY_UPPER | UNDERSCORE) == 0 && core.len() > 3)
 }
 
 fn is_day_or_month(word: &[u8]) -> bool {

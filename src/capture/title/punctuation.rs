@@ -3,16 +3,18 @@
 //! Invariant: whatever is looked ahead at is consumed, or no further than [`LOOK`].
 
 use super::chars::{COLON, DIGIT, DOT, HEX, HIGH, NAME, SIGN, SPACE, STOP, class};
+use super::debug;
 use super::explain::Rule;
-use super::scan::{Expect, LOOK, NO_KEY, Names, Scan, is_separator};
 use super::lexicon::Key;
-use super::{debug, words};
+use super::scan::{Expect, LOOK, NO_KEY, Names, Scan, is_separator};
+use super::words::{self, Sense};
 
 impl Scan<'_, '_> {
     #[inline(never)]
     pub(super) fn stop(&mut self, b: u8) {
         self.names = Names::Nothing;
         match b {
+            b'"' if self.at == self.message_end => self.skip(1),
             b'"' | b'`' => self.quoted(b),
             b'(' | b'[' | b'{' => self.open(b),
             b')' | b']' | b'}' => self.close(b),
@@ -65,7 +67,13 @@ impl Scan<'_, '_> {
             self.skip(1);
             let (from, to) = self.key;
             let key = Key::at(self.eights, from, to.saturating_sub(from));
-            self.expect = match (glued, words::names_failure(key)) {
+            let sense = words::sense(key);
+            let fails = words::names_failure(key);
+            if glued && next == b'"' && (fails || sense.is(Sense::QUOTES)) {
+                return self.open_message();
+            }
+            let tells = glued && sense.is(Sense::TELLS_KIND | Sense::QUOTES);
+            self.expect = match (glued, fails || tells) {
                 (_, true) => Expect::Kind,
                 (true, false) => Expect::Glued,
                 (false, false) => Expect::Value,
@@ -75,6 +83,21 @@ impl Scan<'_, '_> {
                 self.expect = Expect::Text;
             }
         }
+        self.key = NO_KEY;
+    }
+
+    /// `msg="disk 7 is full"`: what a line of another program says is text, and no value.
+    fn open_message(&mut self) {
+        let open = self.at.saturating_add(1);
+        let rest = self.eights.bytes.get(open..).unwrap_or_default();
+        if let Some(len) = debug::string_len(rest) {
+            self.message_end = self.at.saturating_add(len);
+            self.skip(1);
+            self.expect = Expect::Kind;
+        } else {
+            self.expect = Expect::Glued;
+        }
+        self.odd = true;
         self.key = NO_KEY;
     }
 
@@ -120,9 +143,11 @@ impl Scan<'_, '_> {
         let list = b == b'{' || (b == b'[' && self.is_list());
         self.key = NO_KEY;
         if glued_to_hash || value || list {
-            self.at = debug::group_end(self.text, self.at);
+            let begin = self.at;
+            self.at = debug::group_end(self.text, begin);
             if !glued_to_hash {
-                self.gap = self.gap || !value;
+                let inside = matches!(self.byte(begin.wrapping_sub(1)), b'(' | b'[');
+                self.gap = self.gap || !(value || inside);
                 self.push_hash(if value { Rule::Keyed } else { Rule::List });
             }
             return;
@@ -179,7 +204,8 @@ impl Scan<'_, '_> {
         self.skip(1);
         self.odd |= b == b'}';
         // What ends in a word is more than a value.
-        if self.has_span() && !matches!(self.byte(self.span.1.wrapping_sub(1)), b'#' | b'(' | b'[') {
+        if self.has_span() && !matches!(self.byte(self.span.1.wrapping_sub(1)), b'#' | b'(' | b'[')
+        {
             self.odd |= self.gap;
             if b == b'}' {
                 self.write();

@@ -136,6 +136,8 @@ pub(super) struct Scan<'a, 'o> {
     pub(super) names: Names,
     /// Quotes known not to close any more.
     pub(super) unclosed: u8,
+    /// Where the quote stands that ends a message inside of the message.
+    pub(super) message_end: usize,
     /// Where the token began that is being read.
     begin: usize,
     /// Who wants to know what becomes `#`.
@@ -163,6 +165,7 @@ impl<'a, 'o> Scan<'a, 'o> {
             failing: false,
             names: Names::Nothing,
             unclosed: 0,
+            message_end: usize::MAX,
             begin: 0,
             trace: None,
             odd: false,

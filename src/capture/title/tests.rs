@@ -226,8 +226,7 @@ fn statements_are_values() {
 fn title(message: &str, error: &str, span: Option<&str>, names: &[&str]) -> String {
     let fields = |visit: &mut dyn FnMut(&str)| names.iter().for_each(|n| visit(n));
     let mut out = String::from("left over");
-    let parts =
-        Parts { message, error, target: "shop::orders", span, fields: &fields, level: "ERROR" };
+    let parts = Parts { message, error, target: "shop::orders", span, fields: &fields };
     write(&parts, &mut out, &mut Spare::default());
     out
 }
@@ -249,12 +248,11 @@ fn a_title_falls_back_and_is_never_empty() {
 fn field_names_come_from_a_real_field_set_without_allocation() {
     let names = ["order_id"];
     let visit = |f: &mut dyn FnMut(&str)| names.iter().for_each(|n| f(n));
-    let parts =
-        Parts { message: "", error: "", target: "t", span: None, fields: &visit, level: "WARN" };
+    let parts = Parts { message: "", error: "", target: "t", span: None, fields: &visit };
     let mut out = String::with_capacity(256);
     let before = out.as_ptr();
     write(&parts, &mut out, &mut Spare::default());
-    assert_eq!(out, "warn with order_id in t");
+    assert_eq!(out, "error with order_id in t");
     assert_eq!(out.as_ptr(), before, "the buffer had room");
 }
 

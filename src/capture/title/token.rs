@@ -4,8 +4,7 @@
 
 use super::chars::{
     ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX_LOWER, HEX_UPPER, HIGH, HYPHEN,
-    LETTER, SIGN, SLASH,
-    UNDERSCORE, class, classes, classes_of,
+    LETTER, SIGN, SLASH, UNDERSCORE, class, classes, classes_of,
 };
 use super::explain::Rule;
 use super::lexicon::{Key, Lexicon};
@@ -227,6 +226,9 @@ fn is_constant_with_digits(word: &str, mask: u32) -> bool {
     if word.len() > 64 || mask & LETTER == 0 || mask & (SIGN | HIGH | APOSTROPHE) != 0 {
         return false;
     }
+    if is_mixed_name(word) || is_secured_version(word) {
+        return true;
+    }
     // So is one whose first part begins with a digit, most often, and has no underscore.
     if let [b'0'..=b'9', second, ..] = word.as_bytes()
         && mask & UNDERSCORE == 0
@@ -250,6 +252,25 @@ fn is_constant_with_digits(word: &str, mask: u32) -> bool {
             || is_class_of_codes(part)
             || is_camel_with_number(part)
     })
+}
+
+/// Names with letters behind their digits.
+fn is_mixed_name(word: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "2fa", "3ds", "b2b", "co2", "e2e", "h264", "h265", "i18n", "k8s", "l10n", "log4j", "mp3",
+        "p2p",
+    ];
+    word.len() <= 5 && NAMES.iter().any(|name| name.eq_ignore_ascii_case(word))
+}
+
+/// `TLS1.3`, `TLSv1.2`, `HTTP1.1`: a protocol and its small version, without a slash.
+fn is_secured_version(word: &str) -> bool {
+    let digits = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let (stem, _) =
+        word.split_at_checked(word.len().saturating_sub(digits.len())).unwrap_or_default();
+    let small = matches!(digits.as_bytes(), [b'0'..=b'9', b'.', b'0'..=b'9']);
+    let stem = stem.strip_suffix(['v', 'V']).unwrap_or(stem);
+    small && ["tls", "ssl", "dtls", "http"].iter().any(|name| name.eq_ignore_ascii_case(stem))
 }
 
 /// `v2` alone is a name; at the end of another it counts instances (`users_v2`).

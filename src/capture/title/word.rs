@@ -4,8 +4,8 @@
 //! stays, since a title must be readable before it is general.
 
 use super::chars::{
-    ANY_LOWER, APOSTROPHE, AT, COLON, CONTROL, DIGIT, DOT, HIGH, HYPHEN, LETTER, NAME, PAUSE, SIGN,
-    SLASH, SPACE, STOP, class, classes, classes_of,
+    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, CONTROL, DENSE, DIGIT, DOT, HIGH, HYPHEN, LETTER,
+    NAME, PAUSE, SIGN, SLASH, SPACE, STOP, UNDERSCORE, class, classes, classes_of,
 };
 use super::explain::Rule;
 use super::lexicon::Key;
@@ -27,10 +27,13 @@ impl Scan<'_, '_> {
             self.skip(1);
             return self.push_hash(Rule::Hash);
         }
-        let (mask, len) = self.measure(start);
+        let (mask, len) = if first & DENSE != 0 { self.dense(start) } else { self.measure(start) };
         let end = start.saturating_add(len.max(1));
         self.at = end;
-        if mask & (CONTROL | HIGH | SLASH | AT) != 0 || first & DOT != 0 || b == b'u' || b == b'~' {
+        if mask & (CONTROL | HIGH | SLASH | AT) != 0
+            || first & DOT != 0
+            || matches!(b, b'a' | b'u' | b'~')
+        {
             if self.rare_word(start, first, mask) {
                 return;
             }
@@ -66,7 +69,9 @@ impl Scan<'_, '_> {
             self.number_and_tail(start, self.at);
             return true;
         }
-        if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word) || word == "urn:" {
+        if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word)
+            || matches!(word, "urn:" | "arn:")
+        {
             self.url(start);
             return true;
         }
@@ -117,6 +122,13 @@ impl Scan<'_, '_> {
         self.tail(None, word.get(core.len()..).unwrap_or_default());
     }
 
+    /// The classes and the length of the text at `start` up to what is ASCII: there a value may
+    /// begin without a space (`订单4711未找到`).
+    fn dense(&self, start: usize) -> (u32, usize) {
+        let rest = self.eights.bytes.get(start..).unwrap_or_default();
+        (HIGH, rest.iter().take_while(|&&b| class(b) & HIGH != 0).count())
+    }
+
     /// The classes and the length of the word at `start`.
     fn measure(&self, start: usize) -> (u32, usize) {
         let rest = self.eights.bytes.get(start..).unwrap_or_default();
@@ -135,11 +147,17 @@ impl Scan<'_, '_> {
             let class = class(b);
             // What may end the word gets a closer look.
             if class & PAUSE != 0 {
-                if class & (SPACE | STOP) != 0 {
+                if class & (SPACE | STOP | DENSE) != 0 {
                     break;
                 }
                 let at = |ahead: usize| rest.get(len.wrapping_add(ahead)).copied().unwrap_or(b' ');
                 let twice = class & COLON != 0 && len > 0 && at(usize::MAX) == b;
+                // `ef:b3:de:…`: two and two.
+                let pairs = class & COLON != 0 && len == 2 && at(3) == b':';
+                if pairs && [at(usize::MAX), at(1), at(2)].into_iter().all(is_hex) {
+                    let hex = |b: &&u8| is_hex(**b) || **b == b':';
+                    return (mask | class | DIGIT, rest.iter().take_while(hex).count());
+                }
                 match if twice { Inside::Yes } else { inside_word(class, mask, at(1), at(2)) } {
                     Inside::Yes => {}
                     Inside::Last => return (mask | class, len.wrapping_add(1)),
@@ -159,7 +177,7 @@ impl Scan<'_, '_> {
         let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
         // `http://[::1]:80/`
         let host = rest.windows(4).take(LOOK).position(|w| w == b"://[");
-        let bracket = host.and_then(|at| rest.iter().skip(at).position(|&b| b == b']'));
+        let bracket = host.and_then(|at| rest.iter().skip(at).take(LOOK).position(|&b| b == b']'));
         let begin = host.zip(bracket).map_or(0, |(at, len)| at.saturating_add(len));
         let begin = begin.saturating_add(usize::from(begin > 0));
         let len = rest
@@ -286,13 +304,14 @@ impl Scan<'_, '_> {
         let due = match expect {
             Expect::Text => return self.named(core, tail, sense, names, mask),
             Expect::Glued => return Some(Rule::Keyed),
-            _ if sense.is(Sense::FAILED) || self.is_variant_of_failure(core) => false,
+            _ if sense.is(Sense::FAILED) => false,
+            _ if self.failing && place::is_reason(core, mask) => false,
             Expect::Value => {
                 self.stands_alone(tail)
                     || (!self.failing && tail.is_empty() && self.is_labelled(core, mask))
                     || (names == Names::Due && token::is_compound(mask))
             }
-            Expect::Kind => mask & !LETTER != 0 && self.stands_alone(tail),
+            Expect::Kind => mask & !(LETTER | UNDERSCORE) != 0 && self.stands_alone(tail),
         };
         if due { Some(Rule::Due) } else { self.by_itself(sense) }
     }
@@ -468,11 +487,17 @@ fn inside_word(b: u32, before: u32, next: u8, after: u8) -> Inside {
     if follows & DIGIT != 0 || address || path || url { Inside::Yes } else { Inside::Last }
 }
 
-/// `attempt` in `attempt=3`: a name, though it may count (`r24=…`).
+fn is_hex(b: u8) -> bool {
+    class(b) & (DIGIT | class(b'a') | class(b'A')) != 0
+}
+
+/// `attempt` in `attempt=3`: a name, though it may count (`r24=…`). With digits, small letters and
+/// capitals it is an id that ends in `=`.
 fn is_key(core: &str, mask: u32) -> bool {
     let digits = || core.bytes().filter(|&b| class(b) == DIGIT).count();
     let name = mask & !NAME == 0 && !core.starts_with(|c: char| c.is_ascii_digit());
-    name && (mask & DIGIT == 0 || digits() <= 3)
+    let id = mask & ANY_LOWER != 0 && mask & ANY_UPPER != 0;
+    name && (mask & DIGIT == 0 || (!id && digits() <= 3))
 }
 
 /// Whether `://` is in it.

@@ -21,7 +21,7 @@ pub(super) enum Role {
     Function,
 }
 
-/// What is known of a word: its role in the lowest byte, and bits.
+/// What is known of a word: its role in the lowest three bits, and bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sense(u16);
 
@@ -43,6 +43,11 @@ impl Sense {
     /// Begins an SQL statement.
     pub(super) const STATEMENT: u16 = 1 << 15;
 
+    /// What is glued to it by `=` is a kind: `kind=NotFound`, `errno=ENOSPC`.
+    pub(super) const TELLS_KIND: u16 = 1 << 3;
+    /// What is glued to it by `=` and quoted is the message of a whole line: `msg="disk is full"`.
+    pub(super) const QUOTES: u16 = 1 << 4;
+
     /// Of a word that is not known.
     pub(super) const NOTHING: Self = Self(0);
 
@@ -53,7 +58,7 @@ impl Sense {
 
     #[inline]
     pub(super) fn has(self, role: Role) -> bool {
-        self.0 & 0xff == role as u16
+        self.0 & 7 == role as u16
     }
 }
 
@@ -95,6 +100,12 @@ pub(super) const KNOWN: &[(&str, Sense)] = &[
     ("handle", FUNCTION), ("handler", FUNCTION), ("config", FUNCTION), ("state", FUNCTION),
     ("version", FUNCTION), ("address", FUNCTION), ("ids", FUNCTION), ("names", FUNCTION),
     ("keys", FUNCTION), ("limit", FUNCTION), ("size", FUNCTION), ("access", FUNCTION),
+    ("certificate", FUNCTION), ("credentials", FUNCTION), ("permission", FUNCTION),
+    ("permissions", FUNCTION), ("metadata", FUNCTION), ("settings", FUNCTION),
+    ("signature", FUNCTION), ("header", FUNCTION), ("headers", FUNCTION), ("body", FUNCTION),
+    ("length", FUNCTION), ("range", FUNCTION), ("format", FUNCTION), ("options", FUNCTION),
+    ("identity", FUNCTION), ("identifier", FUNCTION), ("definition", FUNCTION),
+    ("value", FUNCTION), ("values", FUNCTION), ("entry", FUNCTION), ("schema", FUNCTION),
     ("creation", FUNCTION), ("lookup", FUNCTION), ("record", FUNCTION), ("records", FUNCTION),
     ("pod", BEARS), ("user", BEARS), ("host", BEARS), ("admin", BEARS), ("topic", BEARS),
     ("table", BEARS), ("shard", BEARS), ("queue", BEARS), ("crate", BEARS), ("tenant", BEARS),
@@ -130,9 +141,13 @@ pub(super) const KNOWN: &[(&str, Sense)] = &[
     ("interrupted", FAILED), ("killed", FAILED), ("malformed", FAILED), ("overflow", FAILED),
     ("overloaded", FAILED), ("poisoned", FAILED), ("refused", FAILED), ("rejected", FAILED),
     ("stopped", FAILED), ("throttled", FAILED), ("timeout", FAILED), ("truncated", FAILED),
-    ("unauthorized", FAILED), ("unavailable", FAILED), ("unreachable", FAILED),
-    ("status", bits(Sense::LABELS_KIND)), ("kind", bits(Sense::LABELS_KIND)),
-    ("code", bits(Sense::LABELS_KIND)), ("type", bits(Sense::LABELS_KIND)),
+    ("unauthorized", FAILED), ("gone", FAILED), ("lost", FAILED), ("stolen", FAILED),
+    ("offline", FAILED), ("down", FAILED), ("dead", FAILED), ("stale", FAILED), ("broken", FAILED),
+    ("frozen", FAILED), ("insufficient", FAILED), ("incomplete", FAILED), ("unavailable", FAILED), ("unreachable", FAILED),
+    ("status", bits(Sense::LABELS_KIND)), ("kind", bits(Sense::LABELS_KIND | Sense::TELLS_KIND)),
+    ("code", bits(Sense::LABELS_KIND | Sense::TELLS_KIND)), ("type", bits(Sense::LABELS_KIND)),
+    ("errno", bits(Sense::TELLS_KIND)), ("msg", bits(Sense::QUOTES)),
+    ("message", bits(Sense::QUOTES)),
     ("name", bits(Sense::LABELS_NAME)), ("Name", bits(Sense::LABELS_NAME)),
     ("id", bits(Sense::LABELS_NAME)), ("ID", bits(Sense::LABELS_NAME)),
     ("key", bits(Sense::LABELS_NAME)), ("Key", bits(Sense::LABELS_NAME)),
@@ -177,8 +192,11 @@ pub(super) fn speaks_of_failure(key: Key) -> bool {
     const UNAB: u32 = u32::from_le_bytes(*b"unab");
     const EXCE: u32 = u32::from_le_bytes(*b"exce");
     /// The letters that these and `not` begin with: four words of five need no closer look.
-    const BEGIN: u32 =
-        1 << (b'f' & 31) | 1 << (b'e' & 31) | 1 << (b'c' & 31) | 1 << (b'u' & 31) | 1 << (b'n' & 31);
+    const BEGIN: u32 = 1 << (b'f' & 31)
+        | 1 << (b'e' & 31)
+        | 1 << (b'c' & 31)
+        | 1 << (b'u' & 31)
+        | 1 << (b'n' & 31);
     let start = key.low as u32;
     if BEGIN.wrapping_shr(start & 31) & 1 == 0 {
         return false;

@@ -19,9 +19,7 @@ fn messages() -> Vec<String> {
         if line.starts_with('@') {
             is_plain = is_plain && line.starts_with("@target ");
         } else if !line.is_empty() && !line.starts_with('#') {
-            // Of punctuation alone the title is the level, which a resolve has another of.
-            let says_something = line.contains(|c: char| c.is_alphanumeric());
-            if is_plain && says_something && !line.contains('\\') {
+            if is_plain && !line.contains('\\') {
                 found.push(line.to_owned());
             }
             is_plain = true;

@@ -9,8 +9,8 @@ use crate::{
 /// A draft of this message from this target, with these groups.
 fn draft(titles: &Titles, message: &str, target: &str, groups: &[(&str, &str)]) -> Draft {
     let mut draft = Draft::default();
-    let (error, span, level) = ("", None, "ERROR");
-    let parts = Parts { message, error, target, span, fields: &|_| {}, level };
+    let (error, span) = ("", None);
+    let parts = Parts { message, error, target, span, fields: &|_| {} };
     draft.derive(titles, &parts, &mut Spare::default());
     append(&mut draft, groups);
     draft

@@ -17,7 +17,6 @@ struct Case {
     error: String,
     span: Option<String>,
     fields: Vec<String>,
-    level: String,
     repeat: usize,
     is_given: bool,
     is_short: bool,
@@ -30,7 +29,6 @@ impl Case {
             "error" => self.error = value,
             "span" => self.span = Some(value),
             "fields" => self.fields = value.split(", ").map(str::to_owned).collect(),
-            "level" => self.level = value,
             "repeat" => self.repeat = value.parse().expect("a number after @repeat"),
             "given" => self.is_given = true,
             "short" => self.is_short = true,
@@ -53,7 +51,6 @@ impl Case {
             target: &self.target,
             span: self.span.as_deref(),
             fields: &fields,
-            level: if self.level.is_empty() { "ERROR" } else { &self.level },
         };
         let titles = if self.is_short { Titles::text().short() } else { Titles::text() };
         draft.derive(&titles, &parts, &mut Spare::default());
