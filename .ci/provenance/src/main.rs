@@ -53,7 +53,6 @@ fn main() {
     }
     let titles = match titles.as_deref() {
         Some("text") => Titles::text(),
-        #[cfg(feature = "literals")]
         Some("literals") => Titles::literals(),
         other => panic!("expected --titles text or literals, found {other:?}"),
     };
