@@ -97,10 +97,118 @@ DISPLAY = {
     "uuid_char": "invalid character: found `{char}` at {int}",
 }
 
+# A second set of data, of other crates.
+DISPLAY |= dict.fromkeys(
+    "io_addrnotavail io_dquot io_eacces io_econnref io_eexist io_einval io_enoent io_enomem "
+    "io_hostunreach io_interrupted".split(),
+    OS,
+) | dict.fromkeys("json_dup json_key json_unknown_field json_value".split(), "{json}")
+DISPLAY |= {
+    "addr_parse": "invalid socket address syntax",
+    "app_epoch": "stale epoch {int}, current epoch is {int}",
+    "app_leader": "has to forward request to: {tree}, {tree}",
+    "app_limit": "Limit exceeded: {int} > {int} ({str} used)",
+    "app_no_such": "table {tree} does not exist",
+    "app_poison": "poisoned lock: another task failed inside",
+    "app_state": "invalid state transition of region {int} from {name} to {name}",
+    "arrow_cast": "Arrow error: Cast error: {str}",
+    "aws_dispatch_io": "dispatch failure: io error: error trying to connect: dns error: " + GAI,
+    "aws_nokey": "service error: NoSuchKey: {str}",
+    "b64_byte": "Invalid symbol {int}, offset {int}.",
+    "bincode_tag": "{str}",
+    "broadcast_lag": "channel lagged by {int}",
+    "chain_cfg": "could not start http listener: failed to load config {str}: "
+    "invalid type: found string {tree}, expected {str} for key {tree}",
+    "chain_sync": "sync of {str} failed: while fetching page {int}: unexpected end of stream",
+    "chrono_parse": "input contains invalid characters",
+    "df_table": "Error during planning: {str}",
+    "diesel_fk": "{str}",
+    "diesel_notfound": "Record not found",
+    "elapsed": "deadline has elapsed",
+    "evm_nonce": "nonce too low: next nonce {int}, tx nonce {int}",
+    "evm_revert": "{str}",
+    "fromutf8": "{utf8}",
+    "h2_goaway": "connection error received: {name} ({tree})",
+    "h2_refused": "stream error received: {name}",
+    "hex_odd": "Odd number of digits",
+    "hyper_bodywrite": "error writing a body to connection: {os}",
+    "hyper_canceled": "operation was canceled: connection closed",
+    "hyper_parse": "invalid HTTP version parsed",
+    "io_custom_path": "failed to open file `{str}`: {os}",
+    "io_invaliddata": "{str}",
+    "join_panic": "task {int} panicked with message {tree}",
+    "jwt_claim": "Missing required claim: {str}",
+    "jwt_sig": "{name}",
+    "kafka_meta": DISPLAY["kafka_transport"],
+    "kafka_unknown_topic": "Message consumption error: {name} ({str}) [{str}]",
+    "libp2p_dial": DISPLAY["libp2p"],
+    "libp2p_wrongpeer": "Dial error: Unexpected peer ID {str} at {tree}.",
+    "mmap_short": "Service internal error: {str}",
+    "mpsc_send": "channel closed",
+    "msg_text": "{str}",
+    "mysql_gone": "MySqlError { ERROR {int} ({str}): {str} }",
+    "nats_req": "request failed: no responders",
+    "objstore_nf": "Object at location {str} not found: "
+    "Client error with status {int} {name}: No Body",
+    "oneshot_recv": "channel closed",
+    "oom": "Resources exhausted: {str}",
+    "opendal_rate": "{name} ({name}) at {name}, context: {str}",
+    "openssl": "{str}",
+    "parquet_eof": "Parquet error: EOF: {str}",
+    "parse_float": "invalid float literal",
+    "parse_int": "invalid digit found in string",
+    "pg_auth": "db error: {str}: {str}",
+    "prost_wire": "failed to decode Protobuf message: {name}.{name}: {str}",
+    "redis_clusterdown": "An error was signalled by the server - {name}: {str}",
+    "redis_conn": "{str}- {name}",
+    "regex_parse": "{str}",
+    "reqwest_builder": "builder error: relative URL without a base",
+    "reqwest_send": "error sending request for url ({str})",
+    "reqwest_status": "HTTP status client error ({int} {name}) for url ({str})",
+    "reqwest_timeout": "error sending request for url ({str}): operation timed out",
+    "rocks_checksum": "{str}",
+    "rocks_lock": "{str}",
+    "semver_parse": "unexpected character '{char}' while parsing {name} version number",
+    "smtp": "permanent error ({int}): {str}",
+    "sqlite_busy": "{str}: Error code {int}: {name}",
+    "sqlx_pool": "pool timed out while waiting for an open connection",
+    "sqlx_unique": "error returned from database: {str}",
+    "state_root": "block hash mismatch: got {str}, expected {str}",
+    "std_recv": "receiving on a closed channel",
+    "substrate_client": "{tree}",
+    "timeout_after": "timed out after {dur}",
+    "tls_alert": "received fatal alert: {name}",
+    "tls_expired": "invalid peer certificate: certificate expired: verification time {int} "
+    "(UNIX), but certificate is not valid after {int} ({int} seconds ago)",
+    "tls_name": "invalid peer certificate: certificate not valid for name {tree}; "
+    "certificate is only valid for {str}",
+    "tls_sni": "peer misbehaved: {name}",
+    "toml_parse": "TOML parse error at line {int}, column {int} {str}",
+    "try_full": "no available capacity",
+    "url_port": "invalid port number",
+    "utf8_at": "incomplete utf-8 byte sequence from index {int}",
+    "wasm_fuel": "wasm trap: all fuel consumed by WebAssembly",
+    "wasm_import": "component imports instance `{str}`, but a matching implementation was not "
+    "found in the linker",
+    "wasm_trap": "error while executing at wasm backtrace: {str}: wasm trap: {str}",
+    "ws_close": "WebSocket protocol error: Connection reset without closing handshake",
+    "yaml_missing": "{str}",
+} | {
+    f"tonic_{code}": "code: '{name}', message: {tree}"
+    for code in "cancelled notfound resourceexhausted unauthenticated unavailable".split()
+}
+
 # What `{:?}` says where it is not a derived `Debug`.
 DEBUG = {
     "ctx_connect": "failed to connect to upstream Caused by: {os}",
+    # The white space is `anyhow`'s, as it was written down.
+    "chain_cfg": "could not start http listener  Caused by:     {int}: failed to load config {str}"
+    "     {int}: invalid type: found string {tree}, expected {str} for key {tree}",
+    "chain_sync": "sync of {str} failed  Caused by:    {int}: while fetching page {int}"
+    "    {int}: unexpected end of stream",
+    "kafka_meta": "KafkaError (Metadata fetch error: {name} ({str}))",
     "kafka_timeout": "KafkaError (Message production error: {name} ({str}))",
+    "kafka_unknown_topic": "KafkaError (Message consumption error: {name} ({str}) [{str}])",
     "kafka_transport": "KafkaError (Metadata fetch error: {name} ({str}))",
     "redis_moved": "{name}: {str}",
     "redis_ro": "{name}: {str}",

@@ -99,6 +99,9 @@ def dataset(folder, types, calls, report, out):
             template, call = templates[cid]
             found = template.recover(message, errkind)
             report.add(template, message, errkind, found)
+            for i, text in enumerate(found[0] if found else []):
+                if template.args[i][0] == "#?" and typed.is_pretty(text):
+                    template.pretty.add(i)
             values = [v for _, v in found[1]] if found else [["bare", "?"]] * len(template.args)
             messages.write(message + "\n")
             events.write(typed.encode([call, values]) + "\n")
@@ -172,10 +175,15 @@ def types_rs(types):
     yield ""
 
 
+def is_derived(name, more):
+    """Whether `derive` can print it: a name that a Rust type can have, and all of its fields."""
+    return "::" not in name and name != "Self" and not more
+
+
 def shapes_rs(shapes):
     for (name, fields, more), i in shapes.items():
-        yield f"mod s{i} {{ use crate::value::Value;"
-        derived = "::" not in name and not more
+        yield f"mod s{i} {{" + (" use crate::value::Value;" if fields else "")
+        derived = is_derived(name, more)
         own = name if derived else "T"
         head = "#[derive(Debug)] " if derived else ""
         if isinstance(fields, int):
@@ -200,7 +208,7 @@ def shapes_rs(shapes):
     yield "    let mut next = || v.next().expect(\"a value for each field\");"
     yield "    match number {"
     for (name, fields, more), i in shapes.items():
-        own = name if "::" not in name and not more else "T"
+        own = name if is_derived(name, more) else "T"
         if isinstance(fields, int):
             made = f"s{i}::{own}({', '.join(['next()'] * fields)})"
         else:

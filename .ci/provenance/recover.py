@@ -65,6 +65,8 @@ class Template:
         if len(self.args) != len(self.holes):
             raise SystemExit(f"expected an argument per placeholder in {record['template']!r}")
         self.constants = {}
+        # Arguments of `{:#?}` that the data have on several lines.
+        self.pretty = set()
 
     def kinds_of(self, errkind):
         """The kind of error each argument is, `None` for other arguments."""
@@ -101,6 +103,8 @@ class Template:
         if kind == "error":
             if "?" in spec:
                 pattern = errors.DEBUG.get(errkind)
+                if pattern:
+                    return f"(?:{typed.pattern_regex(pattern)})"
             else:
                 pattern = errors.DISPLAY.get(errkind)
             if pattern is None or pattern == "{str}":
@@ -142,10 +146,10 @@ class Template:
     def format_string(self):
         """The template as a Rust literal, with unnamed placeholders."""
         out = self.quote(self.pieces[0])
-        for (spec, _), piece in zip(self.args, self.pieces[1:]):
-            # The data has `{:#?}` on one line, `{:.3}` with more digits and so on: such values
+        for i, ((spec, _), piece) in enumerate(zip(self.args, self.pieces[1:])):
+            # Some data has `{:#?}` on one line, `{:.3}` with more digits and so on: such values
             # bring their own format, and the call keeps the trait.
-            out += "{:?}" if "?" in spec else "{}"
+            out += "{:#?}" if i in self.pretty else "{:?}" if "?" in spec else "{}"
             out += self.quote(piece)
         return f'"{out}"'
 

@@ -68,6 +68,16 @@ def pattern_regex(pattern):
     return out + re.escape(pattern[at:])
 
 
+def one_line(text):
+    """What `{:#?}` writes, its lines joined by spaces, as `{:?}` writes it."""
+    text = re.sub(r"([(\[]) ", r"\1", text)
+    return re.sub(r", ?([)\]])", r"\1", text).replace(", }", " }")
+
+
+def is_pretty(text):
+    return one_line(text) != text and text.count(", }") + text.count(", )") > 0
+
+
 def placeholder(hole):
     return "{:?}" if hole[1] == "tree" else "{}"
 
@@ -139,9 +149,13 @@ class Types:
     def error(self, kind, spec, text):
         """An error, perhaps with contexts before it, as `{:#}` of an `anyhow::Error` writes it."""
         if "?" in spec:
-            if kind in errors.DEBUG:
-                return self.pattern(errors.DEBUG[kind], text)
-            return self.tree(text)
+            debugged = errors.DEBUG.get(kind)
+            value = debugged and self.pattern(debugged, text)
+            if value or (value := self.tree(text) or self.tree(one_line(text))):
+                return value
+            # Its `Debug` writes what its `Display` does.
+            value = self.error(kind, "", text)
+            return value and ["displayed", value]
         pattern = errors.DISPLAY.get(kind)
         if pattern is None:
             return None
@@ -200,6 +214,8 @@ class Tree:
             ("int", r"-?\d+"),
             ("bare", r"0x[0-9a-f]+"),
             ("bare", r"https?://[^\s,)\]}]+"),
+            ("bare", r'b"(?:[^"\\]|\\.)*"'),
+            ("maddr", r"/\w+/[^\s,)\]}:]+"),
         ]:
             if found := self.at(f"({regex}){end}", at):
                 return [tag, found[1]], found.end()
@@ -252,6 +268,8 @@ class Tree:
     def named(self, at):
         if known := self.known(at):
             return known
+        if found := self.at(r"[A-Z]\w*\(\.\.\)", at):
+            return self.types.name(found[0]), found.end()
         found = self.at(r"[A-Za-z_]\w*(?:::\w+)*", at)
         if not found:
             raise ValueError("a name")
@@ -296,7 +314,7 @@ def quality_and_value(types, kind, spec, text, error):
         # In `{:?}` without quotes it is the name of something.
         return 2, types.name(text) if "?" in spec else types.literal(text)
     if "?" in spec and kind not in BARE:
-        value = types.tree(text)
+        value = types.tree(text) or types.tree(one_line(text))
         if value and kind in NAMES and value[0] == "str":
             value = types.literal(value[1])
         if value and value[0] == "str" and kind == "path":

@@ -160,8 +160,8 @@ fn report(sets: &[Set], latest: &Latest) {
     for set in sets {
         for ((_, message), expected) in log(set, latest, false).iter().zip(&set.messages) {
             all += 1;
-            // The data were trimmed when they were written down.
-            if message.trim_end() != expected {
+            // The data were trimmed, and their lines joined, when they were written down.
+            if !message.split_whitespace().eq(expected.split_whitespace()) {
                 wrong += 1;
                 println!("expected {expected}\n   found {message}");
             }
@@ -176,7 +176,7 @@ fn repeat(titles: Titles, times: u32) {
     let user: u64 = black_box("4711").parse().expect("an id");
     let peer: SocketAddr = black_box("10.1.2.3:5432").parse().expect("an address");
     for _ in 0..times {
-        error!(target: "shop::users", "failed to load user {} from {}: no answer",
+        error!(target: "shop::users", "failed to load the user {} from {}: no answer",
             black_box(user), black_box(peer));
     }
 }

@@ -177,6 +177,7 @@ impl Value {
             "context" => {
                 Self::new(Displayed(Context(types::LITERALS[number()], Self::read(&parts[2]))))
             }
+            "displayed" => Self::new(Displayed(Self::read(second))),
             "vec" => Self::new(Debugged(values(second))),
             "set" => Self::new(Debugged(Set(values(second)))),
             "tuple" => Self::new(Debugged(Tuple(values(second)))),
@@ -277,6 +278,8 @@ fn float(text: &str) -> Value {
         Value::new(Both(x))
     } else if format!("{x:?}") == text {
         Value::new(Debugged(x))
+    } else if format!("{x:e}") == text {
+        Value::new(Formatted(move |f: &mut fmt::Formatter<'_>| write!(f, "{x:e}")))
     } else {
         let digits = text.split_once('.').map_or(0, |(_, digits)| digits.len());
         Value::new(Formatted(move |f: &mut fmt::Formatter<'_>| write!(f, "{x:.digits$}")))
@@ -344,6 +347,7 @@ fn json_error(text: &str) -> Value {
         "EOF while parsing an object" => "{",
         "expected value" => "x",
         "trailing characters" => "1 1",
+        "key must be a string" => "{1",
         _ => "",
     };
     if !wrong.is_empty() {
