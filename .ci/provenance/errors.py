@@ -1,12 +1,14 @@
 """How the errors of real crates are written: what is literal text and what is a value.
 
-A pattern is the format string of an `impl Display`; a hole is `{type}`. What a crate formats into a
-`String` beforehand (or gets from the operating system, a C library or a server) is one value, `str`,
-however much of it looks like text: there is no literal in it any more. Taken from the sources of the
-crates; `app_…` are as `thiserror` writes them.
+A pattern is the format string of an `impl Display`; a hole is `{type}`. What a crate formats into
+a `String` beforehand (or gets from the operating system, a C library or a server) is one value,
+`str`, however much of it looks like text: there is no literal in it any more. Written down from
+what is known of these crates, not checked against each one's source; `app_…` are as `thiserror`
+writes them. `os`, `json`, `utf8`, `fill`, `kind`, `custom`, `overflow` and `send` are the real
+errors of std and `serde_json`.
 
-Types: `int`, `x8` (`{:#010x}`), `str` (a `String`), `name` (a unit variant, or what a `match` says),
-`dur`, `time`, `char`, `os` (`io::Error` from a code), `json` (`serde_json::Error`), `maddr` (a
+Types: `int`, `x8` (`{:#010x}`), `str` (a `String`), `name` (a unit variant, or what a `match`
+says), `dur`, `time`, `char`, `os` (`io::Error` from a code), `json` (`serde_json::Error`), `maddr` (a
 libp2p `Multiaddr`), `tree` (what a derived `Debug` says).
 """
 
@@ -75,8 +77,8 @@ DISPLAY = {
     # rocksdb::Error is a String.
     "rocks_corrupt": "{str}",
     "rocks_nospc": "{str}",
-    "s3_slowdown": "Generic {name} error: Error performing {name} {str} in {dur}, after {int} retries, "
-    "max_retries: {int}, retry_timeout: {dur} - Server returned non-2xx status code: "
+    "s3_slowdown": "Generic {name} error: Error performing {name} {str} in {dur}, "
+    "after {int} retries, max_retries: {int}, retry_timeout: {dur} - Server returned non-2xx status code: "
     "{int} {name}: {str}",
     "sem_closed": "semaphore closed",
     "send_closed": "{send}",

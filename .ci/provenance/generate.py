@@ -165,7 +165,8 @@ def types_rs(types):
     yield "}"
     yield "impl fmt::Display for Name {"
     yield "    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { match self {"
-    yield from (f"        Name::N{i} => f.write_str({quote(text)})," for text, i in types.names.items())
+    for text, i in types.names.items():
+        yield f"        Name::N{i} => f.write_str({quote(text)}),"
     yield "    } }\n}"
     yield f"pub(crate) static NAMES: [Name; {len(types.names)}] = ["
     yield from (f"    Name::N{i}," for i in range(len(types.names)))

@@ -167,7 +167,9 @@ class Types:
 
     @staticmethod
     def context(text):
-        return text in ("could not write batch", "load snapshot", "handshake failed", "request failed")
+        return text in (
+            "could not write batch", "load snapshot", "handshake failed", "request failed",
+        )  # fmt: skip
 
     def tree(self, text):
         """What a derived `Debug` writes."""
@@ -337,7 +339,7 @@ def display(types, kind, text):
         return 0, ["bare", text]
     if re.fullmatch(SOCKET, text):
         return 2, ["sock", text]
-    if kind in ("path", "fname", "objkey") and "path" == kind:
+    if kind == "path":
         return 2, ["path", text]
     if kind == "ip":
         try:

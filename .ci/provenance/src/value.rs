@@ -340,9 +340,8 @@ fn json_error(text: &str) -> Value {
             (message.to_owned(), line.to_owned(), column.to_owned())
         }
     };
-    let prints = |error: &serde_json::Error| {
-        error.to_string() == text || format!("{error:?}") == text
-    };
+    let prints =
+        |error: &serde_json::Error| error.to_string() == text || format!("{error:?}") == text;
     let wrong = match message.as_str() {
         "EOF while parsing an object" => "{",
         "expected value" => "x",
@@ -354,8 +353,7 @@ fn json_error(text: &str) -> Value {
         let rows = line.parse::<usize>().expect("a line").saturating_sub(1);
         let columns: usize = column.parse().expect("a column");
         for back in 0..=wrong.len() {
-            let input =
-                "\n".repeat(rows) + &" ".repeat(columns.saturating_sub(back)) + wrong;
+            let input = "\n".repeat(rows) + &" ".repeat(columns.saturating_sub(back)) + wrong;
             match serde_json::from_str::<Json>(&input) {
                 Err(error) if prints(&error) => return Value::new(Both(error)),
                 _ => {}
