@@ -73,6 +73,59 @@ fn a_repeat_allocates_nothing() {
     assert_eq!((stats.seen, stats.suppressed.repeat), (1000, 995), "{stats:?}");
 }
 
+/// Messages of many shapes: ordinary ones, and ones that are read again or cleaned.
+const SHAPES: [&str; 32] = [
+    "could not reserve 3 seats of 41",
+    "no heartbeat for 45 s from 2031-04-05T06:07:08Z on",
+    "order 6f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0 of cus_Q4v8LmZkTz1nRb is late",
+    "no route to db.eu.example.net:5432, [2001:db8::17]:443 and ann@example.org",
+    "cannot open /etc/shop/prices.toml: permission denied (os error 13)",
+    "could not fetch https://api.example.com/v2/orders?page=3, giving up",
+    "no product named \"red \\\"shoe\\\"\" in 'the shop' or `here`",
+    "no product named “red shoe” in ‘the shop’ or «here»",
+    "\"GET /orders/7 HTTP/1.1\" took too long",
+    "login failed user=ann mode = strict, holder: alpha",
+    "could not save: Os { code: 28, kind: StorageFull, message: \"no space\" }",
+    "could not save: a::Error(Io(Custom { kind: TimedOut, error: \"late\" }))",
+    "order Order { id: 7, lines: [Line { sku: \"a\" }] } is empty",
+    "got Some([1, 2, 3]), wanted {\"a\": None}",
+    "session closed for user ann, topic card-events has no leader",
+    "no answer to SELECT id FROM orders WHERE id = 7: deadlock",
+    "unexpected state HalfOpen -> Closed => Open",
+    "a: b: c: failed: timeout",
+    "naïve café 漢字 7 🔥 заказ 4711",
+    "订单4711未找到",
+    "\u{1b}[31mred\u{1b}[0m\u{200b} alert \u{202e}7\r\n\tand\u{a0}more",
+    "<!channel> @everyone <@U1> {{x}} {% y %} a://b `c`",
+    "2 s:1 and topic a.b:1e ''::a f =_ from.",
+    "\"\"\"\"\"\"  ``````",
+    "((((([[[[[{{{{{ 7 }}}}}]]]]])))))",
+    "'; DROP TABLE orders; -- it's",
+    "… – — „4711“ ‚7‘ ‹8›",
+    "... --- ::: ,,, ;;; !!! ???",
+    "",
+    "# ## #: #7 #",
+    "http://[::1 http://[ [::1]:x",
+    "x=y=z a==b c!=d e+=1",
+];
+
+#[test]
+fn titles_of_all_shapes_allocate_nothing_once_there_is_room() {
+    let (_sandbox, dispatch, guard) = stuck(256);
+    let long = SHAPES.map(|shape| shape.repeat(40));
+    let cost = warm(&dispatch, || {
+        for text in SHAPES.into_iter().chain(long.iter().map(String::as_str)) {
+            error!("{text}");
+            error!(error = text, "");
+            error!(error = text);
+            error!(spike.title = text, "given");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.refused.full), (2 * 2 * 4 * 32, 0), "{stats:?}");
+}
+
 #[test]
 fn a_repeat_inside_spans_allocates_nothing() {
     let (_sandbox, dispatch, guard) = stuck(8);

@@ -14,6 +14,8 @@
 //! let title = derive("order 7 from 10.0.0.7:5432 failed: timeout after 31 s", "shop::orders");
 //! assert_eq!(title, "order # from # failed: timeout after # in shop::orders");
 //! ```
+//!
+#![doc = include_str!("title/rules.md")]
 
 // The rules are in `scan` (the text as a whole), `word` and `token` (one word of it), `place`
 // (what its neighbours say), `debug` (`Debug` output), `words` (the lists) and `clean` (what no

@@ -17,6 +17,7 @@ use tracing_spike::{
 use tracing_subscriber::Registry;
 
 mod fold;
+mod golden;
 mod groups;
 mod literals;
 

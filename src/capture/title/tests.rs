@@ -4,6 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::{MAX_CHARS, Parts, Spare, clean, derive, scan, verbatim, write};
 
+mod cost;
+mod golden;
+mod properties;
+mod shapes;
+
 fn p(message: &str) -> String {
     let mut out = String::new();
     scan::run(message, &mut out, &mut Spare::default(), usize::MAX);
