@@ -9,7 +9,8 @@
 
 use std::ops::Range;
 
-use super::words::{Sense, sense_of};
+use super::lexicon::{Key, LONGEST};
+use super::words::{self, Sense, sense_of};
 
 /// Where the values of a text are.
 #[derive(Debug, Default)]
@@ -50,24 +51,28 @@ impl Holes {
 /// Writes `text` into `out`, which is cleared first, with `#` for its values. Tells whether
 /// anything is left that a title can be made of; if not, the text alone has to tell.
 ///
-/// A value of several words is left as it is: it is an error's text more often than not, and says
-/// of what kind the problem is. So is a word for failure (`timeout`) behind a colon.
+/// A value that may say of what kind the problem is, is left as it is (see [`tells`]).
 pub(crate) fn fill(text: &str, holes: &Holes, out: &mut String) -> bool {
     out.clear();
     let mut at = 0;
     // Where the last `#` ended.
     let mut hash = None;
-    for hole in &holes.ranges {
+    for (index, hole) in holes.ranges.iter().enumerate() {
         let between = text.get(at..hole.start).unwrap_or_default();
         let value = text.get(hole.clone()).unwrap_or_default();
         out.push_str(if hash == Some(out.len()) { after_unit(between) } else { between });
         at = hole.end;
-        if tells(value, out) {
+        let end = holes.ranges.get(index.saturating_add(1)).map_or(text.len(), |next| next.start);
+        if tells(value, out, text.get(at..end).unwrap_or_default()) {
             out.push_str(value);
         } else if let Some(end) = hash.filter(|end| is_glue(out.get(*end..))) {
             // `10.0.0.7` and `5432` around a colon are one value.
             out.truncate(end);
         } else {
+            // `::1` begins with two colons that are literals.
+            let begins = |before: &&str| before.is_empty() || before.ends_with([' ', '[', '(', '=']);
+            let before = out.strip_suffix("::").filter(begins).map(str::len);
+            out.truncate(before.unwrap_or(out.len()));
             out.push('#');
             hash = Some(out.len());
         }
@@ -77,20 +82,38 @@ pub(crate) fn fill(text: &str, holes: &Holes, out: &mut String) -> bool {
     out.chars().any(char::is_alphabetic)
 }
 
-/// Whether a value is to be read by the rules of text.
-fn tells(value: &str, before: &str) -> bool {
-    let words = value.trim().contains(char::is_whitespace);
-    let sign = !value.is_empty() && !value.contains(char::is_alphanumeric);
-    words || sign || (before.ends_with(": ") && sense_of(value).is(Sense::FAILED))
+/// Whether a value is to be read by the rules of text: a word for failure behind a colon
+/// (`failed: timeout`); several words that end a clause, follow a colon or speak of failure, since
+/// they are an error's text more often than not; signs.
+fn tells(value: &str, before: &str, after: &str) -> bool {
+    let explains = before.ends_with(": ");
+    if !value.bytes().any(|b| b.is_ascii_whitespace()) {
+        return !value.is_empty() && !value.contains(char::is_alphanumeric)
+            || (explains && sense_of(value).is(Sense::FAILED));
+    }
+    let ends = after.is_empty()
+        || after.starts_with([':', ';', ',', '.', ')', '!', '?'])
+        || after.starts_with(" (");
+    let fails = |word: &str| speaks_of_failure(word) || sense_of(word).is(Sense::FAILED);
+    let failing = before.trim_end().rsplit(' ').next().is_some_and(speaks_of_failure);
+    explains || ends || failing || value.split_ascii_whitespace().any(fails)
 }
 
-/// Whether what stands between two values makes them one.
+fn speaks_of_failure(word: &str) -> bool {
+    words::speaks_of_failure(Key::of(word.as_bytes().get(..LONGEST).unwrap_or(word.as_bytes())))
+}
+
+/// Whether what stands between two values makes them one: an address, a path, an exponent.
 fn is_glue(between: Option<&str>) -> bool {
-    between.is_some_and(|between| between.bytes().all(|b| b":/.@,-_|x".contains(&b)))
+    between.is_some_and(|between| between.bytes().all(|b| b":/.@,-_|xe+".contains(&b)))
 }
 
 /// `text` without the unit of the number before it, which changes with its size: `ms`, `MiB`.
 fn after_unit(text: &str) -> &str {
+    // Most often there is none, and that is told by the first byte. (`µ` is not ASCII.)
+    if text.bytes().next().is_none_or(|b| b.is_ascii() && !b.is_ascii_alphabetic()) {
+        return text;
+    }
     let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
     let (unit, rest) = text.split_at_checked(end).unwrap_or_default();
     if sense_of(unit).is(Sense::UNIT) { rest } else { text }

@@ -26,6 +26,9 @@ fn a_value_becomes_a_placeholder_however_it_looks() {
         ("no value", "no value"),
         ("bind to ⟨10.0.0.7⟩:⟨5432⟩ failed", "bind to # failed"),
         ("⟨quartz⟩/⟨cobalt⟩-⟨x⟩ lost, ⟨a⟩ lost", "# lost, # lost"),
+        ("bind to [::⟨ffff⟩:⟨1⟩]:⟨80⟩, to ::⟨1⟩", "bind to [#]:#, to #"),
+        ("back by ⟨6⟩e-⟨7⟩ s", "back by # s"),
+        ("key ⟨of two words⟩ is gone", "key # is gone"),
         ("took ⟨1.5⟩ms, then ⟨2⟩s, of ⟨3⟩ seconds", "took #, then #, of # seconds"),
         ("⟨READ⟩_ADDR and ⟨ann⟩'s", "#_ADDR and #'s"),
     ] {
@@ -42,6 +45,8 @@ fn what_tells_the_kind_of_a_failure_is_left_to_the_rules_of_text() {
         ),
         ("failed: ⟨timeout⟩", "failed: timeout"),
         ("failed: ⟨orders⟩", "failed: #"),
+        ("error ⟨no such file⟩ in it", "error no such file in it"),
+        ("⟨peer refused it⟩ in it", "peer refused it in it"),
         ("⟨-⟩⟨5⟩ left", "# left"),
         ("a ⟨->⟩ b", "a -> b"),
     ] {
