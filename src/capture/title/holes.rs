@@ -69,6 +69,10 @@ pub(crate) fn fill(text: &str, holes: &Holes, out: &mut String) -> bool {
             // `10.0.0.7` and `5432` around a colon are one value.
             out.truncate(end);
         } else {
+            // `worker-` belongs to the value behind it, as text alone would have it.
+            if out.ends_with('-') {
+                out.truncate(out.trim_end_matches(is_name).len());
+            }
             // `::1` begins with two colons that are literals.
             let begins = |before: &&str| before.is_empty() || before.ends_with([' ', '[', '(', '=']);
             let before = out.strip_suffix("::").filter(begins).map(str::len);
@@ -106,6 +110,10 @@ fn speaks_of_failure(word: &str) -> bool {
 /// Whether what stands between two values makes them one: an address, a path, an exponent.
 fn is_glue(between: Option<&str>) -> bool {
     between.is_some_and(|between| between.bytes().all(|b| b":/.@,-_|xe+".contains(&b)))
+}
+
+fn is_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 /// `text` without the unit of the number before it, which changes with its size: `ms`, `MiB`.

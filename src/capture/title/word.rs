@@ -23,7 +23,7 @@ impl Scan<'_, '_> {
         if first & DIGIT != 0 && self.number(start) {
             return;
         }
-        if b == b'#' && self.class_at(start.wrapping_add(1)) & (SPACE | STOP) != 0 {
+        if b == b'#' && self.class_at(start.wrapping_add(1)) & (NAME | HIGH | SIGN) == 0 {
             self.skip(1);
             return self.push_hash(Rule::Hash);
         }

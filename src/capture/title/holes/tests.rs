@@ -27,6 +27,7 @@ fn a_value_becomes_a_placeholder_however_it_looks() {
         ("bind to ⟨10.0.0.7⟩:⟨5432⟩ failed", "bind to # failed"),
         ("⟨quartz⟩/⟨cobalt⟩-⟨x⟩ lost, ⟨a⟩ lost", "# lost, # lost"),
         ("bind to [::⟨ffff⟩:⟨1⟩]:⟨80⟩, to ::⟨1⟩", "bind to [#]:#, to #"),
+        ("procedure Closed-⟨7⟩ lost, größe-⟨7⟩", "procedure # lost, #"),
         ("back by ⟨6⟩e-⟨7⟩ s", "back by # s"),
         ("key ⟨of two words⟩ is gone", "key # is gone"),
         ("took ⟨1.5⟩ms, then ⟨2⟩s, of ⟨3⟩ seconds", "took #, then #, of # seconds"),
