@@ -138,6 +138,22 @@ fn a_repeat_inside_spans_allocates_nothing() {
 }
 
 #[test]
+fn a_repeat_with_a_title_from_literals_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck_with(8, |builder| builder.titles(Titles::literals()));
+    let name = String::from("main");
+    let cost = warm(&dispatch, || {
+        for attempt in 0..100 {
+            error!(attempt, "snapshot of {name} failed after {:?}: {}", name.len(), Declined);
+            error!(error = &Declined as &dyn std::error::Error, attempt);
+            error!("{} is {name:?}, at [::1]:{attempt}", &name[1..]);
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.suppressed.repeat), (600, 597), "{stats:?}");
+}
+
+#[test]
 fn a_repeat_with_groups_and_a_title_of_ones_own_allocates_nothing() {
     let titles = Titles::text().short().custom(|parts, out| match parts.message {
         "is cut" => (0..40).try_for_each(|_| out.write_str("on and on ")),

@@ -74,7 +74,8 @@ pub(crate) fn fill(text: &str, holes: &Holes, out: &mut String) -> bool {
                 out.truncate(out.trim_end_matches(is_name).len());
             }
             // `::1` begins with two colons that are literals.
-            let begins = |before: &&str| before.is_empty() || before.ends_with([' ', '[', '(', '=']);
+            let begins =
+                |before: &&str| before.is_empty() || before.ends_with([' ', '[', '(', '=']);
             let before = out.strip_suffix("::").filter(begins).map(str::len);
             out.truncate(before.unwrap_or(out.len()));
             out.push('#');
