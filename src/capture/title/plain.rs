@@ -69,8 +69,7 @@ impl Scan<'_, '_> {
                 self.failing = true;
             }
         } else {
-            const RARE: u16 =
-                Sense::LITERAL | Sense::STATEMENT | Sense::DAY_OR_MONTH | Sense::UNIT;
+            const RARE: u16 = Sense::LITERAL | Sense::STATEMENT | Sense::DAY_OR_MONTH | Sense::UNIT;
             if sense.is(RARE) {
                 return self.other_word(key, len, case, next);
             }
@@ -197,8 +196,8 @@ impl Scan<'_, '_> {
             (Expect::Text, Names::Due) | (Expect::Glued, _) => false,
             // A value would stand alone, or be a name before `for`, `from`, `in`, `on` and such.
             (Expect::Value, _) => {
-                let labelled = !self.failing
-                    && matches!(then, b'f' | b'i' | b'o' | b'w' | b'a' | b'b');
+                let labelled =
+                    !self.failing && matches!(then, b'f' | b'i' | b'o' | b'w' | b'a' | b'b');
                 next == b' ' && class(then) & NAME != 0 && !(case == Case::Type && labelled)
             }
             _ if case == Case::Type => {

@@ -4,8 +4,8 @@
 
 use super::chars::{COLON, DIGIT, DOT, HEX, HIGH, NAME, SIGN, SPACE, STOP, class};
 use super::explain::Rule;
-use super::scan::{Expect, LOOK, NO_KEY, Names, Scan, is_separator};
 use super::lexicon::Key;
+use super::scan::{Expect, LOOK, NO_KEY, Names, Scan, is_separator};
 use super::{debug, words};
 
 impl Scan<'_, '_> {
@@ -179,7 +179,8 @@ impl Scan<'_, '_> {
         self.skip(1);
         self.odd |= b == b'}';
         // What ends in a word is more than a value.
-        if self.has_span() && !matches!(self.byte(self.span.1.wrapping_sub(1)), b'#' | b'(' | b'[') {
+        if self.has_span() && !matches!(self.byte(self.span.1.wrapping_sub(1)), b'#' | b'(' | b'[')
+        {
             self.odd |= self.gap;
             if b == b'}' {
                 self.write();

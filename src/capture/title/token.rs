@@ -4,8 +4,7 @@
 
 use super::chars::{
     ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, DIGIT, DOT, HEX_LOWER, HEX_UPPER, HIGH, HYPHEN,
-    LETTER, SIGN, SLASH,
-    UNDERSCORE, class, classes, classes_of,
+    LETTER, SIGN, SLASH, UNDERSCORE, class, classes, classes_of,
 };
 use super::explain::Rule;
 use super::lexicon::{Key, Lexicon};

@@ -177,8 +177,11 @@ pub(super) fn speaks_of_failure(key: Key) -> bool {
     const UNAB: u32 = u32::from_le_bytes(*b"unab");
     const EXCE: u32 = u32::from_le_bytes(*b"exce");
     /// The letters that these and `not` begin with: four words of five need no closer look.
-    const BEGIN: u32 =
-        1 << (b'f' & 31) | 1 << (b'e' & 31) | 1 << (b'c' & 31) | 1 << (b'u' & 31) | 1 << (b'n' & 31);
+    const BEGIN: u32 = 1 << (b'f' & 31)
+        | 1 << (b'e' & 31)
+        | 1 << (b'c' & 31)
+        | 1 << (b'u' & 31)
+        | 1 << (b'n' & 31);
     let start = key.low as u32;
     if BEGIN.wrapping_shr(start & 31) & 1 == 0 {
         return false;
