@@ -12,6 +12,9 @@ mod error;
 mod fields;
 mod guard;
 mod incident;
+#[cfg(spike_internals)]
+#[doc(hidden)]
+pub mod internals;
 mod lock;
 mod queue;
 mod reentry;
