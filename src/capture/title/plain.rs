@@ -46,7 +46,7 @@ impl Scan<'_, '_> {
     #[inline]
     pub(super) fn plain(&mut self) -> bool {
         let at = self.at;
-        let Some(word) = self.letters(at) else { return false };
+        let Some(word) = self.letters(at) else { return self.longest_word() };
         let Letters { key, len, case, next } = word;
         let small = case == Case::Small;
         let common = next == b' '
@@ -76,14 +76,13 @@ impl Scan<'_, '_> {
             self.note(key, sense, self.names, small);
         }
         let end = at.wrapping_add(len);
-        self.key = (at, end);
-        self.at = end.wrapping_add(1);
         if at == self.joint {
             self.span.1 = end;
+            self.key = (at, end);
+            self.at = end.wrapping_add(1);
             self.joint = self.at;
         } else {
-            self.keep_span(at, end);
-            self.end_with_space();
+            self.keep_word(at, end, case, next);
         }
         true
     }
@@ -107,21 +106,24 @@ impl Scan<'_, '_> {
         {
             return false;
         }
-        self.expect = Expect::Text;
+        let expect = std::mem::replace(&mut self.expect, Expect::Text);
         if next == b'=' && matches!(case, Case::Type | Case::Camel) {
             // Nothing but the name of the value that follows. (One of small letters or of capitals
             // counts as a word of its sentence, too.)
             self.names = Names::Nothing;
         } else {
+            let failing = self.failing;
             self.note(key, sense, self.names, case == Case::Small);
+            // Of an ordinary word, at most 15 letters are looked at.
+            if key.high >> 56 != 0
+                && (expect != Expect::Value || case == Case::Small)
+                && self.is_ordinary(at, end, case, next)
+            {
+                self.failing = failing;
+            }
         }
-        self.keep_span(at, end);
-        self.key = (at, end);
-        self.at = end;
-        if next == b' ' {
-            self.at = end.wrapping_add(1);
-            self.end_with_space();
-        } else if matches!(next, b'.' | b':') {
+        self.keep_word(at, end, case, next);
+        if matches!(next, b'.' | b':') {
             self.mark(end, len, key, next);
         }
         true
@@ -133,15 +135,41 @@ impl Scan<'_, '_> {
         self.byte(at.wrapping_add(len).wrapping_add(1)) == b'{'
     }
 
-    /// Notes that there was a space behind the word just kept.
+    /// Keeps a word and, if it is one, the space behind it.
     #[inline]
-    fn end_with_space(&mut self) {
-        self.gap = true;
-        self.joint = if self.has_span() { self.at } else { usize::MAX };
+    fn keep_word(&mut self, at: usize, end: usize, case: Case, next: u8) {
+        self.keep_span(at, end);
+        self.key = (at, end);
+        self.at = end;
+        if at == self.glued && self.is_ordinary(at, end, case, next) {
+            self.write();
+        }
+        if next == b' ' {
+            self.gap = true;
+            self.at = end.wrapping_add(1);
+            self.joint = self.at;
+            if !self.has_span() {
+                self.joint = usize::MAX;
+                let ordinary = self.is_ordinary(at, end, case, next);
+                self.glued = if ordinary { self.at } else { usize::MAX };
+            }
+        }
     }
 
-    /// The letters at `at`; `None` if there are none, or if all are small ones from `a` to `f` and
-    /// there are many.
+    /// Whether a word is neither in mixed case nor a short name, which begin a run of their own.
+    #[inline(never)]
+    fn is_ordinary(&self, at: usize, end: usize, case: Case, next: u8) -> bool {
+        let word = self.eights.bytes.get(at..end).unwrap_or_default();
+        let capitals = || word.iter().filter(|b| b.is_ascii_uppercase()).count();
+        match case {
+            Case::Small | Case::Capitals => true,
+            Case::Type => matches!(next, b' ' | b'.' | b':') && word.len() >= 4 && capitals() == 1,
+            Case::Camel => false,
+        }
+    }
+
+    /// The letters at `at`; `None` if there are more than 15, or if all are small ones from `a` to
+    /// `f` and there are many.
     #[inline]
     fn letters(&self, at: usize) -> Option<Letters> {
         let low = self.eights.at(at);
@@ -157,7 +185,7 @@ impl Scan<'_, '_> {
         let high = self.eights.at(at.wrapping_add(8));
         let other = others::<b'a', b'z'>(high | SMALL);
         if other == 0 {
-            return self.longest_letters(at);
+            return None;
         }
         let mask = below(other);
         let key = Key { low, high: high & mask };
@@ -169,22 +197,22 @@ impl Scan<'_, '_> {
         (!hex).then_some(Letters { key, len: bits as usize / 8 + 8, case, next })
     }
 
-    /// As `letters`, for 16 and more.
+    /// As [`plain`](Self::plain), for words of 16 letters and more.
     #[inline(never)]
-    fn longest_letters(&self, at: usize) -> Option<Letters> {
-        let rest = self.eights.bytes.get(at..)?;
+    fn longest_word(&mut self) -> bool {
+        let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let len = rest.iter().take_while(|&&b| class(b) & LETTER != 0).count();
-        let word = rest.get(..len)?;
+        let word = rest.get(..len).unwrap_or_default();
         let mask = classes_of(word);
         let case = match word.first() {
-            _ if mask == HEX_LOWER => return None,
+            _ if len < 16 || mask == HEX_LOWER => return false,
             _ if mask & ANY_UPPER == 0 => Case::Small,
             _ if mask & ANY_LOWER == 0 => Case::Capitals,
             Some(b'A'..=b'Z') => Case::Type,
             _ => Case::Camel,
         };
-        let key = Key::at(self.eights, at, len);
-        Some(Letters { key, len, case, next: self.byte(at.wrapping_add(len)) })
+        let next = self.byte(self.at.wrapping_add(len));
+        self.other_word(Key::at(self.eights, self.at, len), len, case, next)
     }
 
     /// Whether nothing around a word could make it a value.

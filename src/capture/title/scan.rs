@@ -122,6 +122,8 @@ pub(super) struct Scan<'a, 'o> {
     /// Where a word would join that after a single space, being the next of a run of words; else
     /// past the end.
     pub(super) joint: usize,
+    /// The same, where the run of words is glued to a `#` and written word by word.
+    pub(super) glued: usize,
     /// Where the last bracket or `=` of it ends, in `text`, and marks that follow at once.
     pub(super) closed: usize,
     /// White space has been seen since the last write.
@@ -157,6 +159,7 @@ impl<'a, 'o> Scan<'a, 'o> {
             out,
             span: (0, 0),
             joint: usize::MAX,
+            glued: usize::MAX,
             closed: 0,
             gap: false,
             expect: Expect::Text,
@@ -203,8 +206,7 @@ impl<'a, 'o> Scan<'a, 'o> {
             }
         }
         self.write();
-        // Where a text ends in `key=`, nothing is due when it is read again.
-        self.odd |= self.expect != Expect::Text && self.last() != Some(b'=');
+        self.odd |= self.expect != Expect::Text;
         if self.last().is_some_and(|b| is_tail(char::from(b))) {
             let kept = self.out.trim_end_matches(is_tail).len();
             self.odd |= self.out.get(kept..) != Some(".");
@@ -243,13 +245,19 @@ impl<'a, 'o> Scan<'a, 'o> {
     // === Writing ===
 
     /// Writes `text[start..end]` when something else has to be written, or at the end.
+    #[inline]
     pub(super) fn keep_span(&mut self, start: usize, end: usize) {
         let to = self.span.1;
-        if self.has_span() && self.gap && to.wrapping_add(1) == start && self.byte(to) == b' ' {
+        let near = self.gap && to.wrapping_add(1) == start && self.has_span();
+        if near && self.byte(to) == b' ' {
             self.span.1 = end;
             self.gap = false;
-            return;
+        } else {
+            self.begin_span(start, end);
         }
+    }
+
+    fn begin_span(&mut self, start: usize, end: usize) {
         self.write();
         self.separate(self.byte(start), false);
         self.span = (start, end);

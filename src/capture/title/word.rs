@@ -176,7 +176,9 @@ impl Scan<'_, '_> {
         let rest = self.eights.bytes.get(start..).unwrap_or_default();
         let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
         // `http://[::1]:80/`
-        let host = rest.windows(4).take(LOOK).position(|w| w == b"://[");
+        let near = rest.get(..LOOK + 3).unwrap_or(rest);
+        let host = near.contains(&b'[').then(|| near.windows(4).position(|w| w == b"://["));
+        let host = host.flatten();
         let bracket = host.and_then(|at| rest.iter().skip(at).take(LOOK).position(|&b| b == b']'));
         let begin = host.zip(bracket).map_or(0, |(at, len)| at.saturating_add(len));
         let begin = begin.saturating_add(usize::from(begin > 0));
@@ -222,7 +224,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn name(&mut self, word: Word) {
         let Word { start, from, to, end, mask } = word;
         let core = self.text.get(from..to).unwrap_or_default();
