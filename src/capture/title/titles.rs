@@ -105,9 +105,9 @@ impl Titles {
     /// A literal is told by its address: it lies in the program's read-only memory. Linux says
     /// where that is (`/proc/self/maps`, read once by
     /// [`Builder::build`](crate::Builder::build)); on other platforms, and where that file can't
-    /// be read, the titles are those of [`Titles::text`], and a line on stderr says so. Text that was
-    /// formatted before it was logged (`error!("{}", text)`) is one value; where nothing else is
-    /// left, the rules of text alone decide.
+    /// be read, the titles are those of [`Titles::text`], and a line on stderr says so. What was
+    /// formatted before it was logged (`error!("{text}")`) is read by the rules of text, and so is
+    /// a value of several words that may be an error's.
     ///
     /// Not the default, since [`derive`](super::derive()) and programs on other platforms
     /// can't make these titles. Set it for all programs that page through one webhook, or for none.

@@ -72,7 +72,7 @@ fn a_cut_takes_the_holes_behind_it() {
     holes.truncate(8);
     assert_eq!(holes.ranges, [2..4, 6..8]);
     holes.truncate(6);
-    assert_eq!(holes.ranges, [2..4]);
+    assert!(holes.ranges.len() == 1 && holes.ranges.contains(&(2..4)));
     holes.truncate(0);
     assert!(holes.is_empty());
 }
