@@ -4,13 +4,12 @@
 
 use super::lexicon::{Key, Lexicon};
 
-/// What a word makes of those that follow.
+/// What a word makes of those that follow, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub(super) enum Role {
-    None,
     /// Points at what follows: `for user alice`.
-    Points,
+    Points = 1,
     /// Says what something is: `state is Closed`.
     Equates,
     /// A thing that programs keep many of and tell apart by name: `user`.
@@ -78,6 +77,7 @@ const DATE: Sense = bits(Sense::DAY_OR_MONTH);
 const STATEMENT: Sense = bits(Sense::STATEMENT);
 
 static WORDS: Lexicon<Sense, 1024, 256> = Lexicon::new(KNOWN, Sense::NOTHING);
+const _: [(); 1] = [(); WORDS.is_sound()];
 
 #[rustfmt::skip]
 pub(super) const KNOWN: &[(&str, Sense)] = &[
