@@ -234,7 +234,7 @@ use tracing_spike::internals::Titler;
 
 #[cfg(not(spike_internals))]
 #[derive(Default)]
-struct Titler;
+struct Titler {}
 
 #[cfg(not(spike_internals))]
 impl Titler {

@@ -17,10 +17,11 @@
 //!
 #![doc = include_str!("title/rules.md")]
 
-// The rules are in `scan` (the text as a whole), `word` and `token` (one word of it), `place`
-// (what its neighbours say), `debug` (`Debug` output), `words` (the lists) and `clean` (what no
-// title may hold, whoever wrote it). `titles` is what a program may change about them, `draft` is
-// one event's title while it is put together; `holes` are values known without these rules.
+// The rules are in `scan` (the text as a whole), `word`, `rare` and `token` (one word of it),
+// `plain` (the same for most words, fast), `place` (what its neighbours say), `debug` (`Debug`
+// output), `words` (the lists) and `clean` (what no title may hold, whoever wrote it). `titles` is
+// what a program may change about them, `draft` is one event's title while it is put together,
+// `holes` are values known without these rules.
 
 mod chars;
 mod clean;
@@ -33,6 +34,7 @@ mod place;
 mod plain;
 mod punctuation;
 mod random;
+mod rare;
 mod scan;
 mod titles;
 mod token;

@@ -89,15 +89,9 @@ pub(super) const fn others<const FROM: u8, const TO: u8>(number: u64) -> u64 {
     // Each byte without its high bit, then that bit says whether it is at least `FROM`, or past
     // `TO`.
     let low = number & !HIGH;
-    let reached = low.wrapping_add((0x80 - FROM as u64) * EACH);
-    let passed = low.wrapping_add((0x7f - TO as u64) * EACH);
+    let reached = low.wrapping_add(EACH.wrapping_mul(0x80_u64.wrapping_sub(FROM as u64)));
+    let passed = low.wrapping_add(EACH.wrapping_mul(0x7f_u64.wrapping_sub(TO as u64)));
     (!reached | passed | number) & HIGH
-}
-
-/// How many of the eight bytes of `number`, from the lowest, are `FROM` to `TO`.
-#[inline]
-pub(super) const fn leading<const FROM: u8, const TO: u8>(number: u64) -> usize {
-    (others::<FROM, TO>(number).trailing_zeros() / 8) as usize
 }
 
 /// The bits of all bytes below the lowest of those marked in `others`; not all of them if none is.

@@ -53,7 +53,13 @@ impl Key {
 /// The `len` lowest bytes of `number`; all eight are as good as any.
 #[inline]
 pub(super) const fn first(number: u64, len: usize) -> u64 {
-    if len >= 8 { number } else { number & 1_u64.wrapping_shl(len as u32 * 8).wrapping_sub(1) }
+    if len >= 8 { number } else { number & 1_u64.wrapping_shl(bits(len)).wrapping_sub(1) }
+}
+
+/// How many bits so many bytes have, of which there are eight at most.
+#[inline]
+const fn bits(bytes: usize) -> u32 {
+    (bytes as u32).wrapping_mul(8)
 }
 
 /// A text's bytes, eight at a time.
@@ -71,7 +77,7 @@ impl<'a> Eights<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
         let last = match bytes.last_chunk::<8>() {
             Some(eight) => u64::from_le_bytes(*eight),
-            None => number(bytes).wrapping_shl(64_u32.wrapping_sub(bytes.len() as u32 * 8)),
+            None => number(bytes).wrapping_shl(64_u32.wrapping_sub(bits(bytes.len()))),
         };
         Self { bytes, last }
     }
@@ -90,7 +96,7 @@ impl<'a> Eights<'a> {
     fn at_the_end(self, at: usize) -> u64 {
         match self.bytes.get(at..) {
             Some(rest) if !rest.is_empty() => {
-                let bits = rest.len() as u32 * 8;
+                let bits = bits(rest.len());
                 self.last.wrapping_shr(64_u32.wrapping_sub(bits)) | SPACES.wrapping_shl(bits)
             }
             _ => SPACES,
@@ -107,7 +113,7 @@ pub(super) const fn number(text: &[u8]) -> u64 {
     // Two halves that may overlap, where they hold the same.
     if let (Some(head), Some(tail)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
         let (head, tail) = (u32::from_le_bytes(*head) as u64, u32::from_le_bytes(*tail) as u64);
-        return head | tail << (text.len() as u32 * 8 - 32);
+        return head | tail.wrapping_shl(bits(text.len()).wrapping_sub(32));
     }
     match *text {
         [a, b, c] => a as u64 | (b as u64) << 8 | (c as u64) << 16,
@@ -126,36 +132,41 @@ pub(super) struct Lexicon<T, const S: usize, const L: usize> {
     short_means: [T; S],
     long_means: [T; L],
     none: T,
+    sound: bool,
 }
 
 impl<T: Copy, const S: usize, const L: usize> Lexicon<T, S, L> {
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "runs when it is compiled"
+    )]
     pub(super) const fn new(words: &[(&str, T)], none: T) -> Self {
-        assert!(S.is_power_of_two() && L.is_power_of_two(), "slots are found by their bits");
         let mut new = Self {
             short: [0; S],
             long: [(0, 0); L],
             short_means: [none; S],
             long_means: [none; L],
             none,
+            sound: S.is_power_of_two() && L.is_power_of_two(),
         };
         let (mut shorts, mut longs) = (0, 0);
         let mut list = words;
         while let [(word, sense), rest @ ..] = list {
             let key = Key::of(word.as_bytes());
-            assert!(key.low != 0, "a word is empty or too long");
             if key.high == 0 {
                 let mut at = slot::<S>(key.low);
                 while new.short[at] != 0 {
-                    assert!(new.short[at] != key.low, "a word is there twice");
+                    new.sound &= new.short[at] != key.low;
                     at = (at + 1) % S;
                 }
                 (new.short[at], new.short_means[at]) = (key.low, *sense);
+                new.sound &= key.low != 0;
                 shorts += 1;
             } else {
                 let mut at = slot::<L>(key.low ^ key.high);
                 while new.long[at].0 != 0 {
-                    let same = new.long[at].0 == key.low && new.long[at].1 == key.high;
-                    assert!(!same, "a word is there twice");
+                    new.sound &= new.long[at].0 != key.low || new.long[at].1 != key.high;
                     at = (at + 1) % L;
                 }
                 (new.long[at], new.long_means[at]) = ((key.low, key.high), *sense);
@@ -163,8 +174,14 @@ impl<T: Copy, const S: usize, const L: usize> Lexicon<T, S, L> {
             }
             list = rest;
         }
-        assert!(shorts * 3 <= S && longs * 3 <= L, "a table of this size is too full");
+        new.sound &= shorts * 3 <= S && longs * 3 <= L;
         new
+    }
+
+    /// 1, the length of an array that is expected where a table is declared, if no word is there
+    /// twice, empty or too long, and the table is not too full.
+    pub(super) const fn is_sound(&self) -> usize {
+        self.sound as usize
     }
 
     #[inline]
@@ -206,5 +223,5 @@ impl<T: Copy, const S: usize, const L: usize> Lexicon<T, S, L> {
 #[inline]
 const fn slot<const N: usize>(key: u64) -> usize {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    (key.wrapping_mul(FACTOR) >> (64 - N.trailing_zeros())) as usize
+    key.wrapping_mul(FACTOR).wrapping_shr(64_u32.wrapping_sub(N.trailing_zeros())) as usize
 }

@@ -142,7 +142,7 @@ impl Scan<'_, '_> {
         self.key = (at, end);
         self.at = end;
         if at == self.glued && self.is_ordinary(at, end, case, next) {
-            self.write();
+            self.flush();
         }
         if next == b' ' {
             self.gap = true;
@@ -194,7 +194,8 @@ impl Scan<'_, '_> {
         let case = case_of(key, SMALL & !low | SMALL & mask & !high);
         // Those behind the first eight are looked at only if those are no word.
         let hex = others::<b'a', b'f'>(low) == 0 && below(others::<b'a', b'f'>(high)) == mask;
-        (!hex).then_some(Letters { key, len: bits as usize / 8 + 8, case, next })
+        let len = (bits as usize / 8).wrapping_add(8);
+        (!hex).then_some(Letters { key, len, case, next })
     }
 
     /// As [`plain`](Self::plain), for words of 16 letters and more.

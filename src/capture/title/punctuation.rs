@@ -208,14 +208,14 @@ impl Scan<'_, '_> {
         {
             self.odd |= self.gap;
             if b == b'}' {
-                self.write();
+                self.flush();
             } else {
                 self.gap = false;
                 self.keep_mark(at);
             }
             return;
         }
-        self.write();
+        self.flush();
         let (open, close) = if b == b')' { ('(', ")") } else { ('[', "]") };
         let inside = self.out.strip_suffix('#').unwrap_or(self.out);
         let Some(before) = inside.strip_suffix(open) else {

@@ -10,7 +10,7 @@ use super::lexicon::{Key, LONGEST, number};
 /// words of seven letters two thirds have two such pairs or more, of words in a dictionary one in
 /// 2,000, of type names in Rust code one in 70.
 #[rustfmt::skip]
-const STRANGERS: [&str; 26] = [
+pub(super) const STRANGERS: [&str; 26] = [
     "", "cfghkmnpqvwxz", "bdfgjmnpvwxz", "kqxz", "", "bcdghjkmnpqvwxz", "bcdfjkpqvwxz",
     "cdghjkpqvxz", "hjwy", "bcdfghjklmnpqrstvwxyz", "cdfgjkpqtvxz", "jqwxz", "dghjkqrtvwxz", "x",
     "j", "bcdfgjknqvwxz", "abcdefghijklmnopqrstvwxyz", "jqxz", "jvxz", "djkqvx", "hjquwy",
@@ -19,7 +19,14 @@ const STRANGERS: [&str; 26] = [
 ];
 
 /// The same: 1 for a letter and, above its five bits, one that hardly ever follows it.
-static PAIRS: [u8; 1024] = {
+static PAIRS: [u8; 1024] = pairs();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs when it is compiled"
+)]
+const fn pairs() -> [u8; 1024] {
     let mut pairs = [0; 1024];
     let mut letter = 1;
     while letter <= STRANGERS.len() {
@@ -31,7 +38,7 @@ static PAIRS: [u8; 1024] = {
         letter += 1;
     }
     pairs
-};
+}
 
 /// Fewer letters than these are too few to tell.
 pub(super) const FEWEST: usize = 6;
@@ -77,13 +84,16 @@ fn strangers(letters: u64) -> u32 {
     let second = letters & FIVE & !begins.wrapping_sub(begins >> 5);
     let even = letters & EVEN | second >> 3 & EVEN << 5;
     let odd = letters >> 8 & EVEN | second >> 11 & EVEN << 5;
-    let pair = |pairs: u64| u32::from(PAIRS.get(pairs as usize & 1023).copied().unwrap_or(0));
+    let add = |sum: u32, pairs: u64| {
+        let strange = PAIRS.get(pairs as usize & 1023).copied().unwrap_or(0);
+        sum.wrapping_add(u32::from(strange))
+    };
     // Look-ups without a branch, half of what going from letter to letter takes.
-    let mut strange = pair(even) + pair(odd) + pair(even >> 16) + pair(odd >> 16);
-    if letters >> 40 != 0 {
-        strange += pair(even >> 32) + pair(odd >> 32) + pair(even >> 48);
+    let strange = [even, odd, even >> 16, odd >> 16].into_iter().fold(0, add);
+    if letters >> 40 == 0 {
+        return strange;
     }
-    strange
+    [even >> 32, odd >> 32, even >> 48].into_iter().fold(strange, add)
 }
 
 /// Whether `word`, of the classes in `mask`, is random: strange letters, or eight or more small

@@ -205,7 +205,7 @@ impl<'a, 'o> Scan<'a, 'o> {
                 self.skip(1);
             }
         }
-        self.write();
+        self.flush();
         self.odd |= self.expect != Expect::Text;
         if self.last().is_some_and(|b| is_tail(char::from(b))) {
             let kept = self.out.trim_end_matches(is_tail).len();
@@ -258,12 +258,12 @@ impl<'a, 'o> Scan<'a, 'o> {
     }
 
     fn begin_span(&mut self, start: usize, end: usize) {
-        self.write();
+        self.flush();
         self.separate(self.byte(start), false);
         self.span = (start, end);
         // What is glued to a `#` is seen by whoever asks for the end of `out`.
         if self.hash == self.out.len() {
-            self.write();
+            self.flush();
         }
     }
 
@@ -295,7 +295,7 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// Writes what is left to be written.
     #[inline]
-    pub(super) fn write(&mut self) {
+    pub(super) fn flush(&mut self) {
         if self.has_span() {
             let (from, to) = std::mem::take(&mut self.span);
             self.out.push_str(self.text.get(from..to).unwrap_or_default());
@@ -310,12 +310,12 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// The text so far.
     pub(super) fn written(&mut self) -> &mut String {
-        self.write();
+        self.flush();
         self.out
     }
 
     pub(super) fn push(&mut self, text: &str) {
-        self.write();
+        self.flush();
         self.separate(text.bytes().next().unwrap_or(b' '), text.starts_with("::"));
         self.out.push_str(text);
     }
@@ -341,7 +341,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         if let Some(trace) = &mut self.trace {
             trace.note(self.text.get(self.begin..self.at).unwrap_or_default(), rule);
         }
-        self.write();
+        self.flush();
         self.expect = Expect::Text;
         self.names = Names::Nothing;
         self.key = NO_KEY;

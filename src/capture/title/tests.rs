@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MAX_CHARS, Parts, Spare, clean, derive, scan, verbatim, write};
+use super::{MAX_CHARS, Parts, Spare, chars, clean, derive, random, scan, verbatim, words, write};
 
 mod cost;
 mod golden;
@@ -219,6 +219,56 @@ fn statements_are_values() {
         ("no answer to SELECT * FROM t WHERE id = 5", "no answer to #"),
         ("UPDATE failed", "UPDATE failed"),
     ]);
+}
+
+#[test]
+fn letters_that_hardly_ever_follow_one_another_are_counted_as_by_hand() {
+    // A capital behind a small letter begins a word.
+    let by_hand = |word: &str| {
+        let pairs = word.as_bytes().windows(2);
+        let strange = pairs.filter(|two| match *two {
+            [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase() => false,
+            [a, b] => {
+                let followers = random::STRANGERS[usize::from((a | 0x20) - b'a')];
+                followers.as_bytes().contains(&(b | 0x20))
+            }
+            _ => false,
+        });
+        strange.count() > 1
+    };
+    let mut random = Random(7);
+    for _ in 0..100_000 {
+        let len = 6 + random.next(30);
+        let letter = |random: &mut Random| char::from(b"eeetanxzkvWQ"[random.next(12)]);
+        let word: String = (0..len).map(|_| letter(&mut random)).collect();
+        assert_eq!(random::is_strange(word.as_bytes()), by_hand(&word), "{word}");
+    }
+}
+
+#[test]
+fn known_words_are_not_strange() {
+    // The scan does not ask.
+    for (word, _) in words::KNOWN {
+        assert!(!random::is_strange(word.as_bytes()), "{word}");
+    }
+}
+
+#[test]
+fn a_run_of_bytes_is_found_whatever_is_behind_it() {
+    for byte in 0..=u8::MAX {
+        for len in 0..8 {
+            let mut eight = [b'm'; 8];
+            eight[len..].fill(byte);
+            let number = u64::from_le_bytes(eight);
+            let others = chars::others::<b'a', b'z'>(number);
+            if byte.is_ascii_lowercase() {
+                assert_eq!(others, 0, "{byte}");
+            } else {
+                assert_eq!(others.trailing_zeros() as usize / 8, len, "{byte}");
+                assert_eq!(number & chars::below(others), number & ((1 << (len * 8)) - 1));
+            }
+        }
+    }
 }
 
 // === Titles ===

@@ -60,6 +60,7 @@ static TECHNOLOGIES: Lexicon<&str, 256, 2> = Lexicon::new(&[
     ("win", "32 64"),
     ("log", "4"),
 ], NO_NUMBERS);
+const _: [(); 1] = [(); TECHNOLOGIES.is_sound()];
 
 /// Not a technology: no number fits.
 const NO_NUMBERS: &str = " ";
@@ -77,7 +78,8 @@ static ENDINGS: Lexicon<u8, 512, 16> = Lexicon::new(&[
     ("gov", DOMAIN), ("internal", DOMAIN), ("local", DOMAIN), ("localdomain", DOMAIN),
     ("localhost", DOMAIN), ("lan", DOMAIN), ("corp", DOMAIN), ("arpa", DOMAIN), ("onion", DOMAIN),
     ("svc", DOMAIN), ("cloud", DOMAIN), ("dev", DOMAIN), ("app", DOMAIN), ("social", DOMAIN),
-    ("example", DOMAIN), ("test", DOMAIN), ("invalid", DOMAIN), ("co", DOMAIN), ("eu", DOMAIN), ("uk", DOMAIN), ("de", DOMAIN),
+    ("example", DOMAIN), ("test", DOMAIN), ("invalid", DOMAIN),
+    ("co", DOMAIN), ("eu", DOMAIN), ("uk", DOMAIN), ("de", DOMAIN),
     ("fr", DOMAIN), ("nl", DOMAIN), ("ch", DOMAIN), ("ru", DOMAIN), ("cn", DOMAIN), ("jp", DOMAIN),
     ("br", DOMAIN), ("au", DOMAIN), ("xyz", DOMAIN), ("tech", DOMAIN), ("online", DOMAIN),
     ("toml", FILE), ("yaml", FILE), ("yml", FILE), ("json", FILE), ("jsonl", FILE),
@@ -95,6 +97,7 @@ static ENDINGS: Lexicon<u8, 512, 16> = Lexicon::new(&[
     ("prod", STAGE), ("production", STAGE), ("preprod", STAGE), ("staging", STAGE),
     ("canary", STAGE), ("uat", STAGE), ("qa", STAGE), ("blue", STAGE), ("green", STAGE),
 ], 0);
+const _: [(); 1] = [(); ENDINGS.is_sound()];
 
 /// Whether `word`, made of bytes of the classes in `mask`, is a value.
 pub(super) fn is_value(word: &str, mask: u32) -> bool {

@@ -9,9 +9,9 @@ use super::chars::{
 };
 use super::explain::Rule;
 use super::lexicon::Key;
-use super::scan::{Expect, LOOK, NO_KEY, Names, Scan};
+use super::scan::{Expect, NO_KEY, Names, Scan};
 use super::words::{self, Role, Sense};
-use super::{clean, debug, place, token};
+use super::{debug, place, token};
 
 impl Scan<'_, '_> {
     #[inline(never)]
@@ -55,40 +55,6 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// Takes the word from `start` to here if it is a number, a URL, a path from here or home or
-    /// the rest of a value; gives up at what nobody sees. Notes what may read differently.
-    #[inline(never)]
-    fn rare_word(&mut self, start: usize, first: u32, mask: u32) -> bool {
-        let word = self.text.get(start..self.at).unwrap_or_default();
-        if mask & (CONTROL | HIGH) != 0 && clean::has_hidden(word) {
-            self.hidden = true;
-            self.at = self.text.len();
-            return true;
-        }
-        if first & DIGIT != 0 && mask & (LETTER | HIGH | SIGN | APOSTROPHE) == 0 {
-            self.number_and_tail(start, self.at);
-            return true;
-        }
-        if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word)
-            || matches!(word, "urn:" | "arn:")
-        {
-            self.url(start);
-            return true;
-        }
-        if first & DOT != 0 && !self.gap && self.after_hash() && mask & (NAME | HIGH) != 0 {
-            // `report(1).csv`: the rest of the value.
-            self.tail(None, word.trim_start_matches(|c| !matches!(c, ':' | '!' | '?')));
-            return true;
-        }
-        self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
-        let path = word.starts_with("./") || word.starts_with("~/");
-        if path {
-            self.at = start;
-            self.path();
-        }
-        path
-    }
-
     /// Takes the word at `start` if it is digits, with single dots and colons between them, and
     /// nothing else: `5`, `10.0.0.7:5432`, `17:03:12`.
     #[inline]
@@ -110,16 +76,6 @@ impl Scan<'_, '_> {
             self.push_hash(Rule::Number);
         }
         alone
-    }
-
-    /// A word that begins with a digit and has no letters: `5-6`, `17:03:12.`
-    #[inline(never)]
-    fn number_and_tail(&mut self, start: usize, end: usize) {
-        let word = self.text.get(start..end).unwrap_or_default();
-        let core = word.trim_end_matches(['.', ':', '-', '@']);
-        self.odd |= word.contains('@') || (word.contains(':') && word.contains('/'));
-        self.push_hash(Rule::Number);
-        self.tail(None, word.get(core.len()..).unwrap_or_default());
     }
 
     /// The classes and the length of the text at `start` up to what is ASCII: there a value may
@@ -168,30 +124,6 @@ impl Scan<'_, '_> {
             len = len.wrapping_add(1);
         }
         (mask, len)
-    }
-
-    /// A URL ends at white space, a quote, or a bracket that closes.
-    #[inline(never)]
-    fn url(&mut self, start: usize) {
-        let rest = self.eights.bytes.get(start..).unwrap_or_default();
-        let ends = |&b: &u8| class(b) & SPACE != 0 || matches!(b, b'"' | b'`' | b')' | b']' | b'}');
-        // `http://[::1]:80/`
-        let near = rest.get(..LOOK + 3).unwrap_or(rest);
-        let host = near.contains(&b'[').then(|| near.windows(4).position(|w| w == b"://["));
-        let host = host.flatten();
-        let bracket = host.and_then(|at| rest.iter().skip(at).take(LOOK).position(|&b| b == b']'));
-        let begin = host.zip(bracket).map_or(0, |(at, len)| at.saturating_add(len));
-        let begin = begin.saturating_add(usize::from(begin > 0));
-        let len = rest
-            .iter()
-            .skip(begin)
-            .position(ends)
-            .map_or(rest.len(), |len| begin.saturating_add(len));
-        let url = self.text.get(start..start.saturating_add(len)).unwrap_or_default();
-        let kept = url.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'']).len();
-        self.at = start.saturating_add(kept);
-        self.key = NO_KEY;
-        self.push_hash(Rule::Url);
     }
 
     /// A word without letters or digits: `-`, `|`, `#`, `->`.
@@ -500,13 +432,6 @@ fn is_key(core: &str, mask: u32) -> bool {
     let name = mask & !NAME == 0 && !core.starts_with(|c: char| c.is_ascii_digit());
     let id = mask & ANY_LOWER != 0 && mask & ANY_UPPER != 0;
     name && (mask & DIGIT == 0 || (!id && digits() <= 3))
-}
-
-/// Whether `://` is in it.
-fn has_scheme(word: &str) -> bool {
-    let colon = word.bytes().position(|b| b == b':');
-    let after = colon.and_then(|at| word.as_bytes().get(at..));
-    after.is_some_and(|after| after.starts_with(b"://") || after.windows(3).any(|w| w == b"://"))
 }
 
 fn starts_core(b: u8) -> bool {

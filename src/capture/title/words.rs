@@ -4,13 +4,12 @@
 
 use super::lexicon::{Key, Lexicon};
 
-/// What a word makes of those that follow.
+/// What a word makes of those that follow, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub(super) enum Role {
-    None,
     /// Points at what follows: `for user alice`.
-    Points,
+    Points = 1,
     /// Says what something is: `state is Closed`.
     Equates,
     /// A thing that programs keep many of and tell apart by name: `user`.
@@ -83,6 +82,7 @@ const DATE: Sense = bits(Sense::DAY_OR_MONTH);
 const STATEMENT: Sense = bits(Sense::STATEMENT);
 
 static WORDS: Lexicon<Sense, 1024, 256> = Lexicon::new(KNOWN, Sense::NOTHING);
+const _: [(); 1] = [(); WORDS.is_sound()];
 
 #[rustfmt::skip]
 pub(super) const KNOWN: &[(&str, Sense)] = &[
@@ -143,7 +143,8 @@ pub(super) const KNOWN: &[(&str, Sense)] = &[
     ("stopped", FAILED), ("throttled", FAILED), ("timeout", FAILED), ("truncated", FAILED),
     ("unauthorized", FAILED), ("gone", FAILED), ("lost", FAILED), ("stolen", FAILED),
     ("offline", FAILED), ("down", FAILED), ("dead", FAILED), ("stale", FAILED), ("broken", FAILED),
-    ("frozen", FAILED), ("insufficient", FAILED), ("incomplete", FAILED), ("unavailable", FAILED), ("unreachable", FAILED),
+    ("frozen", FAILED), ("insufficient", FAILED), ("incomplete", FAILED),
+    ("unavailable", FAILED), ("unreachable", FAILED),
     ("status", bits(Sense::LABELS_KIND)), ("kind", bits(Sense::LABELS_KIND | Sense::TELLS_KIND)),
     ("code", bits(Sense::LABELS_KIND | Sense::TELLS_KIND)), ("type", bits(Sense::LABELS_KIND)),
     ("errno", bits(Sense::TELLS_KIND)), ("msg", bits(Sense::QUOTES)),
