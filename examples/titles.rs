@@ -43,12 +43,22 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--target" => options.target = args.next().ok_or("--target needs a name")?,
+            "--target" => {
+                let name = args.next().filter(|name| !name.starts_with("--"));
+                options.target =
+                    name.ok_or("--target needs a name, as in --target shop::orders")?;
+            }
             "--tsv" => options.tsv = true,
             "--explain" => options.explain = true,
             "--help" | "-h" => options.help = true,
-            other => return Err(format!("{other} is not known")),
+            other => match other.strip_prefix("--target=") {
+                Some(name) => options.target = name.to_owned(),
+                None => return Err(format!("{other} is not known")),
+            },
         }
+    }
+    if options.tsv && !options.target.is_empty() {
+        return Err("with --tsv each line names its target: leave out --target".to_owned());
     }
     Ok(options)
 }
@@ -57,7 +67,7 @@ fn main() -> ExitCode {
     let mut options = match options(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(why) => {
-            eprintln!("titles: {why}\n\n{HELP}");
+            eprintln!("titles: {why} (see --help)");
             return ExitCode::from(2);
         }
     };

@@ -188,7 +188,8 @@ impl Visit for Deciding<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.group(field, |out| write!(out, "{value}"));
+        // With its sources, as the fields of spans hold it.
+        self.group(field, |out| write_chain(value, out));
         if self.wants_error && self.scratch.error.is_empty() && !is_control(field.name()) {
             let Scratch { error, error_holes, .. } = &mut *self.scratch;
             self.taker.take_with_holes(error, TEXT_CAP, error_holes, |out| write_chain(value, out));

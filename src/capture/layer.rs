@@ -107,11 +107,13 @@ impl SpikeLayer {
         let has_message = meta.fields().field("message").is_some();
         let wants_error = !has_message || self.titles.is_custom();
         event.record(&mut Deciding { scratch, taker, wants_error, group_by });
-        if !wants_error && scratch.message.trim().is_empty() {
+        let Scratch { message, filled, spare, .. } = scratch;
+        let is_silent = title::says_nothing(message, filled, spare);
+        if !wants_error && is_silent {
             event.record(&mut Deciding { scratch, taker, wants_error: true, group_by });
         }
         let wish = wish(concern, *meta.level(), &scratch.controls)?;
-        let is_derived = self.write_title(event, meta, ctx, scratch);
+        let is_derived = self.write_title(event, meta, ctx, is_silent, scratch);
         let Scratch { message, message_cut, controls, draft, fields, .. } = scratch;
         let message = (message.as_str(), *message_cut);
         let notes = &controls.notes;
@@ -136,6 +138,7 @@ impl SpikeLayer {
         event: &Event<'_>,
         meta: &Metadata<'_>,
         ctx: &Context<'_, S>,
+        is_silent: bool,
         scratch: &mut Scratch,
     ) -> bool
     where
@@ -147,7 +150,7 @@ impl SpikeLayer {
             return false;
         }
         // Only what has no message is named after its error and its span.
-        let (is_silent, is_custom) = (message.trim().is_empty(), self.titles.is_custom());
+        let is_custom = self.titles.is_custom();
         let span = if is_silent || is_custom { ctx.event_span(event) } else { None };
         let span = span.map(|span| span.name());
         let names = |visit: &mut dyn FnMut(&str)| {
@@ -263,13 +266,13 @@ fn tail(text: &str, cap: usize) -> &str {
     text.get(start.unwrap_or(0)..).unwrap_or(text)
 }
 
-/// Where the event comes from. `None` for a `log` record that does not say.
+/// Where the event comes from. `None` for a `log` record that does not say: those are no one's.
 fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
     if !event.is_log() {
         return Some(Site::Callsite(meta.callsite()));
     }
     let line = meta.line()?;
-    Some(Site::Record { target: meta.target(), file: meta.file().unwrap_or(""), line })
+    Some(Site::Record { file: meta.file()?, line })
 }
 
 /// What an event asks for.

@@ -75,9 +75,9 @@ pub(crate) struct Origin<'a> {
 #[derive(Debug, Hash)]
 pub(crate) enum Site<'a> {
     Callsite(Identifier),
-    /// All `log` records of a level share a callsite, so theirs is where they say they are from.
+    /// All `log` records of a level share a callsite, so theirs is where they say they are from;
+    /// not their target, which a program may make up for each.
     Record {
-        target: &'a str,
         file: &'a str,
         line: u32,
     },

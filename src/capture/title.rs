@@ -146,6 +146,17 @@ pub(crate) fn write(parts: &Parts<'_>, out: &mut String, spare: &mut Spare) {
     append_place(parts.target, span, out);
 }
 
+/// Whether nothing of `message` would be in a title: it is empty, or white space and marks. `out`
+/// is a buffer to try it in.
+pub(crate) fn says_nothing(message: &str, out: &mut String, spare: &mut Spare) -> bool {
+    if message.chars().any(char::is_alphanumeric) {
+        return false;
+    }
+    out.clear();
+    scan::run(head(message, LOOKED_AT), out, spare, ENOUGH);
+    out.is_empty()
+}
+
 /// Writes what a title says, into `out`, which is cleared first. Returns the span that belongs to
 /// its place.
 fn write_text<'a>(parts: &Parts<'a>, out: &mut String, spare: &mut Spare) -> Option<&'a str> {

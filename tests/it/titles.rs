@@ -40,6 +40,17 @@ fn title(rig: &Rig, work: impl FnOnce()) -> String {
     rig.paged_one(work).title().to_owned()
 }
 
+#[test]
+fn a_message_of_marks_gives_way_to_the_error() {
+    let rig = rig();
+    for message in ["...", "\u{200b}", " - ", ""] {
+        rig.run(|| error!(error = "no route", "{message}"));
+    }
+    rig.run(|| error!(error = "no route", "?!"));
+    let incidents = rig.paged(|| ());
+    assert_eq!(titles(&incidents), ["no route in it::titles", "?! in it::titles"]);
+}
+
 // === short ===
 
 #[test]

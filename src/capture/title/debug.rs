@@ -1,15 +1,16 @@
 //! `Debug` output: where a value ends, and which of its names say what kind it is.
 //!
-//! Invariant: walks every byte once, keeps no more than [`MOST_KINDS`] names, and never copies a
+//! Invariant: walks every byte once, keeps no more than four names, and never copies a
 //! value. Folding what it has written changes nothing.
 
 use super::chars::{ANY_LOWER, ANY_UPPER, DIGIT, HIGH, NAME, class, classes, classes_of};
 
-/// Names kept of one value; a deep value says the rest in the body.
-const MOST_KINDS: usize = 4;
+/// Names kept of one value, from its beginning; two more from its end. A deep value says the rest
+/// in the body.
+const FIRST_KINDS: usize = 2;
 
 /// Variants that wrap or miss a value and say nothing of its kind.
-const EMPTY_NAMES: [&str; 4] = ["None", "Some", "Ok", "Err"];
+const EMPTY_NAMES: [&str; 5] = ["None", "Some", "Ok", "Err", "Error"];
 
 /// Whether `word` is what `derive(Debug)` prints for a type or variant: `Custom`, `io::Error`.
 pub(super) fn is_type_name(word: &str) -> bool {
@@ -32,10 +33,13 @@ const TELLING: [&str; 9] =
     ["kind", "code", "error", "err", "source", "cause", "reason", "inner", "repr"];
 
 /// Appends the kinds named in the group that begins at `open` as `(Kind Kind)`, or `(#)` if it
-/// names none, and returns where the group ends and whether it named any.
+/// names none, and returns where the group ends and whether it named any. Of many the first two
+/// and the last two: a cause is innermost.
 pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
     out.push('(');
+    let start = out.len();
     let mut kinds = 0_usize;
+    let mut last = ["", ""];
     // The field whose value comes next says nothing of the kind.
     let mut mute = false;
     let end = walk(text, open, |before, name, after| {
@@ -45,17 +49,29 @@ pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
         }
         let muted = std::mem::take(&mut mute);
         let part = matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
-        if muted || part || kinds == MOST_KINDS || EMPTY_NAMES.contains(&name) || !is_kind(name) {
+        // Where a type is defined is nothing to read aloud.
+        let name = name.rsplit("::").next().unwrap_or(name);
+        if muted || part || EMPTY_NAMES.contains(&name) || !is_kind(name) {
             return;
         }
-        if kinds > 0 {
-            out.push(' ');
-        }
-        out.push_str(name);
         kinds = kinds.saturating_add(1);
+        if kinds <= FIRST_KINDS {
+            append(name, start, out);
+        } else {
+            let [_, before] = last;
+            last = [before, name];
+        }
     });
+    last.into_iter().filter(|name| !name.is_empty()).for_each(|name| append(name, start, out));
     out.push_str(if kinds == 0 { "#)" } else { ")" });
     (end, kinds > 0)
+}
+
+fn append(name: &str, start: usize, out: &mut String) {
+    if out.len() > start {
+        out.push(' ');
+    }
+    out.push_str(name);
 }
 
 /// `TimedOut`, `PROTOCOL_ERROR`: a name written by a programmer, not a code or a value.
@@ -66,7 +82,7 @@ fn is_kind(name: &str) -> bool {
 }
 
 /// Visits every name outside strings, with the bytes around it, and returns the group's end.
-fn walk(text: &str, open: usize, mut visit: impl FnMut(u8, &str, Option<u8>)) -> usize {
+fn walk<'a>(text: &'a str, open: usize, mut visit: impl FnMut(u8, &'a str, Option<u8>)) -> usize {
     let mut at = open;
     let mut depth = 0_usize;
     let mut before = b' ';

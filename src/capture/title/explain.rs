@@ -3,10 +3,15 @@
 //! Invariant: says what the scan did and decides nothing.
 
 /// A part of a message that became `#`, from [`explain`](super::explain).
+///
+/// ```
+/// let values = tracing_spike::title::explain("seat 41 is taken");
+/// assert_eq!((values[0].text.as_str(), values[0].rule), ("41", "a number"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Value {
-    /// As it stands in the message.
+    /// As it stands in the message, but for characters that nobody sees.
     pub text: String,
     /// The rule that took it for a value, in a few words: `"a number"`, `"in quotes"`.
     pub rule: &'static str,
@@ -21,7 +26,9 @@ pub(super) enum Rule {
     Date,
     Due,
     Ending,
+    Details,
     Hash,
+    Joined,
     Keyed,
     List,
     Literal,
@@ -46,7 +53,9 @@ impl Rule {
             Self::Date => "a day or month in a date",
             Self::Due => "all that follows a label or verb that takes a value",
             Self::Ending => "ends as a host, a file or a deployment does",
+            Self::Details => "what a value printed for debugging holds, but for its kinds",
             Self::Hash => "a placeholder",
+            Self::Joined => "numbers joined: an address, a time, a version",
             Self::Keyed => "the value of key=value",
             Self::List => "a list or a map",
             Self::Literal => "a value by itself: true, None, localhost",

@@ -39,7 +39,8 @@ impl Holes {
     /// The text was cut here.
     pub(crate) fn truncate(&mut self, len: usize) {
         while let Some(last) = self.ranges.last_mut() {
-            if last.start < len {
+            // One of nothing may stand at the end.
+            if last.start < len || (last.start == last.end && last.end == len) {
                 last.end = last.end.min(len);
                 return;
             }
@@ -51,7 +52,7 @@ impl Holes {
 /// Writes `text` into `out`, which is cleared first, with `#` for its values. Tells whether
 /// anything is left that a title can be made of; if not, the text alone has to tell.
 ///
-/// A value that may say of what kind the problem is, is left as it is (see [`tells`]).
+/// A value that may say of what kind the problem is, is left as it is (see `tells`).
 pub(crate) fn fill(text: &str, holes: &Holes, out: &mut String) -> bool {
     out.clear();
     let mut at = 0;
@@ -88,20 +89,21 @@ pub(crate) fn fill(text: &str, holes: &Holes, out: &mut String) -> bool {
 }
 
 /// Whether a value is to be read by the rules of text: a word for failure behind a colon
-/// (`failed: timeout`); several words that end a clause, follow a colon or speak of failure, since
-/// they are an error's text more often than not; signs.
+/// (`failed: timeout`), and several words behind a mark or a word for failure, before
+/// ` (os error `, or with a word for failure among them, since they are an error's text more often
+/// than not.
 fn tells(value: &str, before: &str, after: &str) -> bool {
     let explains = before.ends_with(": ");
     if !value.bytes().any(|b| b.is_ascii_whitespace()) {
-        return !value.is_empty() && !value.contains(char::is_alphanumeric)
-            || (explains && sense_of(value).is(Sense::FAILED));
+        return explains && sense_of(value).is(Sense::FAILED);
     }
-    let ends = after.is_empty()
-        || after.starts_with([':', ';', ',', '.', ')', '!', '?'])
-        || after.starts_with(" (");
     let fails = |word: &str| speaks_of_failure(word) || sense_of(word).is(Sense::FAILED);
     let failing = before.trim_end().rsplit(' ').next().is_some_and(speaks_of_failure);
-    explains || ends || failing || value.split_ascii_whitespace().any(fails)
+    explains
+        || failing
+        || [", ", "; ", "- "].iter().any(|mark| before.ends_with(mark))
+        || after.starts_with(" (os error ")
+        || value.split_ascii_whitespace().any(fails)
 }
 
 fn speaks_of_failure(word: &str) -> bool {

@@ -119,7 +119,9 @@ impl Scan<'_, '_> {
         };
         if let Some(len) = len {
             let mut rule = Rule::Quoted;
-            if let Some(method) = request_method(rest.get(..len).unwrap_or_default()) {
+            let method = request_method(rest.get(..len).unwrap_or_default());
+            // Behind `=` the method would be read as the value.
+            if let Some(method) = method.filter(|_| self.expect != Expect::Glued) {
                 // `"GET /orders/5 HTTP/1.1"`: what was asked for varies, what was to be done not.
                 self.push(method);
                 self.gap = true;
@@ -145,6 +147,9 @@ impl Scan<'_, '_> {
         if glued_to_hash || value || list {
             let begin = self.at;
             self.at = debug::group_end(self.text, begin);
+            if glued_to_hash && self.trace.is_some() {
+                self.tell(begin, self.at, Rule::List);
+            }
             if !glued_to_hash {
                 let inside = matches!(self.byte(begin.wrapping_sub(1)), b'(' | b'[');
                 self.gap = self.gap || !(value || inside);

@@ -50,7 +50,7 @@ impl Scan<'_, '_> {
         let word = self.text.get(start..end).unwrap_or_default();
         let core = word.trim_end_matches(['.', ':', '-', '@']);
         self.odd |= word.contains('@') || (word.contains(':') && word.contains('/'));
-        self.push_hash(Rule::Number);
+        self.push_hash(Rule::Joined);
         self.tail(None, word.get(core.len()..).unwrap_or_default());
     }
 

@@ -143,7 +143,7 @@ pub(super) struct Scan<'a, 'o> {
     /// Where the token began that is being read.
     begin: usize,
     /// Who wants to know what becomes `#`.
-    trace: Option<&'o mut Trace>,
+    pub(super) trace: Option<&'o mut Trace>,
     /// Something was dropped or glued, so that what is written may read differently.
     pub(super) odd: bool,
     /// Something that nobody sees was met, and the scan was given up.
@@ -336,10 +336,18 @@ impl<'a, 'o> Scan<'a, 'o> {
         self.gap = false;
     }
 
+    /// Tells who wants to know that this part is a value.
+    #[cold]
+    pub(super) fn tell(&mut self, from: usize, to: usize, rule: Rule) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(self.text.get(from..to).unwrap_or_default(), rule);
+        }
+    }
+
     /// Writes a `#`, or none if nothing but separators stands between the last one and here.
     pub(super) fn push_hash(&mut self, rule: Rule) {
-        if let Some(trace) = &mut self.trace {
-            trace.note(self.text.get(self.begin..self.at).unwrap_or_default(), rule);
+        if self.trace.is_some() {
+            self.tell(self.begin, self.at, rule);
         }
         self.flush();
         self.expect = Expect::Text;

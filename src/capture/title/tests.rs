@@ -168,7 +168,7 @@ fn debug_output_keeps_kinds_and_drops_values() {
         ("x failed: AcquireError(())", "x failed: AcquireError(#)"),
         (
             "x failed: hyper::Error(Http2, Error { kind: Reset(StreamId(7), PROTOCOL_ERROR, Remote) })",
-            "x failed: hyper::Error(Error Reset StreamId PROTOCOL_ERROR)",
+            "x failed: hyper::Error(Reset StreamId PROTOCOL_ERROR Remote)",
         ),
         ("x failed: QuotaExceeded { used: 5, limit: 4 }", "x failed: QuotaExceeded(#)"),
         ("state Job { id: 5, name: \"a\" } skipped", "state # skipped"),

@@ -73,7 +73,13 @@ impl Scan<'_, '_> {
         let alone = self.class_at(end) & (SPACE | STOP) != 0;
         if alone {
             self.at = end;
-            self.push_hash(Rule::Number);
+            let joined = || {
+                let number = self.eights.bytes.get(start..end).unwrap_or_default();
+                number.iter().filter(|&&b| class(b) & DIGIT == 0).count() > 1
+                    || number.contains(&b':')
+            };
+            let joined = self.trace.is_some() && joined();
+            self.push_hash(if joined { Rule::Joined } else { Rule::Number });
         }
         alone
     }
@@ -354,6 +360,8 @@ impl Scan<'_, '_> {
             self.written().truncate(before);
             self.gap = gap;
             self.push_hash(Rule::Structure);
+        } else if self.trace.is_some() {
+            self.tell(open, end, Rule::Details);
         }
         true
     }

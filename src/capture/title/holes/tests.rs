@@ -23,6 +23,7 @@ fn a_value_becomes_a_placeholder_however_it_looks() {
         ("failed to load user ⟨alice⟩ from ⟨web-one⟩", "failed to load user # from #"),
         ("⟨main⟩ applying snapshot failed", "# applying snapshot failed"),
         ("user ⟨⟩ is gone", "user # is gone"),
+        ("user ⟨-⟩ is gone", "user # is gone"),
         ("no value", "no value"),
         ("bind to ⟨10.0.0.7⟩:⟨5432⟩ failed", "bind to # failed"),
         ("⟨quartz⟩/⟨cobalt⟩-⟨x⟩ lost, ⟨a⟩ lost", "# lost, # lost"),
@@ -49,7 +50,8 @@ fn what_tells_the_kind_of_a_failure_is_left_to_the_rules_of_text() {
         ("error ⟨no such file⟩ in it", "error no such file in it"),
         ("⟨peer refused it⟩ in it", "peer refused it in it"),
         ("⟨-⟩⟨5⟩ left", "# left"),
-        ("a ⟨->⟩ b", "a -> b"),
+        ("no invoice for ⟨Acme Corp⟩", "no invoice for #"),
+        ("could not ask ⟨a⟩, ⟨no route to it⟩", "could not ask #, no route to it"),
     ] {
         assert_eq!(filled(marked).as_deref(), Some(shape), "for {marked:?}");
     }
@@ -59,7 +61,8 @@ fn what_tells_the_kind_of_a_failure_is_left_to_the_rules_of_text() {
 fn nothing_but_values_is_no_shape() {
     assert_eq!(filled("⟨timeout⟩"), None);
     assert_eq!(filled("⟨a⟩: ⟨b⟩ (⟨5⟩)"), None);
-    assert_eq!(filled("⟨a b⟩: ⟨5⟩").as_deref(), Some("a b: #"));
+    assert_eq!(filled("⟨a b⟩: ⟨5⟩"), None);
+    assert_eq!(filled("⟨no route failed⟩: ⟨5⟩").as_deref(), Some("no route failed: #"));
 }
 
 #[test]
@@ -73,6 +76,9 @@ fn a_cut_takes_the_holes_behind_it() {
     assert_eq!(holes.ranges, [2..4, 6..8]);
     holes.truncate(6);
     assert!(holes.ranges.len() == 1 && holes.ranges.contains(&(2..4)));
+    holes.note(6, 6);
+    holes.truncate(6);
+    assert_eq!(holes.ranges, [2..4, 6..6]);
     holes.truncate(0);
     assert!(holes.is_empty());
 }
