@@ -92,7 +92,7 @@ impl<'a> Eights<'a> {
     }
 
     /// As `at`, where fewer than eight are left.
-    #[inline(never)]
+    #[cold]
     fn at_the_end(self, at: usize) -> u64 {
         match self.bytes.get(at..) {
             Some(rest) if !rest.is_empty() => {

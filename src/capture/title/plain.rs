@@ -157,7 +157,7 @@ impl Scan<'_, '_> {
     }
 
     /// Whether a word is neither in mixed case nor a short name, which begin a run of their own.
-    #[inline(never)]
+    #[cold]
     fn is_ordinary(&self, at: usize, end: usize, case: Case, next: u8) -> bool {
         let word = self.eights.bytes.get(at..end).unwrap_or_default();
         let capitals = || word.iter().filter(|b| b.is_ascii_uppercase()).count();
@@ -199,7 +199,7 @@ impl Scan<'_, '_> {
     }
 
     /// As [`plain`](Self::plain), for words of 16 letters and more.
-    #[inline(never)]
+    #[cold]
     fn longest_word(&mut self) -> bool {
         let rest = self.eights.bytes.get(self.at..).unwrap_or_default();
         let len = rest.iter().take_while(|&&b| class(b) & LETTER != 0).count();

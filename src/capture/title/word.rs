@@ -40,18 +40,23 @@ impl Scan<'_, '_> {
         } else if first & DIGIT != 0 && mask & (LETTER | SIGN | APOSTROPHE) == 0 {
             return self.number_and_tail(start, end);
         }
-        let word = self.eights.bytes.get(start..end).unwrap_or_default();
-        let core = word.iter().position(|&b| starts_core(b)).unwrap_or(word.len());
-        let from = start.saturating_add(core);
-        let rest = word.get(core..).unwrap_or_default();
-        let len = rest.iter().rposition(|&b| ends_core(b)).map_or(0, |last| last.saturating_add(1));
-        let to = from.saturating_add(len);
+        let (mut from, mut to) = (start, end);
+        let ends = ends_core(self.byte(end.wrapping_sub(1)));
+        let whole = first & (NAME | SLASH | COLON | HIGH) != 0 && ends;
+        let mut core = mask;
+        if !whole {
+            let word = self.eights.bytes.get(start..end).unwrap_or_default();
+            let begin = word.iter().position(|&b| starts_core(b)).unwrap_or(word.len());
+            let rest = word.get(begin..).unwrap_or_default();
+            let len = rest.iter().rposition(|&b| ends_core(b)).map_or(0, |n| n.saturating_add(1));
+            from = start.wrapping_add(begin);
+            to = from.wrapping_add(len);
+            core = classes_of(rest.get(..len).unwrap_or_default());
+        }
         if from == to {
             self.punctuation(self.text.get(start..end).unwrap_or_default());
         } else {
-            let whole = from == start && to == end;
-            let mask = if whole { mask } else { classes_of(rest.get(..len).unwrap_or_default()) };
-            self.name(Word { start, from, to, end, mask });
+            self.name(Word { start, from, to, end, mask: core });
         }
     }
 
