@@ -15,7 +15,7 @@ const EMPTY_NAMES: [&str; 5] = ["None", "Some", "Ok", "Err", "Error"];
 /// Whether `word` is what `derive(Debug)` prints for a type or variant: `Custom`, `io::Error`.
 pub(super) fn is_type_name(word: &str) -> bool {
     let word = word.as_bytes();
-    let path = word.windows(2).rposition(|two| two == b"::").map_or(0, |at| at.saturating_add(2));
+    let path = word.iter().rposition(|&b| b == b':').map_or(0, |at| at.saturating_add(1));
     let name = word.get(path..).unwrap_or_default();
     let mask = classes_of(name);
     let upper = name.first().is_some_and(|&b| class(b) & ANY_UPPER != 0);
@@ -31,6 +31,7 @@ pub(super) fn group_end(text: &str, open: usize) -> usize {
 /// one value of a kind to the next.
 const TELLING: [&str; 9] =
     ["kind", "code", "error", "err", "source", "cause", "reason", "inner", "repr"];
+const LONGEST_TELLING: usize = 6;
 
 /// Appends the kinds named in the group that begins at `open` as `(Kind Kind)`, or `(#)` if it
 /// names none, and returns where the group ends and whether it named any. Of many the first two
@@ -44,14 +45,19 @@ pub(super) fn fold(text: &str, open: usize, out: &mut String) -> (usize, bool) {
     let mut mute = false;
     let end = walk(text, open, |before, name, after| {
         if after == Some(b':') {
-            mute = !TELLING.contains(&name);
+            mute = name.len() > LONGEST_TELLING || !TELLING.contains(&name);
             return;
         }
         let muted = std::mem::take(&mut mute);
-        let part = matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
         // Where a type is defined is nothing to read aloud.
-        let name = name.rsplit("::").next().unwrap_or(name);
-        if muted || part || EMPTY_NAMES.contains(&name) || !is_kind(name) {
+        let path = name.bytes().rposition(|b| b == b':').map_or(0, |at| at.saturating_add(1));
+        let name = name.get(path..).unwrap_or(name);
+        // Most names are of fields or values, and that is told by the first letter.
+        if muted || name.bytes().next().is_none_or(|b| class(b) & ANY_UPPER == 0) {
+            return;
+        }
+        let part = matches!(before, b'.' | b'/' | b'=' | b'-' | b'@' | b'$');
+        if part || EMPTY_NAMES.contains(&name) || !is_kind(name) {
             return;
         }
         kinds = kinds.saturating_add(1);

@@ -312,6 +312,10 @@ impl Scan<'_, '_> {
 
 /// The method of `text` if it is a request line: `GET /orders/5 HTTP/1.1`.
 fn request_method(text: &[u8]) -> Option<&'static str> {
+    // Most text begins with none of these letters.
+    if !matches!(text.first(), Some(b'G' | b'P' | b'D' | b'H' | b'O')) {
+        return None;
+    }
     const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"];
     let protocol = text.windows(6).rev().take(10).any(|end| end == b" HTTP/");
     let method = |method: &&str| {
