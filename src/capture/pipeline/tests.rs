@@ -72,7 +72,7 @@ fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count
     let mut draft = Draft::default();
     draft.give(title);
     let (title, folding) = draft.split();
-    let origin = Origin { site: Site::Record { target: "shop", file: "shop.rs", line }, folding };
+    let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
     let head = Head { title, severity: None, priority: None };
     pipeline.trigger(head, Some(origin), || Detail::Manual(serde_json::Map::new()))
 }
