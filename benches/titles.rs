@@ -39,48 +39,7 @@ const EMBEDDED: &str = include_str!("titles.txt");
 const RUNS: usize = 7;
 
 /// Of a line of these, again and again, something is slow if anything is.
-const UNITS: [&str; 40] = [
-    "a",
-    "5",
-    "a5",
-    "5 ",
-    "a ",
-    "\"",
-    "\" ",
-    "'a ",
-    "'a 'b' ",
-    "`",
-    "(",
-    "[",
-    "[ a ",
-    "{",
-    ")",
-    "]",
-    "a(",
-    "A(",
-    "A {",
-    "Some(",
-    "a=",
-    "a = ",
-    "a: ",
-    ": ",
-    ",",
-    ".",
-    "..",
-    "-",
-    "@",
-    "@a",
-    "/",
-    "a/",
-    "SELECT ",
-    "for user a ",
-    "‘",
-    "é",
-    "\u{200b}",
-    "<",
-    "A{a: A{",
-    "s3-",
-];
+const UNITS: [&str; 64] = include!("hostile.inc");
 
 /// Bytes of the worst line.
 const WORST: usize = 100_000;

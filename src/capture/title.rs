@@ -56,6 +56,11 @@ pub(crate) use scan::Spare;
 use explain::Trace;
 
 /// The longest title, in characters. Spike shows more, but phones and chat clients cut there.
+///
+/// ```
+/// use tracing_spike::title::{MAX_CHARS, derive};
+/// assert!(derive(&"word ".repeat(100), "shop").chars().count() <= MAX_CHARS);
+/// ```
 pub const MAX_CHARS: usize = 200;
 
 /// The longest ` in {target}`; what is longer loses its beginning, since the end tells modules
