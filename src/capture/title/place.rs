@@ -58,6 +58,22 @@ impl Scan<'_, '_> {
         matches!(next, "for" | "from" | "in" | "on" | "with" | "at" | "of" | "by")
     }
 
+    /// Whether what follows the word that ends here is ` from ` and an address: the word is who it
+    /// is about, `failed password for root from 10.0.0.7`.
+    pub(super) fn is_whom(&self, end: usize) -> bool {
+        const FROM: &[u8] = b" from ";
+        let rest = self.eights.bytes.get(end..).unwrap_or_default();
+        rest.strip_prefix(FROM).and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
+    }
+
+    /// Where the index ends that follows the word that ends here: `(0)`.
+    pub(super) fn index_end(&self, end: usize) -> Option<usize> {
+        let rest = self.eights.bytes.get(end..).unwrap_or_default().strip_prefix(b"(")?;
+        let digits = rest.iter().take_while(|&&b| class(b) == DIGIT).count();
+        let closed = digits > 0 && rest.get(digits) == Some(&b')');
+        closed.then(|| end.saturating_add(digits).saturating_add(2))
+    }
+
     /// Whether a compound is all there is between a comma and the end: `skipped, search.orders`.
     pub(super) fn is_clause(&mut self, tail: &str, mask: u32) -> bool {
         token::is_compound(mask)

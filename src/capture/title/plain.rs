@@ -60,7 +60,8 @@ impl Scan<'_, '_> {
         if sense == Sense::NOTHING {
             // The words that are known are not strange.
             let tells = len >= random::FEWEST && case != Case::Capitals;
-            if tells && self.is_strange(key, len) {
+            let whom = self.names == Names::Pointed && small && self.is_whom(at.wrapping_add(len));
+            if whom || tells && self.is_strange(key, len) {
                 return false;
             }
             let variant = self.names == Names::Strange && small;
@@ -233,6 +234,10 @@ impl Scan<'_, '_> {
                 // Not a variant, nor the name of a structure.
                 let opens = matches!(next, b'(' | b'{') || (next == b' ' && then == b'{');
                 ends && !opens && self.names != Names::Variant
+            }
+            // `for root from 10.0.0.7`, `to LOCAL(0)`: looked at more closely.
+            (_, Names::Pointed) if matches!(then, b'f' | b'0'..=b'9') => {
+                ends && !self.is_whom(end) && self.index_end(end).is_none()
             }
             _ => ends,
         }

@@ -239,6 +239,12 @@ impl Scan<'_, '_> {
             let kept = before.trim_end_matches(' ').len();
             self.gap = kept < before.len();
             self.out.truncate(kept);
+            if self.out.ends_with("# bytes") {
+                // `5120 bytes (5 KB)`: the same size again.
+                self.hash = usize::MAX;
+                self.gap = true;
+                return;
+            }
             let value = self.out.trim_end_matches(is_separator).len();
             let value = self.out.get(..value).filter(|out| out.ends_with('#'));
             self.hash = value.map_or(usize::MAX, str::len);

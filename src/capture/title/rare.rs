@@ -1,13 +1,16 @@
-//! Words with a syntax of their own: URLs, paths, numbers with marks, and what nobody sees.
+//! Words with a syntax of their own: URLs, paths, numbers with marks, values behind their name, and
+//! what nobody sees.
 //!
 //! Invariant: consumes the word it is called for, and what belongs to it.
 
 use super::chars::{
-    APOSTROPHE, AT, COLON, CONTROL, DIGIT, DOT, HIGH, LETTER, NAME, SIGN, SLASH, SPACE, class,
+    APOSTROPHE, AT, COLON, CONTROL, DIGIT, DOT, HIGH, HYPHEN, LETTER, NAME, SIGN, SLASH, SPACE,
+    class, classes,
 };
-use super::clean;
 use super::explain::Rule;
 use super::scan::{LOOK, NO_KEY, Scan};
+use super::words::{self, Sense};
+use super::{clean, token};
 
 impl Scan<'_, '_> {
     /// Takes the word from `start` to here if it is a number, a URL, a path from here or home or
@@ -76,6 +79,31 @@ impl Scan<'_, '_> {
         self.at = start.saturating_add(kept);
         self.key = NO_KEY;
         self.push_hash(Rule::Url);
+    }
+
+    /// `id:5`, `10.0.0.1:80`, `main.rs:12`: a value behind its name, or all of it a value.
+    #[inline(never)]
+    pub(super) fn glued_pair(&mut self, core: &str) -> bool {
+        let Some(at) = core.bytes().rposition(|b| b == b':') else { return false };
+        let (left, right) = core.split_at_checked(at).unwrap_or_default();
+        let right = right.get(1..).unwrap_or_default();
+        let (name, value) = (classes(left), classes(right));
+        let port = value & !DIGIT == 0;
+        let place = name & (DOT | HYPHEN) != 0 || left == "localhost";
+        let sense = words::sense_of(left);
+        let value_before =
+            sense.is(Sense::LITERAL | Sense::DAY_OR_MONTH) || token::is_value(left, name);
+        let path = left.ends_with([':', '.', '-']) || right.starts_with('\\');
+        if path || value_before || (place && port) {
+            return false;
+        }
+        if name & !(NAME | COLON | DOT | HYPHEN) != 0 || !token::is_value(right, value) {
+            return false;
+        }
+        self.push(left);
+        self.push(":");
+        self.push_hash(Rule::Digits);
+        true
     }
 }
 

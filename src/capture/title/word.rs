@@ -4,8 +4,8 @@
 //! stays, since a title must be readable before it is general.
 
 use super::chars::{
-    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, CONTROL, DENSE, DIGIT, DOT, HIGH, HYPHEN, LETTER,
-    NAME, PAUSE, SIGN, SLASH, SPACE, STOP, UNDERSCORE, class, classes, classes_of,
+    ANY_LOWER, ANY_UPPER, APOSTROPHE, AT, COLON, CONTROL, DENSE, DIGIT, DOT, HIGH, LETTER, NAME,
+    PAUSE, SIGN, SLASH, SPACE, STOP, UNDERSCORE, class, classes_of,
 };
 use super::explain::Rule;
 use super::lexicon::Key;
@@ -177,6 +177,14 @@ impl Scan<'_, '_> {
         self.key = NO_KEY;
         let key = self.key_of(from, to);
         let sense = words::sense(key);
+        if names == Names::Pointed
+            && mask & !ANY_UPPER == 0
+            && let Some(close) = self.index_end(end)
+        {
+            // One of many, as a name is.
+            self.at = close;
+            return self.push_hash(Rule::Named);
+        }
         if to == end {
             let opens = matches!(next, b'(' | b'{')
                 || (next == b' ' && self.byte(end.wrapping_add(1)) == b'{');
@@ -279,7 +287,13 @@ impl Scan<'_, '_> {
                 let dotted = mask & DOT != 0 && token::is_compound_name(core, mask);
                 (dotted || debug::is_type_name(core)) && self.stands_alone(tail)
             }
-            Names::Pointed | Names::Strange => false,
+            Names::Pointed => {
+                mask & !ANY_LOWER == 0
+                    && tail.is_empty()
+                    && self.is_whom(self.at)
+                    && !words::is_function(sense)
+            }
+            Names::Strange => false,
         };
         if named { Some(Rule::Named) } else { self.by_itself(sense) }
     }
@@ -368,31 +382,6 @@ impl Scan<'_, '_> {
         } else if self.trace.is_some() {
             self.tell(open, end, Rule::Details);
         }
-        true
-    }
-
-    /// `id:5`, `10.0.0.1:80`, `main.rs:12`: a value behind its name, or all of it a value.
-    #[inline(never)]
-    fn glued_pair(&mut self, core: &str) -> bool {
-        let Some(at) = core.bytes().rposition(|b| b == b':') else { return false };
-        let (left, right) = core.split_at_checked(at).unwrap_or_default();
-        let right = right.get(1..).unwrap_or_default();
-        let (name, value) = (classes(left), classes(right));
-        let port = value & !DIGIT == 0;
-        let place = name & (DOT | HYPHEN) != 0 || left == "localhost";
-        let sense = words::sense_of(left);
-        let value_before =
-            sense.is(Sense::LITERAL | Sense::DAY_OR_MONTH) || token::is_value(left, name);
-        let path = left.ends_with([':', '.', '-']) || right.starts_with('\\');
-        if path || value_before || (place && port) {
-            return false;
-        }
-        if name & !(NAME | COLON | DOT | HYPHEN) != 0 || !token::is_value(right, value) {
-            return false;
-        }
-        self.push(left);
-        self.push(":");
-        self.push_hash(Rule::Digits);
         true
     }
 }
