@@ -8,7 +8,7 @@ use super::lexicon::{Key, LONGEST, number};
 /// For each letter from `a`, those that hardly ever follow it: the pairs that fewer than 40 of
 /// 73,000 English words have (Debian's package `wamerican`, counted in November 2026). Of random
 /// words of seven letters two thirds have two such pairs or more, of words in a dictionary one in
-/// 2,000, of type names in Rust code one in 70.
+/// 1,500, of type names in Rust code one in 70.
 #[rustfmt::skip]
 pub(super) const STRANGERS: [&str; 26] = [
     "", "cfghkmnpqvwxz", "bdfgjmnpvwxz", "kqxz", "", "bcdghjkmnpqvwxz", "bcdfjkpqvwxz",
