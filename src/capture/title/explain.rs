@@ -82,6 +82,8 @@ pub(super) struct Trace {
 impl Trace {
     #[cold]
     pub(super) fn note(&mut self, text: &str, rule: Rule) {
+        // What hangs on a value is no part of it.
+        let text = text.trim_end_matches([':', '.', ',', ';', '!', '?']);
         if text.chars().any(char::is_alphanumeric) {
             self.values.push(Value { text: text.to_owned(), rule: rule.words() });
         }
