@@ -83,7 +83,7 @@ impl Scan<'_, '_> {
             self.at = end.wrapping_add(1);
             self.joint = self.at;
         } else {
-            self.keep_word(at, end, case, next);
+            self.keep_word(at, end, next);
         }
         true
     }
@@ -107,23 +107,9 @@ impl Scan<'_, '_> {
         {
             return false;
         }
-        let expect = std::mem::replace(&mut self.expect, Expect::Text);
-        if next == b'=' && matches!(case, Case::Type | Case::Camel) {
-            // Nothing but the name of the value that follows. (One of small letters or of capitals
-            // counts as a word of its sentence, too.)
-            self.names = Names::Nothing;
-        } else {
-            let failing = self.failing;
-            self.note(key, sense, self.names, case == Case::Small);
-            // Of an ordinary word, at most 15 letters are looked at.
-            if key.high >> 56 != 0
-                && (expect != Expect::Value || case == Case::Small)
-                && self.is_ordinary(at, end, case, next)
-            {
-                self.failing = failing;
-            }
-        }
-        self.keep_word(at, end, case, next);
+        self.expect = Expect::Text;
+        self.note(key, sense, self.names, case == Case::Small);
+        self.keep_word(at, end, next);
         if matches!(next, b'.' | b':') {
             self.mark(end, len, key, next);
         }
@@ -138,34 +124,14 @@ impl Scan<'_, '_> {
 
     /// Keeps a word and, if it is one, the space behind it.
     #[inline]
-    fn keep_word(&mut self, at: usize, end: usize, case: Case, next: u8) {
+    fn keep_word(&mut self, at: usize, end: usize, next: u8) {
         self.keep_span(at, end);
         self.key = (at, end);
         self.at = end;
-        if at == self.glued && self.is_ordinary(at, end, case, next) {
-            self.flush();
-        }
         if next == b' ' {
             self.gap = true;
             self.at = end.wrapping_add(1);
-            self.joint = self.at;
-            if !self.has_span() {
-                self.joint = usize::MAX;
-                let ordinary = self.is_ordinary(at, end, case, next);
-                self.glued = if ordinary { self.at } else { usize::MAX };
-            }
-        }
-    }
-
-    /// Whether a word is neither in mixed case nor a short name, which begin a run of their own.
-    #[cold]
-    fn is_ordinary(&self, at: usize, end: usize, case: Case, next: u8) -> bool {
-        let word = self.eights.bytes.get(at..end).unwrap_or_default();
-        let capitals = || word.iter().filter(|b| b.is_ascii_uppercase()).count();
-        match case {
-            Case::Small | Case::Capitals => true,
-            Case::Type => matches!(next, b' ' | b'.' | b':') && word.len() >= 4 && capitals() == 1,
-            Case::Camel => false,
+            self.joint = if self.has_span() { self.at } else { usize::MAX };
         }
     }
 

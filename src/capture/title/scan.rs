@@ -122,8 +122,6 @@ pub(super) struct Scan<'a, 'o> {
     /// Where a word would join that after a single space, being the next of a run of words; else
     /// past the end.
     pub(super) joint: usize,
-    /// The same, where the run of words is glued to a `#` and written word by word.
-    pub(super) glued: usize,
     /// Where the last bracket or `=` of it ends, in `text`, and marks that follow at once.
     pub(super) closed: usize,
     /// White space has been seen since the last write.
@@ -159,7 +157,6 @@ impl<'a, 'o> Scan<'a, 'o> {
             out,
             span: (0, 0),
             joint: usize::MAX,
-            glued: usize::MAX,
             closed: 0,
             gap: false,
             expect: Expect::Text,
