@@ -165,10 +165,12 @@ impl Incident {
     }
 }
 
-/// One trigger or resolve on its way to the endpoint.
+/// One trigger or resolve on its way to its endpoint.
 #[derive(Debug)]
 pub(crate) struct Op {
-    /// Keyed hash of (endpoint, title).
+    /// Which of the pipeline's endpoints: 0 is the default one.
+    pub(crate) endpoint: usize,
+    /// Keyed hash of the title.
     pub(crate) key: u64,
     /// Order of admission over all titles; of two ops of a title the higher is newer.
     pub(crate) seq: u64,
@@ -177,6 +179,8 @@ pub(crate) struct Op {
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) detail: Detail,
+    /// It tells of a panic: it goes first, and makes room for nothing.
+    pub(crate) panic: bool,
     pub(crate) occurrences: Occurrences,
     /// When it was admitted, in time since the pipeline started.
     pub(crate) admitted: Duration,
@@ -189,8 +193,23 @@ pub(crate) enum Status {
     /// `opening`: the first since the title was last resolved, so severity and priority travel.
     /// Also for an event more severe than any sent before.
     Trigger { opening: bool },
+    /// A trigger while the title's resolve is held back. Takes that one's place, and is sent, as
+    /// an opening, only when it is gone already.
+    Still,
     /// `first`: the title's first resolve in this process, which goes out in any case.
-    Resolve { first: bool },
+    /// `not_before`: held back until then; zero for a title that does not flap.
+    Resolve { first: bool, not_before: Duration },
+}
+
+/// What the gate has decided to send; `seq` names it to [`Gatekeeper`], and orders it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sending {
+    pub(crate) seq: u64,
+    pub(crate) status: Status,
+    pub(crate) count: u64,
+    pub(crate) since_last: u64,
+    /// When the first of `count` occurred.
+    pub(crate) first: Duration,
 }
 
 /// How often it happened.
@@ -208,6 +227,9 @@ pub(crate) struct Occurrences {
 pub(crate) enum Detail {
     Event(Captured),
     Manual(Map<String, Json>),
+    Storm(StormDetail),
+    /// Of a resolve after a quiet period, which no event asked for.
+    Quiet,
 }
 
 /// An event as it was captured on the caller's thread. All texts are in `fields`.
@@ -229,12 +251,55 @@ pub(crate) struct Captured {
     pub(crate) notes: Fields,
 }
 
-/// What a ticket does to its title; the gate implements it.
-pub(crate) trait Reopen: Send + Sync + fmt::Debug {
+/// The gate, as what comes behind it sees it.
+pub(crate) trait Gatekeeper: Send + Sync + fmt::Debug {
     /// Nothing was sent: as if the title had never been admitted.
     fn give_back(&self, key: u64, seq: u64);
-    /// It was taken and then lost: the next occurrence may page again.
-    fn reopen(&self, key: u64, seq: u64);
+    /// It was taken and then lost: the next occurrence may page again. `opening`: with it the
+    /// title's opening is lost, and not only a repeat.
+    fn reopen(&self, key: u64, seq: u64, opening: bool);
+    /// An opening that there is no room for is folded into the storm incident, with its `count`
+    /// occurrences, and its title is reopened. What the storm incident sends, if anything.
+    fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm>;
+    /// Whether an open title has been quiet for long enough to be resolved.
+    fn quiet(&self, key: u64, now: Duration) -> Quiet;
+}
+
+/// An opening that is folded into the storm incident.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folded<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) count: u64,
+}
+
+/// The storm incident, to be sent.
+#[derive(Debug)]
+pub(crate) struct Storm {
+    pub(crate) key: u64,
+    pub(crate) title: String,
+    pub(crate) sending: Sending,
+    pub(crate) detail: StormDetail,
+}
+
+/// What a storm has folded since it began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StormDetail {
+    /// About how many different titles.
+    pub(crate) titles: u64,
+    /// A few of them, others each time.
+    pub(crate) sample: Vec<String>,
+}
+
+/// Whether a title has been quiet for long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// It is not open, or the gate has forgotten it: there is nothing to wait for.
+    Never,
+    /// Not before this time.
+    Until(Duration),
+    /// It is resolved with this. Counts as seen.
+    Resolved(Sending),
 }
 
 /// The right to send one op. Dropped before [`commit`](Ticket::commit), the title is given back
@@ -248,21 +313,25 @@ pub(crate) struct Ticket {
 
 #[derive(Debug)]
 struct Held {
-    gate: Arc<dyn Reopen>,
+    gate: Arc<dyn Gatekeeper>,
     counters: Arc<Counters>,
     key: u64,
     seq: u64,
+    /// The op opens its title.
+    opening: bool,
     committed: bool,
 }
 
 impl Ticket {
     pub(crate) fn reserved(
-        gate: Arc<dyn Reopen>,
+        gate: Arc<dyn Gatekeeper>,
         counters: Arc<Counters>,
         key: u64,
-        seq: u64,
+        sending: &Sending,
     ) -> Self {
-        Self { held: Some(Held { gate, counters, key, seq, committed: false }) }
+        let opening = matches!(sending.status, Status::Trigger { opening: true });
+        let held = Held { gate, counters, key, seq: sending.seq, opening, committed: false };
+        Self { held: Some(held) }
     }
 
     /// The op is on its way: from now on it is pending.
@@ -271,6 +340,18 @@ impl Ticket {
             held.committed = true;
             held.counters.add(Count::Pending);
         }
+    }
+
+    /// The op has become one that opens its title, or no longer does.
+    pub(crate) fn set_opening(&mut self, opening: bool) {
+        if let Some(held) = &mut self.held {
+            held.opening = opening;
+        }
+    }
+
+    /// The gate that has let the op through, and its counters; `None` once it is settled.
+    pub(crate) fn gate(&self) -> Option<(Arc<dyn Gatekeeper>, Arc<Counters>)> {
+        self.held.as_ref().map(|held| (Arc::clone(&held.gate), Arc::clone(&held.counters)))
     }
 
     /// The op has reached its end and the title stays as it is.
@@ -289,7 +370,7 @@ impl Ticket {
         let Some(held) = self.held.take() else { return };
         if held.committed {
             held.counters.settle(reason);
-            held.gate.reopen(held.key, held.seq);
+            held.gate.reopen(held.key, held.seq, held.opening);
         } else {
             held.gate.give_back(held.key, held.seq);
         }

@@ -17,6 +17,10 @@ pub(crate) enum Count {
     IgnoredOff,
     IgnoredFailed,
     SuppressedRepeat,
+    SuppressedStorm,
+    SuppressedMute,
+    SuppressedThreshold,
+    SuppressedSameCause,
     SuppressedCancelled,
     RefusedFull,
     RefusedClosed,
@@ -28,6 +32,8 @@ pub(crate) enum Count {
     Delivered,
     Pending,
     Retries,
+    Asserted,
+    Evicted,
     Unverified,
     Folded,
     PanickedFields,
@@ -80,6 +86,10 @@ impl Counters {
             },
             suppressed: Suppressed {
                 repeat: self.get(Count::SuppressedRepeat),
+                storm: self.get(Count::SuppressedStorm),
+                mute: self.get(Count::SuppressedMute),
+                threshold: self.get(Count::SuppressedThreshold),
+                same_cause: self.get(Count::SuppressedSameCause),
                 cancelled: self.get(Count::SuppressedCancelled),
             },
             refused: Refused {
@@ -96,6 +106,8 @@ impl Counters {
             delivered: self.get(Count::Delivered),
             pending: self.get(Count::Pending),
             retries: self.get(Count::Retries),
+            asserted: self.get(Count::Asserted),
+            evicted: self.get(Count::Evicted),
             unverified: self.get(Count::Unverified),
             folded: self.get(Count::Folded),
             panicked_fields: self.get(Count::PanickedFields),
@@ -139,6 +151,13 @@ pub struct Stats {
     pub pending: u64,
     /// Attempts that failed in a way that may pass, over all incidents. Not part of the balance.
     pub retries: u64,
+    /// States sent once more, 60 s after a change that followed an attempt without an answer: that
+    /// attempt may have arrived late. Not part of the balance.
+    pub asserted: u64,
+    /// Incidents that had to make room for others while the endpoint took none: repeats, whose
+    /// counts the next one tells, and openings, which the storm incident tells. Each is in one of
+    /// the groups above, too.
+    pub evicted: u64,
     /// Of `delivered`, those whose answer was not the documented `{"Ok": true}`.
     pub unverified: u64,
     /// Events whose title was new where five others had been opened within 10 min, so that they
@@ -180,6 +199,14 @@ pub struct Ignored {
 pub struct Suppressed {
     /// Counted on the incident that is open already; the next repeat tells the number.
     pub repeat: u64,
+    /// Beyond the budget for new titles, and counted on the storm incident.
+    pub storm: u64,
+    /// While [`Handle::mute`](crate::Handle::mute) lasted.
+    pub mute: u64,
+    /// Fewer than its rule's [`after`](crate::Rule::after) wants.
+    pub threshold: u64,
+    /// The same error text in the same root span within 1 s, on its way up under another title.
+    pub same_cause: u64,
     /// A trigger and its resolve that met before either was attempted, or a newer state won.
     pub cancelled: u64,
 }
@@ -216,6 +243,7 @@ impl Stats {
     pub fn accounted(&self) -> u64 {
         let Ignored { own_thread, reentrant, unwanted, field, bad_status, off, failed } =
             &self.ignored;
+        let Suppressed { repeat, storm, mute, threshold, same_cause, cancelled } = &self.suppressed;
         let Lost { rejected, redirect, poison, expired, shutdown } = &self.lost;
         [
             own_thread,
@@ -225,8 +253,12 @@ impl Stats {
             bad_status,
             off,
             failed,
-            &self.suppressed.repeat,
-            &self.suppressed.cancelled,
+            repeat,
+            storm,
+            mute,
+            threshold,
+            same_cause,
+            cancelled,
             &self.refused.full,
             &self.refused.closed,
             rejected,
@@ -249,6 +281,7 @@ impl Stats {
             ("redirected", self.lost.redirect, told.lost.redirect),
             ("failed while others were accepted", self.lost.poison, told.lost.poison),
             ("too old", self.lost.expired, told.lost.expired),
+            ("pushed out by others", self.evicted, told.evicted),
         ];
         let missed = reasons.iter().filter_map(|(reason, now, then)| {
             let count = now.saturating_sub(*then);

@@ -13,7 +13,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{backoff::scramble, clock::millis, incident::Reopen, lock::lock};
+use crate::{
+    backoff::scramble,
+    clock::millis,
+    incident::{Folded, Gatekeeper, Quiet, Sending, Status, Storm},
+    lock::lock,
+};
 
 /// Titles tracked at most: `SETS * WAYS`, 1,024.
 const SETS: usize = 128;
@@ -31,19 +36,6 @@ pub(crate) enum Admission {
     Send(Sending),
     /// Counted, and nothing else.
     Repeat,
-}
-
-/// An admitted occurrence; `seq` names it to `give_back` and `reopen`, and orders it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sending {
-    pub(crate) seq: u64,
-    /// For a trigger: the first since the title was resolved, or more severe than any since.
-    /// For a resolve: the title's first in this process.
-    pub(crate) opening: bool,
-    pub(crate) count: u64,
-    pub(crate) since_last: u64,
-    /// When the first of `count` occurred.
-    pub(crate) first: Duration,
 }
 
 /// The bounded table of titles.
@@ -175,7 +167,7 @@ impl Gate {
         slot.due.store(self.due(page, key), Ordering::Relaxed);
         Admission::Send(Sending {
             seq: book.seq,
-            opening: opening || escalates,
+            status: Status::Trigger { opening: opening || escalates },
             count,
             since_last,
             first: Duration::from_millis(book.now.first),
@@ -200,7 +192,7 @@ impl Gate {
         slot.due.store(0, Ordering::Relaxed);
         Admission::Send(Sending {
             seq: book.seq,
-            opening: !before.resolved,
+            status: Status::Resolve { first: !before.resolved, not_before: Duration::ZERO },
             count,
             since_last: count.saturating_sub(before.reported),
             first: Duration::from_millis(if count == 0 { now } else { before.first }),
@@ -252,7 +244,7 @@ impl Gate {
     }
 }
 
-impl Reopen for Gate {
+impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, seq: u64) {
         self.undo(key, seq, |slot, book| {
             book.now = book.before;
@@ -262,13 +254,21 @@ impl Reopen for Gate {
         });
     }
 
-    fn reopen(&self, key: u64, seq: u64) {
+    fn reopen(&self, key: u64, seq: u64, _: bool) {
         self.undo(key, seq, |slot, book| {
             // A lost trigger: the next one opens. Either way the next resolve must go out.
             book.now.open = book.resolving;
             book.now.resolved = false;
             slot.due.store(book.now.sent_at.saturating_add(PACE), Ordering::Relaxed);
         });
+    }
+
+    fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
+        None
+    }
+
+    fn quiet(&self, _: u64, _: Duration) -> Quiet {
+        Quiet::Never
     }
 }
 

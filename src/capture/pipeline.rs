@@ -20,13 +20,13 @@ use tracing::callsite::Identifier;
 use crate::{
     capture::{
         fold::{Fold, Opens},
-        gate::{Admission, Gate, Sending},
+        gate::{Admission, Gate},
         redact::Scrubber,
         title::{self, Folding},
     },
     clock::{Clock, millis},
     error::{Error, Kind},
-    incident::{Detail, Incident, Occurrences, Op, Priority, Severity, Status, Ticket},
+    incident::{Detail, Incident, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, RESOLVE_SLOTS, Sender},
     stats::{Count, Counters},
 };
@@ -87,7 +87,6 @@ pub(crate) enum Site<'a> {
 struct Admitted {
     key: u64,
     now: Duration,
-    status: Status,
     sending: Sending,
     /// Dropped unbuilt, it gives the title back.
     ticket: Ticket,
@@ -200,8 +199,7 @@ impl Pipeline {
         let Admission::Send(sending) = admission else {
             return Err(Count::SuppressedRepeat);
         };
-        let status = Status::Trigger { opening: sending.opening };
-        let admitted = self.admitted(key, now, status, sending);
+        let admitted = self.admitted(key, now, sending);
         let slot = queue.reserve_trigger().map_err(refused)?;
         slot.send(self.op(head, admitted, build()));
         Ok(())
@@ -214,8 +212,7 @@ impl Pipeline {
         let Admission::Send(sending) = self.gate.resolve(key, now) else {
             return Err(Count::SuppressedRepeat);
         };
-        let status = Status::Resolve { first: sending.opening };
-        let admitted = self.admitted(key, now, status, sending);
+        let admitted = self.admitted(key, now, sending);
         let slot = queue.reserve_resolve().map_err(refused)?;
         let head = Head { title, severity: None, priority: None };
         slot.send(self.op(head, admitted, build()));
@@ -274,15 +271,15 @@ impl Pipeline {
         self.hasher.hash_one(title)
     }
 
-    fn admitted(&self, key: u64, now: Duration, status: Status, sending: Sending) -> Admitted {
+    fn admitted(&self, key: u64, now: Duration, sending: Sending) -> Admitted {
         let (gate, counters) = (Arc::clone(&self.gate), Arc::clone(&self.counters));
-        let ticket = Ticket::reserved(gate, counters, key, sending.seq);
-        Admitted { key, now, status, sending, ticket }
+        let ticket = Ticket::reserved(gate, counters, key, &sending);
+        Admitted { key, now, sending, ticket }
     }
 
     /// Builds the op; from here on it is pending.
     fn op(&self, head: Head<'_>, admitted: Admitted, detail: Detail) -> Box<Op> {
-        let Admitted { key, now, status, sending, mut ticket } = admitted;
+        let Admitted { key, now, sending, mut ticket } = admitted;
         let last = Clock::wall();
         let age = millis(now).saturating_sub(millis(sending.first));
         let occurrences = Occurrences {
@@ -293,13 +290,15 @@ impl Pipeline {
         };
         ticket.commit();
         Box::new(Op {
+            endpoint: 0,
             key,
             seq: sending.seq,
-            status,
+            status: sending.status,
             title: head.title.to_owned(),
             severity: head.severity,
             priority: head.priority,
             detail,
+            panic: false,
             occurrences,
             admitted: now,
             ticket,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     fields::{Fields, Value, head},
-    incident::{Captured, Detail, Occurrences, Op, Status},
+    incident::{Captured, Detail, Occurrences, Op, Status, StormDetail},
 };
 
 /// Longest body, in bytes of JSON.
@@ -50,7 +50,7 @@ pub(crate) fn payload(op: &Op, source: &Source, minimal: bool, missed: Option<&s
             }
         }
         // A repeat's would undo a person's change.
-        Status::Trigger { opening: false } => {}
+        Status::Trigger { opening: false } | Status::Still => {}
         Status::Resolve { .. } => {
             payload.insert("status".to_owned(), "resolve".into());
         }
@@ -73,6 +73,11 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
         Detail::Manual(fields) => {
             put(&mut body, "message", op.title.as_str());
             put_map(&mut body, "fields", manual(fields));
+        }
+        Detail::Storm(storm) => storm_into(storm, op.occurrences.count, &mut body),
+        Detail::Quiet => {
+            let last = timestamp(op.occurrences.last);
+            put(&mut body, "message", format!("quiet since {last}: resolved by resolve_after"));
         }
     }
     put_map(&mut body, "source", source_map(source, thread));
@@ -143,6 +148,21 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
     }
+}
+
+/// What beyond the budget did not page by itself.
+fn storm_into(storm: &StormDetail, events: u64, body: &mut Map<String, Json>) {
+    let StormDetail { titles, sample } = storm;
+    let message = format!(
+        "{events} events of about {titles} titles were beyond the budget for new incidents; what \
+         is here did not page by itself"
+    );
+    put(body, "message", message);
+    let mut storm = Map::new();
+    put(&mut storm, "events", events);
+    put(&mut storm, "titles", *titles);
+    put(&mut storm, "sample", sample.as_slice());
+    put_map(body, "storm", storm);
 }
 
 /// `fields`, and `span` with its path from the root; of a name that several spans have, the

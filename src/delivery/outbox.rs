@@ -428,7 +428,7 @@ impl Urgency {
         let class = match op.status {
             Status::Trigger { opening: true } => 0,
             Status::Resolve { .. } => 1,
-            Status::Trigger { opening: false } => 2,
+            Status::Trigger { opening: false } | Status::Still => 2,
         };
         let mildness = op.severity.map_or(u8::MAX, |severity| 3_u8.saturating_sub(severity as u8));
         Self { class, mildness, admitted: op.admitted, seq: op.seq }
@@ -441,10 +441,11 @@ fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
     let (old, mut new) = if one.op.seq <= other.op.seq { (one, other) } else { (other, one) };
     new.oldest = new.oldest.min(old.oldest);
     match (old.op.status, new.op.status) {
+        (Status::Still, _) | (_, Status::Still) => Some(new),
         (Status::Trigger { opening: first }, Status::Trigger { opening: second }) => {
             Some(merge(old, new, first || second))
         }
-        (Status::Trigger { opening }, Status::Resolve { first }) => {
+        (Status::Trigger { opening }, Status::Resolve { first, .. }) => {
             // An escalation is an opening, too, but one with triggers before it.
             let Occurrences { count, since_last, .. } = old.op.occurrences;
             let alone = opening && count == since_last;
@@ -460,10 +461,10 @@ fn combine(one: Wanted, other: Wanted) -> Option<Wanted> {
             old.op.ticket.settle(Count::SuppressedCancelled);
             Some(Wanted { owes_resolve: true, ..new })
         }
-        (Status::Resolve { first: one }, Status::Resolve { first: other }) => {
+        (Status::Resolve { first: one, .. }, Status::Resolve { first: other, not_before }) => {
             old.op.ticket.settle(Count::SuppressedCancelled);
             let mut kept = Wanted { owes_resolve: true, ..new };
-            kept.op.status = Status::Resolve { first: one || other };
+            kept.op.status = Status::Resolve { first: one || other, not_before };
             Some(kept)
         }
     }

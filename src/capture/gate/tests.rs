@@ -1,11 +1,20 @@
-use super::{Admission, Gate, SETS, Sending, WAYS};
-use crate::incident::Reopen;
+use super::{Admission, Gate, SETS, WAYS};
+use crate::incident::Gatekeeper;
+use crate::incident::{Sending, Status};
 use std::{collections::HashMap, time::Duration};
 
 const EVERY: Duration = Duration::from_secs(300);
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+fn opens(sending: Sending) -> bool {
+    sending.status == Status::Trigger { opening: true }
+}
+
+fn is_first_resolve(sending: Sending) -> bool {
+    matches!(sending.status, Status::Resolve { first: true, .. })
 }
 
 fn sent(admission: Admission) -> Sending {
@@ -19,13 +28,13 @@ fn sent(admission: Admission) -> Sending {
 fn the_first_occurrence_goes_out_and_later_ones_are_counted_until_one_is_due() {
     let gate = Gate::new(EVERY);
     let first = sent(gate.admit(7, 0, secs(10)));
-    assert!(first.opening);
+    assert!(opens(first));
     assert_eq!((first.count, first.since_last, first.first), (1, 1, secs(10)));
     for second in 11..40 {
         assert_eq!(gate.admit(7, 0, secs(second)), Admission::Repeat, "at {second} s");
     }
     let second = sent(gate.admit(7, 0, secs(40)));
-    assert!(!second.opening);
+    assert!(!opens(second));
     assert_eq!((second.count, second.since_last, second.first), (31, 30, secs(10)));
     assert_eq!(gate.admit(7, 0, secs(129)), Admission::Repeat);
     assert_eq!(sent(gate.admit(7, 0, secs(130))).since_last, 2);
@@ -46,10 +55,10 @@ fn a_repeat_is_only_ever_sent_by_an_occurrence_and_titles_are_apart() {
 fn a_more_severe_occurrence_goes_out_at_once_and_only_once() {
     let gate = Gate::new(EVERY);
     sent(gate.admit(7, 0, secs(0)));
-    assert!(sent(gate.admit(7, 2, secs(1))).opening);
+    assert!(opens(sent(gate.admit(7, 2, secs(1)))));
     assert_eq!(gate.admit(7, 2, secs(2)), Admission::Repeat);
     assert_eq!(gate.admit(7, 1, secs(2)), Admission::Repeat);
-    assert!(sent(gate.admit(7, 3, secs(3))).opening);
+    assert!(opens(sent(gate.admit(7, 3, secs(3)))));
 }
 
 #[test]
@@ -58,19 +67,19 @@ fn what_is_given_back_was_never_admitted() {
     let first = sent(gate.admit(7, 3, secs(0)));
     gate.give_back(7, first.seq);
     let again = sent(gate.admit(7, 1, secs(0)));
-    assert!(again.opening);
+    assert!(opens(again));
     assert_eq!((again.count, again.since_last), (2, 2));
-    assert!(sent(gate.admit(7, 2, secs(1))).opening, "the rank was given back too");
+    assert!(opens(sent(gate.admit(7, 2, secs(1)))), "the rank was given back too");
 }
 
 #[test]
 fn what_is_lost_reopens_the_title_but_not_faster_than_the_pace() {
     let gate = Gate::new(EVERY);
     let first = sent(gate.admit(7, 0, secs(100)));
-    gate.reopen(7, first.seq);
+    gate.reopen(7, first.seq, true);
     assert_eq!(gate.admit(7, 0, secs(106)), Admission::Repeat);
     let again = sent(gate.admit(7, 0, secs(107)));
-    assert!(again.opening);
+    assert!(opens(again));
     assert_eq!(again.count, 3);
 }
 
@@ -79,26 +88,26 @@ fn an_old_ticket_does_not_touch_a_newer_admission() {
     let gate = Gate::new(EVERY);
     let first = sent(gate.admit(7, 0, secs(0)));
     let second = sent(gate.admit(7, 0, secs(30)));
-    gate.reopen(7, first.seq);
+    gate.reopen(7, first.seq, true);
     gate.give_back(7, first.seq);
     assert_eq!(gate.admit(7, 0, secs(40)), Admission::Repeat);
-    gate.reopen(7, second.seq);
-    assert!(sent(gate.admit(7, 0, secs(40))).opening);
+    gate.reopen(7, second.seq, true);
+    assert!(opens(sent(gate.admit(7, 0, secs(40)))));
 }
 
 #[test]
 fn a_resolve_goes_out_once_and_again_only_after_a_trigger() {
     let gate = Gate::new(EVERY);
     let first = sent(gate.resolve(7, secs(0)));
-    assert!(first.opening, "a title's first resolve goes out in any case");
+    assert!(is_first_resolve(first), "a title's first resolve goes out in any case");
     assert_eq!(gate.resolve(7, secs(1)), Admission::Repeat);
-    assert!(sent(gate.admit(7, 0, secs(2))).opening);
+    assert!(opens(sent(gate.admit(7, 0, secs(2)))));
     let second = sent(gate.resolve(7, secs(3)));
-    assert!(!second.opening);
+    assert!(!is_first_resolve(second));
     assert_eq!(second.count, 1);
     assert_eq!(gate.resolve(7, secs(4)), Admission::Repeat);
     let again = sent(gate.admit(7, 0, secs(5)));
-    assert_eq!((again.opening, again.count, again.first), (true, 1, secs(5)));
+    assert_eq!((opens(again), again.count, again.first), (true, 1, secs(5)));
 }
 
 #[test]
@@ -111,14 +120,14 @@ fn a_resolve_that_did_not_go_out_can_be_tried_again() {
         gate.admit(7, 0, secs(2)),
         Admission::Send(Sending {
             seq: refused.seq + 1,
-            opening: false,
+            status: Status::Trigger { opening: false },
             count: 2,
             since_last: 1,
             first: secs(0),
         })
     );
     let lost = sent(gate.resolve(7, secs(2)));
-    gate.reopen(7, lost.seq);
+    gate.reopen(7, lost.seq, true);
     sent(gate.resolve(7, secs(3)));
     assert_eq!(gate.resolve(7, secs(4)), Admission::Repeat);
 }
@@ -178,7 +187,7 @@ fn a_random_run_agrees_with_a_plain_model() {
             match gate.admit(key, 0, at) {
                 Admission::Repeat => assert!(title.open, "step {step}: an opening was held"),
                 Admission::Send(sending) => {
-                    assert_eq!(sending.opening, !title.open, "step {step}");
+                    assert_eq!(opens(sending), !title.open, "step {step}");
                     assert_eq!(sending.count, title.count, "step {step}");
                     assert_eq!(sending.since_last, title.count - title.reported, "step {step}");
                     title.open = true;
@@ -219,9 +228,9 @@ fn asking_for_an_open_title_opens_none_and_takes_no_slot() {
     // What is open is treated as `admit` does.
     sent(gate.admit(7, 1, secs(2)));
     assert_eq!(gate.admit_open(7, 1, secs(3)), Some(Admission::Repeat));
-    assert!(sent(gate.admit_open(7, 2, secs(3)).unwrap()).opening, "more severe");
+    assert!(opens(sent(gate.admit_open(7, 2, secs(3)).unwrap())), "more severe");
     let due = sent(gate.admit_open(7, 1, secs(122)).unwrap());
-    assert_eq!((due.opening, due.count, due.since_last), (false, 4, 1));
+    assert_eq!((opens(due), due.count, due.since_last), (false, 4, 1));
     sent(gate.resolve(7, secs(123)));
     assert_eq!(gate.admit_open(7, 1, secs(130)), None, "resolved, it would open");
     assert_eq!(sent(gate.admit(7, 1, secs(130))).count, 1, "and was not counted");

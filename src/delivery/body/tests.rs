@@ -11,7 +11,8 @@ use super::{BODY_CAP, MINIMAL_MESSAGE, Source, payload};
 use crate::{
     fields::{FIELD_CAP, Fields, TEXT_CAP, Value},
     incident::{
-        Captured, Detail, Incident, Occurrences, Op, Priority, Reopen, Severity, Status, Ticket,
+        Captured, Detail, Folded, Gatekeeper, Incident, Occurrences, Op, Priority, Quiet, Sending,
+        Severity, Status, Storm, Ticket,
     },
     stats::Counters,
 };
@@ -22,15 +23,26 @@ const OPENING: Status = Status::Trigger { opening: true };
 #[derive(Debug)]
 struct Gate;
 
-impl Reopen for Gate {
+impl Gatekeeper for Gate {
     fn give_back(&self, _: u64, _: u64) {}
-    fn reopen(&self, _: u64, _: u64) {}
+
+    fn reopen(&self, _: u64, _: u64, _: bool) {}
+
+    fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
+        None
+    }
+
+    fn quiet(&self, _: u64, _: Duration) -> Quiet {
+        Quiet::Never
+    }
 }
 
 fn op(status: Status, detail: Detail) -> Op {
     let first = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_424_400_000);
     let last = first + Duration::from_millis(61_042);
+    let sending = Sending { seq: 1, status, count: 17, since_last: 4, first: Duration::ZERO };
     Op {
+        endpoint: 0,
         key: 1,
         seq: 1,
         status,
@@ -38,9 +50,10 @@ fn op(status: Status, detail: Detail) -> Op {
         severity: Some(Severity::Sev2),
         priority: Some(Priority::P1),
         detail,
+        panic: false,
         occurrences: Occurrences { count: 17, since_last: 4, first, last },
         admitted: Duration::ZERO,
-        ticket: Ticket::reserved(Arc::new(Gate), Arc::new(Counters::new()), 1, 1),
+        ticket: Ticket::reserved(Arc::new(Gate), Arc::new(Counters::new()), 1, &sending),
     }
 }
 
@@ -182,7 +195,7 @@ fn severity_and_priority_travel_with_an_opening_only() {
     let opening = manual(OPENING);
     assert_eq!((&opening["severity"], &opening["priority"]), (&json!("sev2"), &json!("p1")));
     let repeat = manual(Status::Trigger { opening: false });
-    let resolve = manual(Status::Resolve { first: true });
+    let resolve = manual(Status::Resolve { first: true, not_before: Duration::ZERO });
     for later in [&repeat, &resolve] {
         assert_eq!((later.get("severity"), later.get("priority")), (None, None), "{later}");
         assert_eq!((&later["title"], &later["body"]), (&opening["title"], &opening["body"]));

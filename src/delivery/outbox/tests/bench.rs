@@ -14,15 +14,19 @@ use crate::{
         outbox::{Change, Next, Outbox},
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     },
-    incident::{Detail, Occurrences, Op, Reopen, Severity, Status, Ticket},
+    incident::{
+        Detail, Folded, Gatekeeper, Occurrences, Op, Quiet, Sending, Severity, Status, Storm,
+        Ticket,
+    },
     stats::{Count, Counters, Stats},
 };
 
 pub(super) const ACCEPTED: Outcome = Outcome::Accepted { verified: true };
 pub(super) const OPENING: Status = Status::Trigger { opening: true };
 pub(super) const REPEAT: Status = Status::Trigger { opening: false };
-pub(super) const RESOLVE: Status = Status::Resolve { first: false };
-pub(super) const FIRST_RESOLVE: Status = Status::Resolve { first: true };
+pub(super) const RESOLVE: Status = Status::Resolve { first: false, not_before: Duration::ZERO };
+pub(super) const FIRST_RESOLVE: Status =
+    Status::Resolve { first: true, not_before: Duration::ZERO };
 
 pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -45,13 +49,21 @@ pub(super) fn not_sent() -> Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Gate(Mutex<Vec<u64>>);
 
-impl Reopen for Gate {
+impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, _: u64) {
         panic!("title {key} was committed and is given back");
     }
 
-    fn reopen(&self, key: u64, _: u64) {
+    fn reopen(&self, key: u64, _: u64, _: bool) {
         self.0.lock().unwrap().push(key);
+    }
+
+    fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
+        None
+    }
+
+    fn quiet(&self, _: u64, _: Duration) -> Quiet {
+        Quiet::Never
     }
 }
 
@@ -104,12 +116,14 @@ impl Bench {
         self.seq += 1;
         self.counters.add(Count::Seen);
         let (gate, counters) = (Arc::clone(&self.gate), Arc::clone(&self.counters));
-        let mut ticket = Ticket::reserved(gate, counters, key, 1);
+        let sending = Sending { seq: self.seq, status, count: 1, since_last: 1, first: self.now };
+        let mut ticket = Ticket::reserved(gate, counters, key, &sending);
         ticket.commit();
         let (first, last) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
         // As the gate counts: of an opening nothing was told before.
         let count = if status == REPEAT { 5 } else { 1 };
         Box::new(Op {
+            endpoint: 0,
             key,
             seq: self.seq,
             status,
@@ -117,6 +131,7 @@ impl Bench {
             severity: None,
             priority: None,
             detail: Detail::Manual(serde_json::Map::new()),
+            panic: false,
             occurrences: Occurrences { count, since_last: count.min(4), first, last },
             admitted: self.now,
             ticket,

@@ -116,7 +116,7 @@ impl World {
         let first = !title.resolved;
         let Title { is_open, wanted, .. } = *title;
         *title = Title { is_open, wanted, resolved: true, ..Title::default() };
-        let op = self.bench.op(key, Status::Resolve { first });
+        let op = self.bench.op(key, Status::Resolve { first, not_before: Duration::ZERO });
         self.resolves.push_back(op);
     }
 
