@@ -419,6 +419,10 @@ impl Builder {
         let token = webhook.as_ref().map(|webhook| webhook.token().clone());
         let settings = Settings {
             repeat_every: self.repeat_every,
+            resolve_after: None,
+            burst: 10,
+            per_minute: 2,
+            storm: format!("error storm in {service}"),
             severity: self.severity,
             priority: self.priority,
             scrubber: Scrubber::new(token.clone()),

@@ -121,7 +121,8 @@ impl SpikeLayer {
         match wish {
             Wish::Trigger => {
                 let (title, folding) = draft.split();
-                let head = Head { title, severity: controls.severity, priority: controls.priority };
+                let Controls { severity, priority, page, .. } = *controls;
+                let head = Head { title, severity, priority, meant: page == Some(true) };
                 // A title that the event has given itself is meant.
                 let site = if is_derived { site(event, meta) } else { None };
                 let origin = site.map(|site| Origin { site, folding });

@@ -10,7 +10,7 @@ use std::{
     io::Write,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +20,7 @@ use tracing::callsite::Identifier;
 use crate::{
     capture::{
         fold::{Fold, Opens},
-        gate::{Admission, Gate},
+        gate::{self, Admission, Ask, Gate, rank},
         redact::Scrubber,
         title::{self, Folding},
     },
@@ -35,6 +35,12 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) repeat_every: Duration,
+    pub(crate) resolve_after: Option<Duration>,
+    /// New titles that go out at once, and then in a minute.
+    pub(crate) burst: u32,
+    pub(crate) per_minute: u32,
+    /// The title of the storm incident.
+    pub(crate) storm: String,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) scrubber: Scrubber,
@@ -62,6 +68,8 @@ pub(crate) struct Head<'a> {
     pub(crate) title: &'a str,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
+    /// It is meant to page, by `spike = true` or by `Handle::trigger`: a budget of its own pays.
+    pub(crate) meant: bool,
 }
 
 /// Where the events of a title come from, for the fold.
@@ -99,11 +107,19 @@ impl Pipeline {
         counters: Arc<Counters>,
         settings: Settings,
     ) -> Self {
+        let hasher = RandomState::new();
         Self {
             clock,
-            gate: Arc::new(Gate::new(settings.repeat_every)),
+            gate: Arc::new(Gate::new(gate::Settings {
+                repeat_every: settings.repeat_every,
+                resolve_after: settings.resolve_after,
+                burst: settings.burst,
+                per_minute: settings.per_minute,
+                storm: (settings.storm.clone(), hasher.hash_one(&settings.storm)),
+                seq: Arc::new(AtomicU64::new(1)),
+            })),
             fold: Fold::new(),
-            hasher: RandomState::new(),
+            hasher,
             queue,
             counters,
             settings,
@@ -161,19 +177,21 @@ impl Pipeline {
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
         let head = Head { severity, priority, ..head };
-        let (now, key, rank) = (self.clock.now(), self.key(head.title), rank(severity));
+        let (now, key) = (self.clock.now(), self.key(head.title));
+        let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
         let Some(Origin { site, mut folding }) = origin else {
-            return self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build);
+            return self.page(queue, head, (ask, now), self.gate.admit(ask, now), build);
         };
-        if let Some(admission) = self.gate.admit_open(key, rank, now) {
-            return self.page(queue, head, (key, now), admission, build);
+        if let Some(admission) = self.gate.admit_open(ask, now) {
+            return self.page(queue, head, (ask, now), admission, build);
         }
         let kind = if folding.is_whole() { key } else { self.key(folding.kind) };
         match self.fold.open(self.hasher.hash_one(site), kind, &mut folding, now) {
             Opens::Own(opening) => {
-                let admission = self.gate.admit(key, rank, now);
-                let paged = self.page(queue, head, (key, now), admission, build);
-                if let Err(Count::RefusedFull | Count::RefusedClosed) = paged {
+                let admission = self.gate.admit(ask, now);
+                let paged = self.page(queue, head, (ask, now), admission, build);
+                let opened = matches!(admission, Admission::Send(_));
+                if !opened || matches!(paged, Err(Count::RefusedFull | Count::RefusedClosed)) {
                     self.fold.take_back(opening);
                 }
                 paged
@@ -181,8 +199,8 @@ impl Pipeline {
             Opens::Folded { place } => {
                 self.counters.add(Count::Folded);
                 let head = Head { title: folding.finish(place), ..head };
-                let key = self.key(head.title);
-                self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build)
+                let ask = Ask { key: self.key(head.title), ..ask };
+                self.page(queue, head, (ask, now), self.gate.admit(ask, now), build)
             }
         }
     }
@@ -192,16 +210,35 @@ impl Pipeline {
         &self,
         queue: &Sender,
         head: Head<'_>,
-        (key, now): (u64, Duration),
+        (ask, now): (Ask, Duration),
         admission: Admission,
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
-        let Admission::Send(sending) = admission else {
-            return Err(Count::SuppressedRepeat);
+        let sending = match admission {
+            Admission::Send(sending) => sending,
+            Admission::Repeat => return Err(Count::SuppressedRepeat),
+            Admission::Storm => return self.storm(queue, head, (ask, now)),
         };
-        let admitted = self.admitted(key, now, sending);
+        let admitted = self.admitted(ask.key, now, sending);
         let slot = queue.reserve_trigger().map_err(refused)?;
         slot.send(self.op(head, admitted, build()));
+        Ok(())
+    }
+
+    /// Folds what the budget does not pay for into the storm incident.
+    fn storm(
+        &self,
+        queue: &Sender,
+        head: Head<'_>,
+        (ask, now): (Ask, Duration),
+    ) -> Result<(), Count> {
+        let Admission::Send(sending) = self.gate.storm(ask.key, head.title, ask.rank, now) else {
+            return Err(Count::SuppressedStorm);
+        };
+        let admitted = self.admitted(self.gate.storm_key(), now, sending);
+        let slot = queue.reserve_trigger().map_err(refused)?;
+        let head = Head { title: self.gate.storm_title(), ..head };
+        slot.send(self.op(head, admitted, Detail::Storm(self.gate.storm_detail())));
         Ok(())
     }
 
@@ -214,7 +251,7 @@ impl Pipeline {
         };
         let admitted = self.admitted(key, now, sending);
         let slot = queue.reserve_resolve().map_err(refused)?;
-        let head = Head { title, severity: None, priority: None };
+        let head = Head { title, severity: None, priority: None, meant: false };
         slot.send(self.op(head, admitted, build()));
         Ok(())
     }
@@ -223,7 +260,7 @@ impl Pipeline {
     pub(crate) fn trigger_manual(&self, incident: Incident) -> Result<(), Error> {
         let name = self.clean_title(&incident.title)?;
         let Incident { severity, priority, fields, .. } = incident;
-        let head = Head { title: &name, severity, priority };
+        let head = Head { title: &name, severity, priority, meant: true };
         let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
         self.manual(self.trigger(head, None, || Detail::Manual(fields)), "incident", capacity)
     }
@@ -324,16 +361,6 @@ fn refused(no_slot: NoSlot) -> Count {
     match no_slot {
         NoSlot::Full => Count::RefusedFull,
         NoSlot::Closed => Count::RefusedClosed,
-    }
-}
-
-/// A severity as the gate compares it: 0 is none.
-fn rank(severity: Option<Severity>) -> u8 {
-    match severity {
-        None => 0,
-        Some(Severity::Sev3) => 1,
-        Some(Severity::Sev2) => 2,
-        Some(Severity::Sev1) => 3,
     }
 }
 

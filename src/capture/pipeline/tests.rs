@@ -15,6 +15,10 @@ fn pipeline() -> (Pipeline, Receiver) {
     let (sender, receiver) = bounded(8);
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
+        resolve_after: None,
+        burst: 10,
+        per_minute: 2,
+        storm: "error storm in it".to_owned(),
         severity: None,
         priority: None,
         scrubber: Scrubber::default(),
@@ -40,7 +44,7 @@ fn f052_after_the_workers_death_everything_is_refused_and_counted() {
         assert!(pipeline.trigger_manual(Incident::new(title)).unwrap_err().is_closed());
         assert!(pipeline.resolve_manual(title).unwrap_err().is_closed());
     }
-    let head = Head { title: "queue is stuck", severity: None, priority: None };
+    let head = Head { title: "queue is stuck", severity: None, priority: None, meant: false };
     let never = || -> Detail { panic!("built, with nowhere to go") };
     assert_eq!(pipeline.trigger(head, None, never), Err(Count::RefusedClosed));
     assert_eq!(pipeline.resolve("queue is stuck", never), Err(Count::RefusedClosed));
@@ -55,7 +59,7 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
     for dies in [false, true] {
         let (pipeline, receiver) = pipeline();
         let mut receiver = Some(receiver);
-        let head = Head { title: "disk full", severity: None, priority: None };
+        let head = Head { title: "disk full", severity: None, priority: None, meant: false };
         let build = || {
             drop(receiver.take_if(|_| dies));
             Detail::Manual(serde_json::Map::new())
@@ -73,7 +77,7 @@ fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count
     draft.give(title);
     let (title, folding) = draft.split();
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
-    let head = Head { title, severity: None, priority: None };
+    let head = Head { title, severity: None, priority: None, meant: false };
     pipeline.trigger(head, Some(origin), || Detail::Manual(serde_json::Map::new()))
 }
 
