@@ -6,10 +6,9 @@
 //! is settled, or the title is open again; what the budget does not pay for takes no slot.
 
 use std::{
-    array,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,14 +20,15 @@ use crate::{
 };
 use budget::{Budget, Window};
 use page::{Page, Times};
+use table::{Book, Set, Slot};
 
 mod budget;
 mod page;
 mod storm;
+mod table;
 
 /// Titles tracked at most: `SETS * WAYS`, 1,024; the storm incident is beside them.
 const SETS: usize = 128;
-const WAYS: usize = 8;
 
 /// What the builder decided.
 #[derive(Debug)]
@@ -88,49 +88,11 @@ pub(crate) struct Gate {
     seq: Arc<AtomicU64>,
 }
 
-/// Titles whose keys share a set. A title is in one of its set's slots or nowhere.
-#[derive(Debug)]
-struct Set {
-    /// Read without the lock by the repeat path, written under it (but for `count` and `last`).
-    slots: [Slot; WAYS],
-    books: Mutex<[Book; WAYS]>,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    /// 0 while the slot is free.
-    key: AtomicU64,
-    /// The occurrence at or after this millisecond goes out.
-    due: AtomicU64,
-    /// The most severe rank sent since the opening.
-    worst: AtomicU8,
-    /// Occurrences, of all titles that the slot has had.
-    count: AtomicU64,
-    /// When the newest was.
-    last: AtomicU64,
-}
-
-/// The rest of what is known of a title.
-#[derive(Clone, Copy, Debug, Default)]
-struct Book {
-    now: Page,
-    /// As it was before the newest admission, for `give_back`.
-    before: Page,
-    /// Of the newest admission.
-    seq: u64,
-    /// The newest admission was a resolve.
-    resolving: bool,
-}
-
 impl Gate {
     pub(crate) fn new(settings: Settings) -> Self {
         let Settings { repeat_every, resolve_after, burst, per_minute, storm, seq } = settings;
-        let sets = (0..=SETS).map(|_| Set {
-            slots: array::from_fn(|_| Slot::default()),
-            books: Mutex::new([Book::default(); WAYS]),
-        });
         Self {
-            sets: sets.collect(),
+            sets: (0..=SETS).map(|_| Set::new()).collect(),
             times: Times { every: millis(repeat_every), resolve_after: resolve_after.map(millis) },
             openings: Budget::new(burst, per_minute),
             meant: Budget::new(burst, per_minute),
@@ -429,92 +391,6 @@ pub(crate) fn rank(severity: Option<Severity>) -> u8 {
 impl Ask {
     fn occurrences(&self) -> u64 {
         self.before.map_or(1, |(earlier, _)| earlier.saturating_add(1))
-    }
-}
-
-impl Set {
-    fn find(&self, key: u64) -> Option<&Slot> {
-        self.slots.iter().find(|slot| slot.key.load(Ordering::Acquire) == key)
-    }
-
-    /// Counts an occurrence that is a repeat and nothing else, without the lock.
-    fn counts_repeat(&self, slot: &Slot, ask: Ask, now: u64) -> bool {
-        if !slot.is_repeat(ask.rank, now) {
-            return false;
-        }
-        slot.add(ask.occurrences(), now);
-        // The slot may have gone to another title meanwhile.
-        let kept = slot.key.load(Ordering::Acquire) == ask.key;
-        if !kept {
-            slot.count.fetch_sub(ask.occurrences(), Ordering::Relaxed);
-        }
-        kept
-    }
-
-    /// The slot and book of a title that has one.
-    fn known<'a>(
-        &'a self,
-        books: &'a mut [Book; WAYS],
-        key: u64,
-    ) -> Option<(&'a Slot, &'a mut Book)> {
-        let places = self.slots.iter().zip(books.iter_mut());
-        places.into_iter().find(|(slot, _)| slot.key.load(Ordering::Relaxed) == key)
-    }
-
-    /// A slot and book for a new title: free, or those of the title least worth keeping.
-    fn make_room<'a>(
-        &'a self,
-        books: &'a mut [Book; WAYS],
-        key: u64,
-    ) -> Option<(&'a Slot, &'a mut Book)> {
-        let worth = |(slot, book): &(&Slot, &mut Book)| {
-            let Page { open, resolved, sent_at, .. } = book.now;
-            let held = slot.key.load(Ordering::Relaxed) != 0;
-            if held { (true, open, resolved, sent_at) } else { (false, false, false, 0) }
-        };
-        let (slot, book) = self.slots.iter().zip(books.iter_mut()).min_by_key(worth)?;
-        slot.key.store(0, Ordering::Release);
-        slot.worst.store(0, Ordering::Relaxed);
-        slot.due.store(0, Ordering::Relaxed);
-        *book = Book { now: Page::new(slot.count()), ..Book::default() };
-        slot.key.store(key, Ordering::Release);
-        Some((slot, book))
-    }
-}
-
-impl Slot {
-    fn is_repeat(&self, rank: u8, now: u64) -> bool {
-        now < self.due.load(Ordering::Relaxed) && rank <= self.worst.load(Ordering::Relaxed)
-    }
-
-    fn add(&self, occurrences: u64, now: u64) {
-        self.count.fetch_add(occurrences, Ordering::Relaxed);
-        self.last.store(now, Ordering::Relaxed);
-    }
-
-    fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-}
-
-impl Book {
-    /// A new admission begins: what was is kept for `give_back`.
-    fn begin(&mut self, seq: u64, before: Page, resolving: bool) {
-        self.before = before;
-        self.seq = seq;
-        self.resolving = resolving;
-    }
-
-    /// What goes out of the open title.
-    fn sending(&self, slot: &Slot, status: Status, reported: u64, now: u64) -> Sending {
-        let count = slot.count();
-        Sending {
-            seq: self.seq,
-            status,
-            count: count.saturating_sub(self.now.base),
-            since_last: count.saturating_sub(reported),
-            first: Duration::from_millis(self.now.first.unwrap_or(now)),
-        }
     }
 }
 

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Admission, Ask, Gate, SETS, Settings, WAYS};
+use super::{
+    Admission, Ask, Gate, SETS, Settings,
+    table::{Slot, WAYS},
+};
 use crate::{
     backoff::scramble,
     incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status},
@@ -244,7 +247,7 @@ fn asking_for_an_open_title_opens_none_and_takes_no_slot() {
     for key in 1..=10_000_u64 {
         assert_eq!(gate.admit_open(scramble(key), 3, secs(1)), None);
     }
-    let used = |slot: &&super::Slot| slot.key.load(std::sync::atomic::Ordering::Relaxed) != 0;
+    let used = |slot: &&Slot| slot.key.load(std::sync::atomic::Ordering::Relaxed) != 0;
     assert_eq!(gate.sets.iter().flat_map(|set| &set.slots).filter(used).count(), 0);
     assert_eq!(gate.newest(), 0);
     // What is open is treated as `admit` does.

@@ -16,7 +16,7 @@ fn pipeline() -> (Pipeline, Receiver) {
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
         resolve_after: None,
-        burst: 10,
+        burst: 1_000,
         per_minute: 2,
         storm: "error storm in it".to_owned(),
         severity: None,

@@ -46,7 +46,7 @@ fn f080_beyond_the_budget_new_titles_are_folded_into_one_with_exact_counts() {
     let (_, repeat) = storm[1];
     assert_eq!((repeat.count, repeat.since_last), (60_000, 59_999), "by 30.005 s");
     // The next repeat tells all of it.
-    let last = sent(gate.storm(1, "title", 0, secs(120)));
+    let last = sent(gate.storm(1, "title", 0, secs(121)));
     assert_eq!(last.count, events + 1);
     let told = gate.storm_detail();
     assert!(told.titles.abs_diff(events) <= events / 10, "{told:?}");
