@@ -2,6 +2,7 @@
 //!
 //! Does no I/O, waits for nothing, and imports nothing of `delivery`.
 
+pub(crate) mod cause;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod fold;
@@ -12,4 +13,5 @@ pub(crate) mod pipeline;
 pub(crate) mod redact;
 pub(crate) mod scratch;
 pub(crate) mod span;
+pub(crate) mod threshold;
 pub mod title;
