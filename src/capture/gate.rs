@@ -7,7 +7,7 @@
 use std::{
     array,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
@@ -45,8 +45,9 @@ pub(crate) struct Gate {
     /// Milliseconds between repeats of a title that keeps failing.
     every: u64,
     /// Numbers admissions. Taken under the title's lock, so that of two ops of a title the one
-    /// that was admitted later has the higher number, whichever is queued first.
-    seq: AtomicU64,
+    /// that was admitted later has the higher number, whichever is queued first. Shared with the
+    /// gates of the other endpoints, so that one number tells what all of them admitted before.
+    seq: Arc<AtomicU64>,
 }
 
 /// Titles whose keys share a set. A title is in one of its set's slots or nowhere.
@@ -105,7 +106,21 @@ impl Gate {
             slots: array::from_fn(|_| Slot::default()),
             books: Mutex::new([Book::default(); WAYS]),
         });
-        Self { sets: sets.collect(), every: millis(repeat_every), seq: AtomicU64::new(1) }
+        Self { sets: sets.collect(), every: millis(repeat_every), seq: Arc::new(AtomicU64::new(1)) }
+    }
+
+    /// Numbers its admissions with `seq`, which begins at 1.
+    pub(crate) fn numbered(self, seq: &Arc<AtomicU64>) -> Self {
+        Self { seq: Arc::clone(seq), ..self }
+    }
+
+    /// Whether a trigger of this title was admitted since its last resolve, and not lost.
+    pub(crate) fn is_open(&self, key: u64) -> bool {
+        let key = key.max(1);
+        let Some(set) = self.set(key) else { return false };
+        let books = lock(&set.books);
+        let held = |slot: &Slot| slot.key.load(Ordering::Relaxed);
+        set.slots.iter().zip(books.iter()).any(|(slot, book)| held(slot) == key && book.now.open)
     }
 
     /// Decides about one occurrence of the title `key`; `rank` is its severity, 0 for none.

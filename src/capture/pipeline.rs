@@ -1,16 +1,19 @@
-//! The one entrance for incidents: gate, then a queue slot, then the build, then send. What would
-//! open a title asks the fold first whether its callsite may.
+//! The one entrance for incidents: mute, gate, then a queue slot, then the build, then send. What
+//! would open a title asks the fold first whether its callsite may. Each endpoint has a gate of its
+//! own; one numbering goes through all of them.
 //!
 //! Invariants: nothing is built before there is room for it; whatever comes in is counted in
 //! exactly one place. Writes to stderr once in its life, when paging has ended and something
 //! still wants to page.
 
 use std::{
+    cell::LazyCell,
     hash::{BuildHasher, RandomState},
     io::Write,
+    mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +24,7 @@ use crate::{
     capture::{
         fold::{Fold, Opens},
         gate::{Admission, Gate},
+        mute::Mute,
         redact::Scrubber,
         title::{self, Folding},
     },
@@ -28,6 +32,7 @@ use crate::{
     error::{Error, Kind},
     incident::{Detail, Incident, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, RESOLVE_SLOTS, Sender},
+    rule::Threshold,
     stats::{Count, Counters},
 };
 
@@ -38,12 +43,18 @@ pub(crate) struct Settings {
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) scrubber: Scrubber,
+    /// How many there are; at least 1.
+    pub(crate) endpoints: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     clock: Clock,
+    /// That of endpoint 0, the default one.
     gate: Arc<Gate>,
+    /// Those of the others, from 1 on.
+    gates: Box<[Arc<Gate>]>,
+    mute: Mute,
     fold: Fold,
     /// Seeded per process: messages carry strangers' text.
     hasher: RandomState,
@@ -56,12 +67,26 @@ pub(crate) struct Pipeline {
     said_closed: AtomicBool,
 }
 
-/// What an incident is called and how grave it is.
-#[derive(Clone, Copy, Debug)]
+/// What an incident is called, how grave it is, and where it goes.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Head<'a> {
     pub(crate) title: &'a str,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
+    pub(crate) endpoint: usize,
+    /// How often it has to occur to page.
+    #[expect(dead_code, reason = "nothing counts occurrences yet")]
+    pub(crate) threshold: Option<Threshold>,
+}
+
+/// Where a resolve goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goes {
+    To(usize),
+    /// To each endpoint where this process has opened the title, else to this one.
+    WhereOpen {
+        or: usize,
+    },
 }
 
 /// Where the events of a title come from, for the fold.
@@ -85,6 +110,7 @@ pub(crate) enum Site<'a> {
 
 /// An op that the gate has let through and that is not built yet.
 struct Admitted {
+    endpoint: usize,
     key: u64,
     now: Duration,
     sending: Sending,
@@ -99,9 +125,13 @@ impl Pipeline {
         counters: Arc<Counters>,
         settings: Settings,
     ) -> Self {
+        let seq = Arc::new(AtomicU64::new(1));
+        let gate = |_| Arc::new(Gate::new(settings.repeat_every).numbered(&seq));
         Self {
             clock,
-            gate: Arc::new(Gate::new(settings.repeat_every)),
+            gate: gate(0),
+            gates: (1..settings.endpoints).map(gate).collect(),
+            mute: Mute::default(),
             fold: Fold::new(),
             hasher: RandomState::new(),
             queue,
@@ -124,9 +154,19 @@ impl Pipeline {
         self.queue.as_ref()
     }
 
-    /// The number of the newest op that was admitted.
+    /// The number of the newest op that was admitted; 0 before the first.
     pub(crate) fn newest(&self) -> u64 {
+        // All gates share their numbers.
         self.gate.newest()
+    }
+
+    pub(crate) fn mute(&self) -> &Mute {
+        &self.mute
+    }
+
+    fn gate(&self, endpoint: usize) -> &Arc<Gate> {
+        let other = endpoint.checked_sub(1).and_then(|other| self.gates.get(other));
+        other.unwrap_or(&self.gate)
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -158,20 +198,24 @@ impl Pipeline {
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
         let queue = self.admitting()?;
+        if self.mute.left(|| self.clock.now()).is_some() {
+            return Err(Count::SuppressedMute);
+        }
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
         let head = Head { severity, priority, ..head };
         let (now, key, rank) = (self.clock.now(), self.key(head.title), rank(severity));
+        let gate = self.gate(head.endpoint);
         let Some(Origin { site, mut folding }) = origin else {
-            return self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build);
+            return self.page(queue, head, (key, now), gate.admit(key, rank, now), build);
         };
-        if let Some(admission) = self.gate.admit_open(key, rank, now) {
+        if let Some(admission) = gate.admit_open(key, rank, now) {
             return self.page(queue, head, (key, now), admission, build);
         }
         let kind = if folding.is_whole() { key } else { self.key(folding.kind) };
         match self.fold.open(self.hasher.hash_one(site), kind, &mut folding, now) {
             Opens::Own(opening) => {
-                let admission = self.gate.admit(key, rank, now);
+                let admission = gate.admit(key, rank, now);
                 let paged = self.page(queue, head, (key, now), admission, build);
                 if let Err(Count::RefusedFull | Count::RefusedClosed) = paged {
                     self.fold.take_back(opening);
@@ -182,7 +226,7 @@ impl Pipeline {
                 self.counters.add(Count::Folded);
                 let head = Head { title: folding.finish(place), ..head };
                 let key = self.key(head.title);
-                self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build)
+                self.page(queue, head, (key, now), gate.admit(key, rank, now), build)
             }
         }
     }
@@ -199,22 +243,79 @@ impl Pipeline {
         let Admission::Send(sending) = admission else {
             return Err(Count::SuppressedRepeat);
         };
-        let admitted = self.admitted(key, now, sending);
-        let slot = queue.reserve_trigger().map_err(refused)?;
+        let admitted = self.admitted(head.endpoint, key, now, sending);
+        let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
         slot.send(self.op(head, admitted, build()));
         Ok(())
     }
 
-    /// Resolves the incident with this title.
-    pub(crate) fn resolve(&self, title: &str, build: impl FnOnce() -> Detail) -> Result<(), Count> {
+    /// Resolves the incident with this title. What becomes of it at the first endpoint is returned,
+    /// for the caller to count, but a refusal at any rather than that; each other one is one more
+    /// op, and counted here.
+    pub(crate) fn resolve(
+        &self,
+        title: &str,
+        goes: Goes,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
         let queue = self.admitting()?;
-        let (now, key) = (self.clock.now(), self.key(title));
-        let Admission::Send(sending) = self.gate.resolve(key, now) else {
+        let key = self.key(title);
+        let first = match goes {
+            Goes::To(endpoint) => endpoint,
+            Goes::WhereOpen { or } if self.gates.is_empty() => or,
+            Goes::WhereOpen { or } => {
+                let open = |endpoint: &usize| self.gate(*endpoint).is_open(key);
+                let mut open = (0..=self.gates.len()).filter(open);
+                let first = open.next().unwrap_or(or);
+                let rest: Vec<usize> = open.collect();
+                if !rest.is_empty() {
+                    return self.resolve_all(queue, (title, key), first, &rest, build);
+                }
+                first
+            }
+        };
+        self.resolve_at(queue, (title, key), first, build)
+    }
+
+    /// Resolves a title that is open at several endpoints.
+    fn resolve_all(
+        &self,
+        queue: &Sender,
+        title: (&str, u64),
+        first: usize,
+        rest: &[usize],
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let detail = LazyCell::new(build);
+        let mut told = self.resolve_at(queue, title, first, || LazyCell::force(&detail).clone());
+        for endpoint in rest {
+            let build = || LazyCell::force(&detail).clone();
+            let mut other = self.resolve_at(queue, title, *endpoint, build);
+            if let Err(Count::RefusedFull | Count::RefusedClosed) = other {
+                mem::swap(&mut told, &mut other);
+            }
+            self.counters.add(Count::Seen);
+            if let Err(count) = other {
+                self.counters.add(count);
+            }
+        }
+        told
+    }
+
+    fn resolve_at(
+        &self,
+        queue: &Sender,
+        (title, key): (&str, u64),
+        endpoint: usize,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let now = self.clock.now();
+        let Admission::Send(sending) = self.gate(endpoint).resolve(key, now) else {
             return Err(Count::SuppressedRepeat);
         };
-        let admitted = self.admitted(key, now, sending);
-        let slot = queue.reserve_resolve().map_err(refused)?;
-        let head = Head { title, severity: None, priority: None };
+        let admitted = self.admitted(endpoint, key, now, sending);
+        let slot = queue.reserve_resolve(endpoint).map_err(refused)?;
+        let head = Head { title, endpoint, ..Head::default() };
         slot.send(self.op(head, admitted, build()));
         Ok(())
     }
@@ -223,7 +324,7 @@ impl Pipeline {
     pub(crate) fn trigger_manual(&self, incident: Incident) -> Result<(), Error> {
         let name = self.clean_title(&incident.title)?;
         let Incident { severity, priority, fields, .. } = incident;
-        let head = Head { title: &name, severity, priority };
+        let head = Head { title: &name, severity, priority, ..Head::default() };
         let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
         self.manual(self.trigger(head, None, || Detail::Manual(fields)), "incident", capacity)
     }
@@ -231,7 +332,8 @@ impl Pipeline {
     /// `Handle::resolve`.
     pub(crate) fn resolve_manual(&self, title: &str) -> Result<(), Error> {
         let name = self.clean_title(title)?;
-        let sent = self.resolve(&name, || Detail::Manual(serde_json::Map::new()));
+        let goes = Goes::WhereOpen { or: 0 };
+        let sent = self.resolve(&name, goes, || Detail::Manual(serde_json::Map::new()));
         self.manual(sent, "resolve", RESOLVE_SLOTS)
     }
 
@@ -271,15 +373,16 @@ impl Pipeline {
         self.hasher.hash_one(title)
     }
 
-    fn admitted(&self, key: u64, now: Duration, sending: Sending) -> Admitted {
-        let (gate, counters) = (Arc::clone(&self.gate), Arc::clone(&self.counters));
+    fn admitted(&self, endpoint: usize, key: u64, now: Duration, sending: Sending) -> Admitted {
+        let gate = Arc::clone(self.gate(endpoint));
+        let counters = Arc::clone(&self.counters);
         let ticket = Ticket::reserved(gate, counters, key, &sending);
-        Admitted { key, now, sending, ticket }
+        Admitted { endpoint, key, now, sending, ticket }
     }
 
     /// Builds the op; from here on it is pending.
     fn op(&self, head: Head<'_>, admitted: Admitted, detail: Detail) -> Box<Op> {
-        let Admitted { key, now, sending, mut ticket } = admitted;
+        let Admitted { endpoint, key, now, sending, mut ticket } = admitted;
         let last = Clock::wall();
         let age = millis(now).saturating_sub(millis(sending.first));
         let occurrences = Occurrences {
@@ -290,7 +393,7 @@ impl Pipeline {
         };
         ticket.commit();
         Box::new(Op {
-            endpoint: 0,
+            endpoint,
             key,
             seq: sending.seq,
             status: sending.status,
