@@ -34,8 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         tracing_spike::builder(sandbox.webhook_url()).service("warehouse").build()?;
     tracing_subscriber::registry().with(spike).try_init()?;
 
-    println!("For {} s, two threads call error! as fast as they can, all with one title.", length.as_secs());
-    println!("After 1 s a rare error occurs once; after 2 s, 500 different ones within a moment.\n");
+    println!(
+        "For {} s, two threads call error! as fast as they can, all with one title.",
+        length.as_secs()
+    );
+    println!(
+        "After 1 s a rare error occurs once; after 2 s, 500 different ones within a moment.\n"
+    );
 
     let end = Instant::now() + length;
     thread::scope(|scope| {
@@ -68,7 +73,8 @@ fn be_noisy(thread: u64, end: Instant) {
 /// 500 titles, from as many places: here they give their titles themselves.
 fn fail_in_many_ways() {
     const PARTS: [&str; 10] = [
-        "conveyor", "scanner", "printer", "scale", "gate", "lift", "crane", "robot", "belt", "camera",
+        "conveyor", "scanner", "printer", "scale", "gate", "lift", "crane", "robot", "belt",
+        "camera",
     ];
     for hall in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX".chars() {
         for part in PARTS {
@@ -116,7 +122,10 @@ fn print_end(spike: &Handle, sandbox: &Sandbox) {
     println!("\n{} errors in all:", stats.seen);
     println!("  {:>11} sent and accepted", stats.delivered);
     println!("  {:>11} counted on an incident that was open already", stats.suppressed.repeat);
-    println!("  {:>11} beyond the budget for new incidents, counted on the storm's", stats.suppressed.storm);
+    println!(
+        "  {:>11} beyond the budget for new incidents, counted on the storm's",
+        stats.suppressed.storm
+    );
     println!("  {:>11} refused or lost", stats.undelivered());
     if let Some(storm) = incidents.iter().find(|one| one.title().starts_with("error storm")) {
         println!("\nThe storm incident says:\n\n{:#}", storm.last_body()["storm"]);

@@ -37,14 +37,20 @@ pub(crate) struct Settings {
     pub(crate) repeat_every: Duration,
     /// A title that has been quiet for this long is resolved.
     pub(crate) resolve_after: Option<Duration>,
-    /// New titles that go out at once.
-    pub(crate) burst: u32,
-    /// New titles that go out once the burst is spent.
-    pub(crate) per_minute: u32,
+    pub(crate) budget: Openings,
     /// The title of the storm incident, and its key.
     pub(crate) storm: (String, u64),
     /// Numbers admissions, over all gates of a pipeline.
     pub(crate) seq: Arc<AtomicU64>,
+}
+
+/// How many new titles go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Openings {
+    /// At once.
+    pub(crate) burst: u32,
+    /// Once the burst is spent.
+    pub(crate) per_minute: u32,
 }
 
 /// An occurrence that asks to go out.
@@ -90,12 +96,12 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(settings: Settings) -> Self {
-        let Settings { repeat_every, resolve_after, burst, per_minute, storm, seq } = settings;
+        let Settings { repeat_every, resolve_after, budget, storm, seq } = settings;
         Self {
             sets: (0..=SETS).map(|_| Set::new()).collect(),
             times: Times { every: millis(repeat_every), resolve_after: resolve_after.map(millis) },
-            openings: Budget::new(burst, per_minute),
-            meant: Budget::new(burst, per_minute),
+            openings: Budget::new(budget),
+            meant: Budget::new(budget),
             repeats: Window::new(),
             storm: (storm.0, storm.1.max(1)),
             folded: storm::Folded::new(),

@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
-use crate::{clock::millis, lock::lock};
+use crate::{clock::millis, lock::lock, rule::Threshold};
 
 /// Occurrences that a rule may ask for, at most.
 pub(crate) const MOST: usize = 100;
@@ -14,13 +14,6 @@ pub(crate) const MOST: usize = 100;
 /// Titles known at most: `SETS * WAYS`, 256.
 const SETS: usize = 64;
 const WAYS: usize = 4;
-
-/// So many occurrences within this time page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Threshold {
-    pub(crate) occurrences: usize,
-    pub(crate) within: Duration,
-}
 
 /// The bounded table of titles that have not paged yet.
 #[derive(Debug)]
@@ -62,7 +55,7 @@ impl Waiting {
         let (key, now, within) = (key.max(1), millis(now), millis(threshold.within));
         let mut set = lock(self.set(key)?);
         let times = set.times(key)?;
-        let most = threshold.occurrences.clamp(1, MOST);
+        let most = usize::try_from(threshold.n).unwrap_or(MOST).clamp(1, MOST);
         if times.capacity() < most {
             times.reserve_exact(most.saturating_sub(times.len()));
         }

@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use super::Openings;
+
 /// Repeats of all titles together within [`REPEAT_WINDOW`], at most.
 pub(super) const REPEATS: usize = 30;
 pub(super) const REPEAT_WINDOW: u64 = 60_000;
@@ -24,7 +26,8 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(burst: u32, per_minute: u32) -> Self {
+    pub(super) fn new(openings: Openings) -> Self {
+        let Openings { burst, per_minute } = openings;
         let interval = 60_000_u64.checked_div(u64::from(per_minute)).unwrap_or(60_000).max(1);
         let tolerance = interval.saturating_mul(u64::from(burst.saturating_sub(1)));
         Self { whole_at: AtomicU64::new(0), interval, tolerance }
@@ -84,11 +87,11 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, REPEAT_WINDOW, REPEATS, Window};
+    use super::{Budget, Openings, REPEAT_WINDOW, REPEATS, Window};
 
     #[test]
     fn a_budget_gives_its_burst_and_then_its_rate() {
-        let budget = Budget::new(10, 2);
+        let budget = Budget::new(Openings { burst: 10, per_minute: 2 });
         let given: Vec<u64> = (0..600_000).step_by(100).filter(|ms| budget.take(*ms)).collect();
         assert_eq!(given.iter().filter(|ms| **ms < 1_000).count(), 10);
         assert_eq!(given.len(), 10 + 19, "then one each 30 s: {given:?}");
@@ -96,7 +99,7 @@ mod tests {
         // A quiet hour fills it to the burst and no further.
         let hour = 4_200_000;
         assert_eq!((0..100).filter(|ms| budget.take(hour + ms)).count(), 10);
-        let least = Budget::new(1, 60);
+        let least = Budget::new(Openings { burst: 1, per_minute: 60 });
         assert!(least.take(0) && !least.take(999) && least.take(1_000));
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Admission, Ask, Gate, SETS, Settings,
+    Admission, Ask, Gate, Openings, SETS, Settings,
     table::{Slot, WAYS},
 };
 use crate::{
@@ -32,8 +32,7 @@ impl Bench {
         let mut settings = Settings {
             repeat_every: EVERY,
             resolve_after: None,
-            burst: u32::MAX,
-            per_minute: 60_000,
+            budget: Openings { burst: u32::MAX, per_minute: 60_000 },
             storm: ("error storm in it".to_owned(), STORM),
             seq: Arc::new(AtomicU64::new(1)),
         };

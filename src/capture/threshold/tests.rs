@@ -1,12 +1,12 @@
-use super::{MOST, Reached, SETS, Threshold, WAYS, Waiting};
-use crate::backoff::scramble;
+use super::{MOST, Reached, SETS, WAYS, Waiting};
+use crate::{backoff::scramble, rule::Threshold};
 use std::time::Duration;
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-const THREE: Threshold = Threshold { occurrences: 3, within: Duration::from_secs(60) };
+const THREE: Threshold = Threshold { n: 3, within: Duration::from_secs(60) };
 
 #[test]
 fn so_many_within_the_window_and_no_fewer() {
@@ -36,9 +36,9 @@ fn it_agrees_with_a_list_of_all_times() {
     for seed in 0..200 {
         let waiting = Waiting::new();
         let roll = |step: u64| scramble(scramble(seed) ^ step);
-        let occurrences = 1 + (roll(0) % 9) as usize;
-        let threshold =
-            Threshold { occurrences, within: Duration::from_millis(1 + roll(1) % 5_000) };
+        let n = 1 + (roll(0) % 9) as u32;
+        let occurrences = n as usize;
+        let threshold = Threshold { n, within: Duration::from_millis(1 + roll(1) % 5_000) };
         let (mut all, mut now) = (Vec::new(), 0);
         for step in 2..300 {
             now += roll(step) % 1_000;
@@ -61,7 +61,7 @@ fn it_agrees_with_a_list_of_all_times() {
 #[test]
 fn the_table_is_bounded_and_forgets_the_least_recently_used() {
     let waiting = Waiting::new();
-    let most = Threshold { occurrences: usize::MAX, within: secs(60) };
+    let most = Threshold { n: u32::MAX, within: secs(60) };
     for title in 0..100_000 {
         waiting.occurs(scramble(title), most, secs(title / 1_000));
     }

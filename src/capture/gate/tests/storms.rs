@@ -1,8 +1,8 @@
 //! Many titles at once, titles that flap, and titles that go quiet.
 
 use super::{
-    Admission, Ask, Bench, EVERY, Folded, Gatekeeper, Quiet, STORM, Sending, Severity, Status,
-    opens, scramble, secs, sent,
+    Admission, Ask, Bench, EVERY, Folded, Gatekeeper, Openings, Quiet, STORM, Sending, Severity,
+    Status, opens, scramble, secs, sent,
 };
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const RESOLVE: Status = Status::Resolve { first: false, not_before: Duration::ZE
 
 /// The default budget.
 fn bench() -> Bench {
-    Bench::with(|settings| (settings.burst, settings.per_minute) = (10, 2))
+    Bench::with(|settings| settings.budget = Openings { burst: 10, per_minute: 2 })
 }
 
 fn hours(hours: u64) -> Duration {
