@@ -325,6 +325,46 @@ impl Builder {
         self
     }
 
+    /// Resolves an incident that has not occurred for this long. Default: never; 1 min to 24 h.
+    ///
+    /// Counted from the last occurrence, those that no repeat told included; an incident stays
+    /// open for 5 min at least. Of a title that comes back within 5 min (or within `quiet`, if
+    /// that is longer) of such a resolve, the quiet period doubles each time, up to a day, so that
+    /// it does not page in a loop. Only what this process has opened is resolved, and nothing when
+    /// it ends.
+    ///
+    /// Each process counts alone: with several that page the same titles, one that is quiet
+    /// resolves what occurs in another. There, use the timer that Spike has itself (1 min at
+    /// least), in an integration or an alert rule.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let builder = tracing_spike::from_env().resolve_after(Duration::from_secs(30 * 60));
+    /// # drop(builder);
+    /// ```
+    pub fn resolve_after(mut self, quiet: Duration) -> Self {
+        self.resolve_after = Some(quiet);
+        self
+    }
+
+    /// How many new incidents page by themselves: so many at once, and so many a minute once
+    /// those are spent. Default: 10, then 2 a minute; each 1 to 1,000.
+    ///
+    /// Beyond that, new titles are folded into one incident, `error storm in {service}`, with the
+    /// number of events, about how many titles they had (± 10 %), and a few of them. Events with
+    /// `spike = true` and `Handle::trigger` have a second budget of this size, and each
+    /// [webhook](crate::Rule::webhook) has budgets of its own. Repeats are not counted: they are
+    /// at most 30 a minute.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().budget(20, 5);
+    /// # drop(builder);
+    /// ```
+    pub fn budget(mut self, at_once: u32, per_minute: u32) -> Self {
+        self.budget = Openings { burst: at_once, per_minute };
+        self
+    }
+
     /// How many incidents of each webhook may wait for the worker. Default: 256; 1 to 65,536. When
     /// it is full, the next incident is refused and counted, and its title stays open.
     ///

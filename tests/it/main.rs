@@ -22,5 +22,6 @@ mod neighbours;
 mod rig;
 mod secrets;
 mod smoke;
+mod storms;
 mod tidy;
 mod titles;

@@ -51,7 +51,8 @@ pub(crate) struct Rig {
     finished: bool,
 }
 
-/// A pipeline that pages a sandbox, with the default settings.
+/// A pipeline that pages a sandbox, with the default settings but for a budget that no test but
+/// those of storms spends.
 pub(crate) fn rig() -> Rig {
     rig_with(|builder| builder)
 }
@@ -60,7 +61,8 @@ pub(crate) fn rig() -> Rig {
 pub(crate) fn rig_with(set: impl FnOnce(Builder) -> Builder) -> Rig {
     let sandbox = Sandbox::start().unwrap();
     let builder = tracing_spike::builder(sandbox.url_for(TOKEN));
-    let (spike, guard) = set(builder.service("it")).build::<Registry>().unwrap();
+    let (spike, guard) =
+        set(builder.service("it").budget(1_000, 1_000)).build::<Registry>().unwrap();
     let written = Written::default();
     let fmt = tracing_subscriber::fmt::layer()
         .with_writer(written.clone())

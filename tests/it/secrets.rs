@@ -90,7 +90,8 @@ impl std::error::Error for Failed {}
 fn f094_our_own_token_is_in_no_request() {
     let sandbox = Sandbox::start().unwrap();
     let url = sandbox.url_for(TOKEN);
-    let (spike, guard) = tracing_spike::builder(&url).service("it").build().unwrap();
+    let (spike, guard) =
+        tracing_spike::builder(&url).service("it").budget(100, 100).build().unwrap();
     let handle = guard.handle();
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(spike));
     with_default(&dispatch, || {

@@ -8,11 +8,12 @@ use tracing_log::{
     log::{Level, Record},
 };
 use tracing_spike::{Incident, sandbox};
+use tracing_subscriber::prelude::*;
 
 use crate::{
     child,
     context::{Alone, alone, titles},
-    rig::{rig, rig_with},
+    rig::{DEADLINE, rig, rig_with},
 };
 
 const MILLION: u64 = 1_000_000;
@@ -61,7 +62,7 @@ fn memory() -> (u64, u64) {
 /// In a process of its own, `fail` a million times: the incidents, and what was printed.
 fn storm(test: &str, openings: u64, fail: impl Fn(u64) + Sync, check: impl FnOnce(&Alone)) {
     child::run(test, &[], || {
-        let rig = alone(|builder| builder);
+        let rig = alone(|builder| builder.budget(10, 2));
         // What a first event allocates for good is no growth.
         rig.run(|| fail(0));
         rig.delivered();
@@ -118,7 +119,8 @@ fn f080_a_million_titles_of_one_callsite_are_six_incidents_with_exact_counts() {
 
 #[test]
 fn f080_a_million_titles_of_a_thousand_callsites_are_a_storm_with_exact_counts() {
-    let test = "storms::f080_a_million_titles_of_a_thousand_callsites_are_a_storm_with_exact_counts";
+    let test =
+        "storms::f080_a_million_titles_of_a_thousand_callsites_are_a_storm_with_exact_counts";
     // Call sites of the `log` crate, which are told by file and line.
     let fail = |number: u64| {
         let mut record = Record::builder();
@@ -155,13 +157,16 @@ fn a_rare_first_occurrence_in_a_storm_of_one_title_goes_out() {
             error!("order book is closed");
         }
     });
-    let titles = titles(&rig.delivered());
-    assert_eq!(titles, ["disk # is full in it::storms", "order book is closed in it::storms"]);
+    let incidents = rig.delivered();
+    assert_eq!(
+        titles(&incidents),
+        ["disk # is full in it::storms", "order book is closed in it::storms"]
+    );
 }
 
 #[test]
 fn what_is_beyond_the_budget_is_one_incident_that_is_resolved_like_any_other() {
-    let rig = rig();
+    let rig = rig_with(|builder| builder.budget(10, 2));
     let fail = |number| error!(spike.title = letters(number), "failed");
     let incidents = rig.paged(|| (0..30).for_each(fail));
     assert_eq!((incidents.len(), incidents[10].title()), (11, STORM));
@@ -179,7 +184,7 @@ fn what_is_beyond_the_budget_is_one_incident_that_is_resolved_like_any_other() {
 
 #[test]
 fn what_is_meant_to_page_has_a_budget_of_its_own() {
-    let rig = rig();
+    let rig = rig_with(|builder| builder.budget(10, 2));
     let incidents = rig.paged(|| {
         (0..30).for_each(|number| error!(spike.title = letters(number), "failed"));
         (100..110).for_each(|n| info!(spike = true, spike.title = letters(n), "look"));
@@ -193,9 +198,16 @@ fn what_is_meant_to_page_has_a_budget_of_its_own() {
 }
 
 #[test]
-fn the_budget_can_be_set() {
-    let rig = rig_with(|builder| builder.budget(25, 2));
+fn the_budget_is_ten_and_can_be_set() {
     let fail = |number| error!(spike.title = letters(number), "failed");
+    let sandbox = sandbox::Sandbox::start().unwrap();
+    let built = tracing_spike::builder(sandbox.webhook_url()).service("it").build().unwrap();
+    let (spike, guard) = built;
+    let subscriber = tracing_subscriber::registry().with(spike);
+    tracing::subscriber::with_default(subscriber, || (0..30).for_each(fail));
+    assert!(guard.handle().flush(DEADLINE).is_complete());
+    assert_eq!(sandbox.incidents().len(), 10 + 1);
+    let rig = rig_with(|builder| builder.budget(25, 2));
     assert_eq!(rig.paged(|| (0..30).for_each(fail)).len(), 25 + 1);
 }
 
