@@ -115,7 +115,7 @@ fn print_end(spike: &Handle, sandbox: &Sandbox) {
     println!("What Spike saw: {} requests, {} incidents\n", sandbox.received(), incidents.len());
     println!("  repeats  last count  title");
     for incident in &incidents {
-        let count = &incident.last_body()["occurrences"]["count"];
+        let count = incident.last_body()["occurrences"]["count"].to_string();
         println!("  {:>7}  {count:>10}  {}", incident.repeats(), incident.title());
     }
     let stats = spike.stats();

@@ -7,7 +7,7 @@ use tracing_log::{
     format_trace,
     log::{Level, Record},
 };
-use tracing_spike::{Incident, sandbox};
+use tracing_spike::{Incident, Rule, sandbox};
 use tracing_subscriber::prelude::*;
 
 use crate::{
@@ -105,12 +105,16 @@ fn f097_a_million_ids_in_a_message_are_one_incident() {
 #[test]
 fn f080_a_million_titles_of_one_callsite_are_six_incidents_with_exact_counts() {
     let test = "storms::f080_a_million_titles_of_one_callsite_are_six_incidents_with_exact_counts";
-    let fail = |number| error!("{} is broken", letters(number));
+    let fail = |number| {
+        let severity = (number > MILLION).then_some("sev1");
+        error!(spike.severity = severity, "{} is broken", letters(number));
+    };
     storm(test, 6, fail, |rig| {
         let stats = rig.handle.stats();
         // 0 was there before, and is among the million.
         assert_eq!(stats.folded + 5 + 1, MILLION + 1, "{stats:?}");
-        rig.run(|| error!(spike.severity = "sev1", "{} is broken", letters(MILLION)));
+        // The next one that goes out tells them all; more severe, it goes at once.
+        rig.run(|| fail(MILLION + 777_777));
         let incidents = rig.delivered();
         let folded = incidents.iter().find(|one| one.title().starts_with("more kinds of: "));
         assert_eq!(count(folded.unwrap()), stats.folded + 1);
@@ -265,6 +269,33 @@ fn one_failure_on_its_way_up_is_one_page() {
     });
     let expected = ["query failed", "order not saved", "backup not saved", "shop is closed"];
     assert_eq!(titles(&incidents), expected.map(|title| format!("{title} {place}")));
+}
+
+#[test]
+fn a_rule_may_want_several_occurrences_before_it_pages() {
+    let rule = Rule::target("shop").after(3, Duration::from_secs(60));
+    let rig = rig_with(|builder| builder.rule(rule));
+    let late = |order: u64| error!(target: "shop::orders", order, "order {order} is late");
+    let incidents = rig.paged(|| {
+        late(1);
+        late(2);
+        error!(target: "shop", "shop is closed");
+        error!(target: "shops", "another target");
+        rig.handle().trigger(Incident::new("by hand")).unwrap();
+    });
+    assert_eq!(titles(&incidents), ["another target in shops", "by hand"]);
+    assert_eq!(rig.stats().suppressed.threshold, 3);
+    let incidents = rig.paged(|| late(3));
+    assert_eq!(incidents[2].title(), "order # is late in shop::orders");
+    assert_eq!(incidents[2].body()["occurrences"]["count"], 3);
+    assert_eq!(incidents[2].body()["occurrences"]["since_last"], 3);
+    // It is open now: the next one is a repeat, and after a resolve it takes three again.
+    rig.run(|| late(4));
+    assert_eq!(rig.stats().suppressed.repeat, 1);
+    rig.run(|| info!(target: "shop::orders", spike.status = "resolve", "order 4 is late"));
+    let incidents = rig.paged(|| (5..7).for_each(late));
+    assert_eq!((incidents.len(), rig.stats().suppressed.threshold), (3, 5));
+    assert_eq!(rig.paged(|| late(7)).len(), 4);
 }
 
 #[test]
