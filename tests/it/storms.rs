@@ -292,7 +292,7 @@ fn a_rule_may_want_several_occurrences_before_it_pages() {
     // It is open now: the next one is a repeat, and after a resolve it takes three again.
     rig.run(|| late(4));
     assert_eq!(rig.stats().suppressed.repeat, 1);
-    rig.run(|| info!(target: "shop::orders", spike.status = "resolve", "order 4 is late"));
+    rig.run(|| info!(target: "shop::orders", { spike.status = "resolve" }, "order 4 is late"));
     let incidents = rig.paged(|| (5..7).for_each(late));
     assert_eq!((incidents.len(), rig.stats().suppressed.threshold), (3, 5));
     assert_eq!(rig.paged(|| late(7)).len(), 4);
