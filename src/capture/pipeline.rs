@@ -26,7 +26,7 @@ use crate::{
     },
     clock::{Clock, millis},
     error::{Error, Kind},
-    incident::{Detail, Incident, Occurrences, Op, Priority, Sending, Severity, Ticket},
+    incident::{Detail, Incident, Manual, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, RESOLVE_SLOTS, Sender},
     stats::{Count, Counters},
 };
@@ -231,7 +231,7 @@ impl Pipeline {
     /// `Handle::resolve`.
     pub(crate) fn resolve_manual(&self, title: &str) -> Result<(), Error> {
         let name = self.clean_title(title)?;
-        let sent = self.resolve(&name, || Detail::Manual(serde_json::Map::new()));
+        let sent = self.resolve(&name, || Detail::Manual(Manual::default()));
         self.manual(sent, "resolve", RESOLVE_SLOTS)
     }
 

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     delivery::{
         body::{self, Source},
-        outbox::{Change, Next, Outbox, Room},
+        outbox::{Change, Limits, Next, Outbox, Room},
         outcome::Outcome,
         transport::{Attempted, Transport},
     },
@@ -142,7 +142,7 @@ impl Worker {
         Self {
             parts,
             transport: Arc::new(transport),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(Limits::default()),
             arrived: VecDeque::new(),
             received: 0,
             flushes: Vec::new(),
@@ -217,7 +217,7 @@ impl Worker {
         loop {
             for op in self.arrived.drain(..) {
                 self.received = self.received.saturating_add(1);
-                self.outbox.push(op);
+                self.outbox.push(op, self.parts.clock.now());
             }
             let Room { triggers, resolves } = self.outbox.room();
             self.parts.receiver.drain(resolves, triggers, &mut self.arrived);
@@ -240,7 +240,7 @@ impl Worker {
     }
 
     fn begin_flush(&mut self, mark: u64, asker: Asker) {
-        self.outbox.hurry();
+        self.outbox.hurry(mark);
         let others = self.parts.receiver.slots_taken().saturating_sub(asker.holds);
         let awaits = self.received.saturating_add(others);
         let delivered = self.parts.counters.get(Count::Delivered);

@@ -58,7 +58,7 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
         let head = Head { title: "disk full", severity: None, priority: None };
         let build = || {
             drop(receiver.take_if(|_| dies));
-            Detail::Manual(serde_json::Map::new())
+            Detail::Manual(crate::incident::Manual::default())
         };
         assert_eq!(pipeline.trigger(head, None, build), Ok(()));
         let stats = stats(&pipeline);
@@ -74,7 +74,7 @@ fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count
     let (title, folding) = draft.split();
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
     let head = Head { title, severity: None, priority: None };
-    pipeline.trigger(head, Some(origin), || Detail::Manual(serde_json::Map::new()))
+    pipeline.trigger(head, Some(origin), || Detail::Manual(crate::incident::Manual::default()))
 }
 
 fn queued(receiver: &mut Receiver) -> Vec<String> {
