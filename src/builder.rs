@@ -1,16 +1,15 @@
-//! The builder: settings to validated parts, and the one place that puts them together.
+//! The builder: the settings, and their way to a layer.
 //!
 //! Setters never fail; [`Builder::build`] checks everything and is the only fallible step.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    io::Write,
-    sync::{Arc, Once},
-    time::Duration,
-};
+mod assemble;
+mod endpoints;
+mod start;
 
-use secrecy::{ExposeSecret, SecretString};
+use std::{fmt, time::Duration};
+
+use assemble::Built;
+use secrecy::SecretString;
 use tracing::{Dispatch, Subscriber, dispatcher, subscriber::NoSubscriber};
 use tracing_log::{AsLog, log::set_max_level};
 use tracing_subscriber::{
@@ -18,32 +17,18 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    capture::{
-        event::can_group,
-        filter::{DEFAULT_FILTER, Rules, RulesFilter},
-        layer::SpikeLayer,
-        literals::Literals,
-        pipeline::{Pipeline, Settings},
-        redact::Scrubber,
-        title::{MAX_GROUP_NAMES, MAX_GROUPS, Titles},
-    },
-    clock::Clock,
-    delivery::{
-        body::Source,
-        transport::{Post, Transport},
-        worker,
-    },
+    capture::{gate::Openings, title::Titles},
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
     incident::{Priority, Severity},
-    queue::{self, Sender},
-    stats::Counters,
-    webhook::Webhook,
+    rule::Rule,
 };
 
 /// Default of [`Builder::repeat_every`].
 pub(crate) const REPEAT_EVERY: Duration = Duration::from_secs(300);
+/// Default of [`Builder::budget`].
+pub(crate) const BUDGET: Openings = Openings { burst: 10, per_minute: 2 };
 /// Default of [`Builder::shutdown_timeout`].
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Default of [`Builder::queue_capacity`].
@@ -54,6 +39,11 @@ const BUILDER: &str = "builder(url)";
 /// What [`Builder::repeat_every`] may be.
 const REPEAT_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(10)..=Duration::from_secs(86_400);
+/// What [`Builder::resolve_after`] may be: Spike's own timer begins at a minute, too.
+const QUIET_RANGE: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(86_400);
+/// What both numbers of [`Builder::budget`] may be.
+const BUDGET_RANGE: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// What [`Builder::queue_capacity`] may be.
 const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 
@@ -68,9 +58,12 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`environment`](Builder::environment) | `SPIKE_ENVIRONMENT` | not sent |
 /// | [`version`](Builder::version) | | not sent |
 /// | [`severity`](Builder::severity), [`priority`](Builder::priority) | | not sent |
+/// | [`rule`](Builder::rule), once for each target | | none |
 /// | [`titles`](Builder::titles) | | [`Titles::text`] |
 /// | [`group_by`](Builder::group_by) | | no field joins the key |
 /// | [`repeat_every`](Builder::repeat_every) | | 5 min |
+/// | [`resolve_after`](Builder::resolve_after) | | never |
+/// | [`budget`](Builder::budget) | | 10 new titles at once, then 2 a minute |
 /// | [`queue_capacity`](Builder::queue_capacity) | | 256 |
 /// | [`shutdown_timeout`](Builder::shutdown_timeout) | | 3 s |
 ///
@@ -97,9 +90,12 @@ pub struct Builder {
     version: Option<String>,
     severity: Option<Severity>,
     priority: Option<Priority>,
+    routes: Vec<Rule>,
     titles: Titles,
     group_by: Vec<String>,
     repeat_every: Duration,
+    resolve_after: Option<Duration>,
+    budget: Openings,
     queue_capacity: usize,
     shutdown_timeout: Duration,
 }
@@ -158,9 +154,12 @@ impl Builder {
             version: None,
             severity: None,
             priority: None,
+            routes: Vec::new(),
             titles: Titles::text(),
             group_by: Vec::new(),
             repeat_every: REPEAT_EVERY,
+            resolve_after: None,
+            budget: BUDGET,
             queue_capacity: QUEUE_CAPACITY,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
         }
@@ -254,6 +253,25 @@ impl Builder {
         self
     }
 
+    /// What the incidents of a target get: a severity, a priority, a webhook of their own, or a
+    /// number of occurrences that it takes to page; see [`Rule`]. Call it once for each target.
+    /// Default: no rules. Which events page is said by [`filter`](Builder::filter).
+    ///
+    /// ```
+    /// # use tracing_spike::{Mode, Rule, Severity};
+    /// let (spike, _guard) = tracing_spike::from_env()
+    ///     .rule(Rule::target("billing").severity(Severity::Sev1))
+    ///     .rule(Rule::target("shop::ops").webhook("https://hooks.spike.sh/0123456789ab/push-events"))
+    /// #   .mode(Mode::Off)
+    ///     .build::<tracing_subscriber::Registry>()?;
+    /// # drop(spike);
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.routes.push(rule);
+        self
+    }
+
     /// How titles are made, of events that don't give one by `spike.title`. Default:
     /// [`Titles::text`], `{message} in {target}` with everything variable as `#`.
     ///
@@ -307,8 +325,8 @@ impl Builder {
         self
     }
 
-    /// How many incidents may wait for the worker. Default: 256; 1 to 65,536. When it is full,
-    /// the next incident is refused and counted, and its title stays open.
+    /// How many incidents of each webhook may wait for the worker. Default: 256; 1 to 65,536. When
+    /// it is full, the next incident is refused and counted, and its title stays open.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().queue_capacity(1024);
@@ -402,228 +420,6 @@ impl Builder {
         start.say();
         Ok(guard)
     }
-
-    /// The parts before they are given a subscriber's type.
-    fn assemble(self) -> Result<Built, Error> {
-        self.check()?;
-        let from_env = self.url.is_none();
-        let rules = Arc::new(self.rules(from_env)?);
-        let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
-        let mode = self.mode.or(said);
-        let webhook = self.webhook(mode)?;
-        let mode = decide(mode, webhook.is_some())?;
-        let source = self.source(from_env)?;
-        let service = source.service.clone().unwrap_or_default();
-        let place = webhook.as_ref().map(|(webhook, from)| (webhook.place().to_owned(), *from));
-        let webhook = webhook.map(|(webhook, _)| webhook);
-        let token = webhook.as_ref().map(|webhook| webhook.token().clone());
-        let settings = Settings {
-            repeat_every: self.repeat_every,
-            severity: self.severity,
-            priority: self.priority,
-            scrubber: Scrubber::new(token.clone()),
-        };
-        let (clock, counters) = (Clock::start(), Arc::new(Counters::new()));
-        let sender = match (mode, webhook) {
-            (Mode::Live, Some(webhook)) => {
-                Some(self.start(clock, &counters, source, move || {
-                    Post::new(webhook).map(Transport::Post)
-                })?)
-            }
-            (Mode::DryRun, _) => {
-                Some(self.start(clock, &counters, source, move || Ok(Transport::DryRun { token }))?)
-            }
-            (Mode::Live | Mode::Off, _) => None,
-        };
-        let by_variable = said.is_some();
-        let mut start =
-            Start { mode, webhook: place, service, from_env, by_variable, without_literals: false };
-        let filter = match &sender {
-            Some(sender) => RulesFilter::new(Arc::clone(&rules), sender.clone()),
-            None => RulesFilter::off(),
-        };
-        let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
-        let (wanted, pages) = (self.titles.wants_literals(), pipeline.queue().is_some());
-        let literals = if wanted && pages { Literals::of_this_process() } else { None };
-        start.without_literals = wanted && pages && literals.is_none();
-        Ok(Built {
-            layer: SpikeLayer::new(
-                Arc::clone(&rules),
-                Arc::clone(&pipeline),
-                self.titles,
-                literals,
-                self.group_by,
-            ),
-            filter,
-            guard: Guard::new(pipeline, rules, self.shutdown_timeout),
-            start,
-        })
-    }
-
-    /// The webhook and where it came from. Off is off, whatever the webhook is.
-    fn webhook(&self, mode: Option<Mode>) -> Result<Option<(Webhook, &'static str)>, Error> {
-        match &self.url {
-            _ if mode == Some(Mode::Off) => Ok(None),
-            Some(url) => {
-                Webhook::parse(url.expose_secret(), BUILDER).map(|webhook| Some((webhook, BUILDER)))
-            }
-            None => env::webhook(),
-        }
-    }
-
-    /// Checks the settings that don't depend on the environment.
-    fn check(&self) -> Result<(), Error> {
-        let setting =
-            |name, expected, found| Err(Error::new(Kind::Setting { name, expected, found }));
-        if !REPEAT_RANGE.contains(&self.repeat_every) {
-            let found = format!("{:?}", self.repeat_every);
-            return setting("repeat_every", "10 s to 24 h", found);
-        }
-        if !QUEUE_RANGE.contains(&self.queue_capacity) {
-            let found = self.queue_capacity.to_string();
-            return setting("queue_capacity", "1 to 65,536 incidents", found);
-        }
-        self.check_groups()
-    }
-
-    fn check_groups(&self) -> Result<(), Error> {
-        let setting =
-            |expected, found| Err(Error::new(Kind::Setting { name: "group_by", expected, found }));
-        let names = &self.group_by;
-        if let Some(name) = names.iter().find(|name| !can_group(name)) {
-            return setting("names of fields other than message, spike and spike.…", shown(name));
-        }
-        if names.len() > MAX_GROUPS {
-            return setting("4 fields at most", names.len().to_string());
-        }
-        let twice = |(at, name)| names.iter().take(at).any(|earlier: &String| earlier == name);
-        if let Some((_, name)) = names.iter().enumerate().find(|one| twice(*one)) {
-            return setting("each field once", format!("{} twice", shown(name)));
-        }
-        let length =
-            names.iter().fold(0, |sum: usize, name| sum.saturating_add(name.chars().count()));
-        if length > MAX_GROUP_NAMES {
-            let found = format!("{length} characters");
-            return setting("names of 64 characters together at most", found);
-        }
-        Ok(())
-    }
-
-    fn rules(&self, from_env: bool) -> Result<Rules, Error> {
-        if let Some(rules) = &self.filter {
-            return Rules::parse(rules, "filter");
-        }
-        let rules = if from_env { env::variable(env::FILTER)? } else { None };
-        Rules::parse(rules.as_deref().unwrap_or(DEFAULT_FILTER), env::FILTER)
-    }
-
-    fn source(&self, from_env: bool) -> Result<Source, Error> {
-        if from_env {
-            env::reject_spool()?;
-        }
-        let service = match &self.service {
-            Some(service) => Some(service.clone()),
-            None => env::service(from_env)?,
-        };
-        let environment = match &self.environment {
-            Some(environment) => Some(environment.clone()),
-            None if from_env => env::variable(env::ENVIRONMENT)?,
-            None => None,
-        };
-        let host = hostname::get().ok().map(|host| host.to_string_lossy().into_owned());
-        let pid = std::process::id();
-        Ok(Source { service, version: self.version.clone(), environment, host, pid })
-    }
-
-    fn start(
-        &self,
-        clock: Clock,
-        counters: &Arc<Counters>,
-        source: Source,
-        transport: impl FnOnce() -> Result<Transport, Error> + Send + 'static,
-    ) -> Result<Sender, Error> {
-        let (sender, receiver) = queue::bounded(self.queue_capacity);
-        let counters = Arc::clone(counters);
-        let entropy = RandomState::new().hash_one(std::process::id());
-        worker::start(worker::Parts { clock, receiver, counters, source, entropy }, transport)?;
-        Ok(sender)
-    }
-}
-
-/// A layer without its filter, since the two meet only where the subscriber's type is known.
-struct Built {
-    layer: SpikeLayer,
-    filter: RulesFilter,
-    guard: Guard,
-    start: Start,
-}
-
-/// The one line at start: on, dry run or off, and why. Said when nothing can fail any more.
-struct Start {
-    mode: Mode,
-    webhook: Option<(String, &'static str)>,
-    service: String,
-    from_env: bool,
-    /// The mode is that of `SPIKE_MODE`.
-    by_variable: bool,
-    /// Literals can't be told from values here, though the program wants that.
-    without_literals: bool,
-}
-
-fn decide(mode: Option<Mode>, has_webhook: bool) -> Result<Mode, Error> {
-    match mode {
-        Some(Mode::Live) if !has_webhook => Err(no_webhook()),
-        Some(mode) => Ok(mode),
-        None if has_webhook => Ok(Mode::Live),
-        None => Ok(Mode::Off),
-    }
-}
-
-fn no_webhook() -> Error {
-    Error::new(Kind::Setting {
-        name: env::MODE,
-        expected: "a webhook for mode live, in SPIKE_WEBHOOK_URL, SPIKE_WEBHOOK_URL_FILE or \
-                   SPIKE_TOKEN",
-        found: "none".to_owned(),
-    })
-}
-
-impl Start {
-    /// Off is said once in a process.
-    fn say(self) {
-        static OFF: Once = Once::new();
-        let Start { mode, webhook, service, from_env, by_variable, without_literals } = self;
-        let mut stderr = std::io::stderr();
-        if without_literals {
-            let line = "expected /proc/self/maps for Titles::literals(), found none that tells; \
-                        titles are made as by Titles::text()";
-            writeln!(stderr, "tracing-spike: {line}").ok();
-        }
-        match mode {
-            Mode::Live => {
-                let (place, from) = webhook.unwrap_or_default();
-                let line = format!("paging on, to {place} ({from}), as {service}");
-                writeln!(stderr, "tracing-spike: {line}").ok();
-            }
-            Mode::DryRun => {
-                let why = if by_variable { " (SPIKE_MODE)" } else { "" };
-                let what = "incidents are printed here, not sent";
-                writeln!(stderr, "tracing-spike: dry run{why}, {what}").ok();
-            }
-            Mode::Off => OFF.call_once(|| {
-                let empty = [env::WEBHOOK_URL, env::WEBHOOK_URL_FILE, env::TOKEN]
-                    .into_iter()
-                    .find(|name| from_env && env::is_empty(name));
-                let why = match empty {
-                    _ if by_variable => "SPIKE_MODE is off".to_owned(),
-                    _ if !from_env => "the program says so".to_owned(),
-                    Some(name) => format!("{name} is set, but empty"),
-                    None => "no webhook; set SPIKE_WEBHOOK_URL to page".to_owned(),
-                };
-                writeln!(stderr, "tracing-spike: paging off: {why}").ok();
-            }),
-        }
-    }
 }
 
 impl fmt::Debug for Builder {
@@ -632,6 +428,7 @@ impl fmt::Debug for Builder {
             .field("mode", &self.mode)
             .field("filter", &self.filter)
             .field("service", &self.service)
+            .field("rules", &self.routes)
             .field("titles", &self.titles)
             .field("group_by", &self.group_by)
             .field("repeat_every", &self.repeat_every)

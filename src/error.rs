@@ -3,7 +3,9 @@
 //! Messages say what was expected, what was found and where to fix it. They never hold a URL, a
 //! token, or the value of a variable that may hold one.
 
-use std::{error, fmt, io, time::Duration};
+use std::{borrow::Cow, error, fmt, io, time::Duration};
+
+use crate::rule::named;
 
 /// What went wrong while paging was set up or an incident was handed over.
 ///
@@ -26,11 +28,13 @@ pub struct Error {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// A webhook URL or token that can't be used. Holds no part of it.
-    Webhook { from: &'static str, problem: &'static str },
+    Webhook { from: Cow<'static, str>, problem: &'static str },
     /// Two variables that both name the webhook.
     TwoSources { first: &'static str, second: &'static str },
     /// A variable or builder setting with a value that can't be used.
     Setting { name: &'static str, expected: &'static str, found: String },
+    /// A rule that can't be used. Its target can.
+    Rule { target: String, expected: &'static str, found: String },
     /// A bad filter directive; `at` is a character position, counted from 1.
     Filter { from: &'static str, at: usize, problem: String },
     /// A file that can't be read. The path is left out: it might be the secret itself.
@@ -63,6 +67,7 @@ impl Error {
             Kind::Webhook { .. }
             | Kind::TwoSources { .. }
             | Kind::Setting { .. }
+            | Kind::Rule { .. }
             | Kind::Filter { .. }
             | Kind::File { .. }
             | Kind::Tls(_)
@@ -107,6 +112,9 @@ impl fmt::Display for Error {
             }
             Kind::Setting { name, expected, found } => {
                 write!(f, "{name}: expected {expected}, found {found}")
+            }
+            Kind::Rule { target, expected, found } => {
+                write!(f, "{}: expected {expected}, found {found}", named(target))
             }
             Kind::Filter { from, at, problem } => {
                 write!(f, "{from}, character {at}: {problem}")

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    capture::{filter::Rules, pipeline::Pipeline},
+    capture::{filter::Rules, pipeline::Pipeline, routes::Routes},
     error::Error,
     incident::Incident,
     lock::lock,
@@ -31,6 +31,7 @@ static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 pub(crate) struct Shared {
     pipeline: Arc<Pipeline>,
     rules: Arc<Rules>,
+    routes: Arc<Routes>,
     shutdown_timeout: Duration,
 }
 
@@ -73,13 +74,33 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
+/// Nobody is paged while this lives. From [`Handle::mute_scope`].
+///
+/// It works process-wide and may be moved to another thread, or over an `await`.
+///
+/// ```
+/// # use std::time::Duration;
+/// # let (_layer, guard) = tracing_spike::from_env()
+/// #     .mode(tracing_spike::Mode::Off)
+/// #     .build::<tracing_subscriber::Registry>()?;
+/// let muted: tracing_spike::Muted = guard.handle().mute_scope(Duration::from_secs(60));
+/// std::thread::spawn(move || drop(muted));
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+#[must_use = "paging is muted until this is dropped: bind it to a name, `let _muted = …`"]
+pub struct Muted {
+    pipeline: Arc<Pipeline>,
+    id: u64,
+}
+
 impl Guard {
     pub(crate) fn new(
         pipeline: Arc<Pipeline>,
         rules: Arc<Rules>,
+        routes: Arc<Routes>,
         shutdown_timeout: Duration,
     ) -> Self {
-        let shared = Arc::new(Shared { pipeline, rules, shutdown_timeout });
+        let shared = Arc::new(Shared { pipeline, rules, routes, shutdown_timeout });
         let mut live = lock(&LIVE);
         live.retain(|pipeline| pipeline.strong_count() > 0);
         live.push(Arc::downgrade(&shared));
@@ -146,12 +167,18 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.pipeline.counters().snapshot(self.shared.rules.unmatched())
+        let Shared { pipeline, rules, routes, .. } = &*self.shared;
+        let mut unmatched = rules.unmatched();
+        unmatched.extend(routes.unmatched());
+        let mut stats = pipeline.counters().snapshot(unmatched);
+        stats.muted_for = pipeline.mute().left(|| pipeline.clock().now());
+        stats
     }
 
     /// Opens an incident by hand. Goes the way of every event: a repeat within the cooldown is
-    /// counted and not sent. Never blocks. `Ok` means taken, not delivered; with paging off it
-    /// is counted and nothing else.
+    /// counted and not sent. Never blocks. `Ok` means taken, not delivered; with paging off, or
+    /// muted, it is counted and nothing else. It goes to the default webhook, since rules are for
+    /// the targets of events.
     ///
     /// # Errors
     ///
@@ -172,7 +199,8 @@ impl Handle {
         self.shared.pipeline.trigger_manual(incident)
     }
 
-    /// Resolves the incident with this title. Never blocks. `Ok` means taken, not delivered.
+    /// Resolves the incident with this title. Never blocks. `Ok` means taken, not delivered. It
+    /// goes to each webhook where this process has opened the title, else to the default one.
     ///
     /// The title is the whole of it, as it is at Spike: with its place and with what
     /// [`group_by`](crate::Builder::group_by) appends. `more kinds of: …` is a title like any
@@ -197,6 +225,58 @@ impl Handle {
     /// ```
     pub fn resolve(&self, title: &str) -> Result<(), Error> {
         self.shared.pipeline.resolve_manual(title)
+    }
+
+    /// Pages nobody for so long, from now on, whichever thread an event is on: for a deploy, say.
+    /// Takes the place of the mute before; [`Duration::ZERO`] ends it. At most 24 h: a longer one
+    /// is cut to that.
+    ///
+    /// What would page is counted in [`Stats::suppressed`](crate::Stats) and nothing else, so the
+    /// first occurrence afterwards pages. Resolves still go out.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// # let spike = guard.handle();
+    /// spike.mute(Duration::from_secs(600));
+    /// assert!(spike.stats().muted_for > Some(Duration::from_secs(590)));
+    /// spike.mute(Duration::ZERO);
+    /// assert_eq!(spike.stats().muted_for, None);
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn mute(&self, lasts: Duration) {
+        self.shared.pipeline.mute().set(lasts, self.shared.pipeline.clock().now());
+    }
+
+    /// As [`mute`](Handle::mute), until the returned value is dropped, or for at most `longest` (24 h
+    /// at most), so that one that is forgotten can't silence a pager for ever. Several may overlap:
+    /// it is muted while any of them, or a `mute`, lasts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// # let spike = guard.handle();
+    /// # fn migrate() {}
+    /// let muted = spike.mute_scope(Duration::from_secs(600));
+    /// migrate();
+    /// drop(muted);
+    /// assert_eq!(spike.stats().muted_for, None);
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn mute_scope(&self, longest: Duration) -> Muted {
+        let pipeline = Arc::clone(&self.shared.pipeline);
+        let id = pipeline.mute().enter(longest, pipeline.clock().now());
+        Muted { pipeline, id }
+    }
+}
+
+impl Drop for Muted {
+    fn drop(&mut self) {
+        self.pipeline.mute().leave(self.id, self.pipeline.clock().now());
     }
 }
 
@@ -289,6 +369,12 @@ pub fn exit(code: i32) -> ! {
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Muted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Muted").finish_non_exhaustive()
     }
 }
 

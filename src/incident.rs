@@ -227,7 +227,7 @@ pub(crate) struct Occurrences {
 }
 
 /// What the body is made of; rendered by the worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "an op is boxed as a whole")]
 pub(crate) enum Detail {
     Event(Captured),

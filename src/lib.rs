@@ -18,6 +18,7 @@ pub mod internals;
 mod lock;
 mod queue;
 mod reentry;
+mod rule;
 mod stats;
 mod webhook;
 
@@ -28,7 +29,8 @@ pub use builder::{Builder, builder, from_env, init};
 pub use capture::title;
 pub use env::Mode;
 pub use error::Error;
-pub use guard::{Guard, Handle, exit};
+pub use guard::{Guard, Handle, Muted, exit};
 pub use incident::{Incident, ParseWordError, Priority, Severity};
 pub use queue::FlushReport;
+pub use rule::Rule;
 pub use stats::{Ignored, Lost, Refused, Stats, Suppressed};

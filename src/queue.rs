@@ -1,16 +1,22 @@
 //! The bounded way from the callers' threads to the worker.
 //!
-//! Three channels: triggers, resolves (with slots of their own, so that a storm cannot keep a
-//! resolve out), and control, which never waits behind data. Invariant: nothing here blocks, and
-//! a slot is reserved before anything is built for it.
+//! A lane for each endpoint, so that none fills another's, of two channels: triggers, and resolves
+//! (with slots of their own, so that a storm cannot keep a resolve out). Beside them control, which
+//! never waits behind data. Invariant: nothing here blocks, and a slot is reserved before anything
+//! is built for it.
 
-use std::{collections::VecDeque, sync::mpsc as reply, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, mpsc as reply},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 
 use crate::incident::Op;
 
-/// Resolves waiting for the worker at most; beyond that `Handle::resolve` returns an error.
+/// Resolves of an endpoint waiting for the worker at most; beyond that `Handle::resolve` returns an error.
 pub(crate) const RESOLVE_SLOTS: usize = 64;
 
 /// A message to the worker that is no incident.
@@ -77,9 +83,16 @@ pub(crate) enum NoSlot {
 /// The callers' end.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
+    lanes: Arc<[Entry]>,
+    capacity: usize,
+    control: mpsc::UnboundedSender<Control>,
+}
+
+/// The callers' end of a lane.
+#[derive(Debug)]
+struct Entry {
     triggers: mpsc::Sender<Box<Op>>,
     resolves: mpsc::Sender<Box<Op>>,
-    control: mpsc::UnboundedSender<Control>,
 }
 
 /// A reserved slot.
@@ -93,32 +106,50 @@ pub(crate) struct Slot<'a> {
 pub(crate) struct Receiver {
     /// First, so that it is closed before the others are drained for the last time.
     pub(crate) control: mpsc::UnboundedReceiver<Control>,
-    pub(crate) triggers: mpsc::Receiver<Box<Op>>,
-    pub(crate) resolves: mpsc::Receiver<Box<Op>>,
+    /// By endpoint.
+    pub(crate) lanes: Vec<Lane>,
 }
 
-/// A queue with room for `capacity` triggers (at least 1).
-pub(crate) fn bounded(capacity: usize) -> (Sender, Receiver) {
-    let (trigger_sender, triggers) = mpsc::channel(capacity.max(1));
-    let (resolve_sender, resolves) = mpsc::channel(RESOLVE_SLOTS);
+/// The worker's end of a lane.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    triggers: mpsc::Receiver<Box<Op>>,
+    resolves: mpsc::Receiver<Box<Op>>,
+}
+
+/// A queue for so many endpoints (at least 1), each with room for `capacity` triggers (at least 1).
+pub(crate) fn bounded(capacity: usize, endpoints: usize) -> (Sender, Receiver) {
+    let capacity = capacity.max(1);
     let (control_sender, control) = mpsc::unbounded_channel();
+    let lane = |_| {
+        let (trigger_sender, triggers) = mpsc::channel(capacity);
+        let (resolve_sender, resolves) = mpsc::channel(RESOLVE_SLOTS);
+        let entry = Entry { triggers: trigger_sender, resolves: resolve_sender };
+        (entry, Lane { triggers, resolves })
+    };
+    let (entries, lanes): (Vec<_>, Vec<_>) = (0..endpoints.max(1)).map(lane).unzip();
     (
-        Sender { triggers: trigger_sender, resolves: resolve_sender, control: control_sender },
-        Receiver { triggers, resolves, control },
+        Sender { lanes: entries.into(), capacity, control: control_sender },
+        Receiver { control, lanes },
     )
 }
 
 impl Sender {
-    pub(crate) fn reserve_trigger(&self) -> Result<Slot<'_>, NoSlot> {
-        self.reserve(&self.triggers)
+    pub(crate) fn reserve_trigger(&self, endpoint: usize) -> Result<Slot<'_>, NoSlot> {
+        self.reserve(endpoint, |lane| &lane.triggers)
     }
 
-    pub(crate) fn reserve_resolve(&self) -> Result<Slot<'_>, NoSlot> {
-        self.reserve(&self.resolves)
+    pub(crate) fn reserve_resolve(&self, endpoint: usize) -> Result<Slot<'_>, NoSlot> {
+        self.reserve(endpoint, |lane| &lane.resolves)
     }
 
-    fn reserve<'a>(&'a self, channel: &'a mpsc::Sender<Box<Op>>) -> Result<Slot<'a>, NoSlot> {
-        match channel.try_reserve() {
+    fn reserve(
+        &self,
+        endpoint: usize,
+        channel: impl Fn(&Entry) -> &mpsc::Sender<Box<Op>>,
+    ) -> Result<Slot<'_>, NoSlot> {
+        let Some(lane) = self.lanes.get(endpoint) else { return Err(NoSlot::Closed) };
+        match channel(lane).try_reserve() {
             Ok(permit) => Ok(Slot { permit, control: &self.control }),
             Err(error) => Err(no_slot(&error)),
         }
@@ -129,12 +160,14 @@ impl Sender {
         self.control.send(message).is_ok()
     }
 
+    /// Triggers that may wait at each endpoint.
     pub(crate) fn capacity(&self) -> usize {
-        self.triggers.max_capacity()
+        self.capacity
     }
 
+    /// Whether nothing is taken any more. All lanes are closed together.
     pub(crate) fn is_closed(&self) -> bool {
-        self.triggers.is_closed()
+        self.lanes.first().is_none_or(|lane| lane.triggers.is_closed())
     }
 }
 
@@ -150,8 +183,38 @@ impl Slot<'_> {
 impl Receiver {
     /// Takes no more; what was sent can still be received.
     pub(crate) fn close(&mut self) {
-        self.triggers.close();
-        self.resolves.close();
+        for lane in &mut self.lanes {
+            lane.triggers.close();
+            lane.resolves.close();
+        }
+    }
+
+    /// How many slots are taken: by what can be received, or by what is still being built.
+    pub(crate) fn slots_taken(&self) -> usize {
+        self.lanes.iter().fold(0, |sum: usize, lane| sum.saturating_add(lane.slots_taken()))
+    }
+}
+
+impl Lane {
+    /// The next op, resolves first, of the kinds that there is room for.
+    pub(crate) fn poll(
+        &mut self,
+        takes_resolves: bool,
+        takes_triggers: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<Box<Op>> {
+        let channels = [(&mut self.resolves, takes_resolves), (&mut self.triggers, takes_triggers)];
+        for (channel, takes) in channels {
+            // One that is closed and empty would be ready for ever.
+            let is_open = !channel.is_closed() || taken(channel) > 0;
+            if takes
+                && is_open
+                && let Poll::Ready(Some(op)) = channel.poll_recv(context)
+            {
+                return Poll::Ready(op);
+            }
+        }
+        Poll::Pending
     }
 
     /// Moves what has arrived to `arrived`: at most so many resolves, then at most so many
@@ -172,15 +235,14 @@ impl Receiver {
         }
     }
 
-    /// How many slots are taken: by what can be received, or by what is still being built.
-    pub(crate) fn slots_taken(&self) -> usize {
+    fn slots_taken(&self) -> usize {
         taken(&self.triggers).saturating_add(taken(&self.resolves))
     }
 }
 
 /// How many slots of a channel are taken. A closed channel has to be received from until this is
 /// 0: a slot that was reserved before can still be sent.
-pub(crate) fn taken<T>(channel: &mpsc::Receiver<T>) -> usize {
+fn taken<T>(channel: &mpsc::Receiver<T>) -> usize {
     channel.max_capacity().saturating_sub(channel.capacity())
 }
 

@@ -3,7 +3,10 @@
 //! Invariant: `seen = ignored + suppressed + refused + lost + delivered + pending` once nothing
 //! is in motion. Counting never allocates, locks or fails.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// One counter. The first group adds up to `Seen`; the rest tell how it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,7 @@ impl Counters {
             panicked_fields: self.get(Count::PanickedFields),
             panicked_titles: self.get(Count::PanickedTitles),
             unmatched_rules,
+            muted_for: None,
         }
     }
 }
@@ -169,8 +173,12 @@ pub struct Stats {
     /// Events that kept the title they have without the closure of
     /// [`Titles::custom`](crate::title::Titles::custom), because that panicked.
     pub panicked_titles: u64,
-    /// Filter rules that have matched no callsite or `log` target so far: a typo, perhaps.
+    /// Filter rules (`billing=warn`) and rules (`rule billing`) that have matched no callsite or
+    /// `log` target so far: a typo, perhaps.
     pub unmatched_rules: Vec<String>,
+    /// How much longer [`Handle::mute`](crate::Handle::mute) or
+    /// [`mute_scope`](crate::Handle::mute_scope) mutes; `None` when nothing is muted.
+    pub muted_for: Option<Duration>,
 }
 
 /// Events that did not concern us, by reason. Part of [`Stats`].

@@ -4,7 +4,7 @@
 //! whatever is accepted here can't change its meaning on the way (no escapes, no user info, no
 //! query), and is https or a literal loopback address.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, cmp::Reverse, net::IpAddr, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -32,38 +32,42 @@ pub(crate) struct Webhook {
 
 impl Webhook {
     /// Checks a URL; `from` names where it came from, for the error.
-    pub(crate) fn parse(text: &str, from: &'static str) -> Result<Self, Error> {
-        let fail = |problem| Err(Error::new(Kind::Webhook { from, problem }));
+    pub(crate) fn parse(text: &str, from: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
+        let from = from.into();
+        Self::check(text).map_err(|problem| Error::new(Kind::Webhook { from, problem }))
+    }
+
+    fn check(text: &str) -> Result<Self, &'static str> {
         if text.is_empty() {
-            return fail("expected https://hooks.spike.sh/{token}/push-events, found nothing");
+            return Err("expected https://hooks.spike.sh/{token}/push-events, found nothing");
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return fail(
+            return Err(
                 "expected visible ASCII, found white space, a control character or another \
                  alphabet; copy it again",
             );
         }
         if text.contains(['?', '#', '@', '%', '\\']) {
-            return fail(
+            return Err(
                 "expected https://hooks.spike.sh/{token}/push-events, found a user name, a \
                  query, a fragment or an escape in it (one of ? # @ % \\)",
             );
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return fail("expected it to begin with https://");
+            return Err("expected it to begin with https://");
         };
         let Some((_, token, "push-events")) = parts(rest) else {
-            return fail("expected the path /{token}/push-events");
+            return Err("expected the path /{token}/push-events");
         };
         if let Some(problem) = bad_token(token) {
-            return fail(problem);
+            return Err(problem);
         }
         // A URL parser mends what it can: `https:///{token}` has the token for its host.
         let unmended = |url: &reqwest::Url| {
             url.scheme() == scheme && url.path().split('/').eq(["", token, "push-events"])
         };
         let Some(url) = reqwest::Url::parse(text).ok().filter(unmended) else {
-            return fail("expected a host name or address, found none that is valid");
+            return Err("expected a host name or address, found none that is valid");
         };
         let host = url.host_str().unwrap_or_default();
         let loopback = is_loopback(host);
@@ -71,15 +75,15 @@ impl Webhook {
             "https" => {}
             "http" if loopback => {}
             "http" if host == "localhost" => {
-                return fail("localhost may lead elsewhere; write 127.0.0.1 in its place");
+                return Err("localhost may lead elsewhere; write 127.0.0.1 in its place");
             }
             "http" => {
-                return fail(
+                return Err(
                     "http would show the token to the network; use https (http is accepted \
                      only for a literal loopback address such as 127.0.0.1)",
                 );
             }
-            _ => return fail("expected it to begin with https://"),
+            _ => return Err("expected it to begin with https://"),
         }
         let port = url.port().map_or(String::new(), |port| format!(":{port}"));
         let place = format!("{scheme}://{host}{port}");
@@ -89,7 +93,7 @@ impl Webhook {
     /// The webhook at Spike with this token.
     pub(crate) fn with_token(token: &str, from: &'static str) -> Result<Self, Error> {
         match bad_token(token) {
-            Some(problem) => Err(Error::new(Kind::Webhook { from, problem })),
+            Some(problem) => Err(Error::new(Kind::Webhook { from: from.into(), problem })),
             None => Self::parse(&format!("{SPIKE}/{token}/push-events"), from),
         }
     }
@@ -107,15 +111,42 @@ impl Webhook {
         &self.place
     }
 
+    /// Whether both are one integration at Spike.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.place == other.place && self.token.expose_secret() == other.token.expose_secret()
+    }
+
     /// Whether it is a literal loopback address, such as the sandbox's.
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
 }
 
+/// The tokens of all our webhooks, none of which may be in anything that is sent or printed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tokens(Arc<[SecretString]>);
+
+impl Tokens {
+    pub(crate) fn new(mut tokens: Vec<SecretString>) -> Self {
+        // One that is part of another must leave no rest of that one.
+        tokens.sort_by_key(|token| Reverse(token.expose_secret().len()));
+        Self(tokens.into())
+    }
+
+    /// Replaces the tokens wherever they stand in `text` from byte `from` on; tells whether there
+    /// were any. Allocates nothing when there is nothing to replace.
+    pub(crate) fn scrub(&self, text: &mut String, from: usize) -> bool {
+        self.0.iter().fold(false, |found, token| scrub(token, text, from) | found)
+    }
+
+    /// Whether one of them is in `text`.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        self.0.iter().any(|token| text.contains(token.expose_secret()))
+    }
+}
+
 /// Replaces the token wherever it stands in `text` from byte `from` on, and tells whether it did.
-/// Allocates nothing when there is nothing to replace.
-pub(crate) fn scrub(token: &SecretString, text: &mut String, from: usize) -> bool {
+fn scrub(token: &SecretString, text: &mut String, from: usize) -> bool {
     let token = token.expose_secret();
     let start = from;
     let mut from = from;

@@ -6,6 +6,9 @@
 use std::{
     error::Error,
     fmt::{self, Write},
+    hash::Hasher,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use tracing::field::{Field, Visit};
@@ -196,6 +199,64 @@ impl Visit for Deciding<'_> {
         } else {
             self.text(field, |out| write!(out, "{value}"));
         }
+    }
+}
+
+/// A pass for the event's error alone, of which nothing is kept but its hash.
+pub(crate) struct Hashing<'a, H> {
+    pub(crate) state: &'a mut H,
+    /// There was an error, and nothing of it panicked.
+    pub(crate) found: bool,
+}
+
+impl<H: Hasher> Hashing<'_, H> {
+    fn text(&mut self, value: impl fmt::Display) {
+        if self.found {
+            return;
+        }
+        let mut rest = Rest { state: &mut *self.state, room: TEXT_CAP };
+        match catch_unwind(AssertUnwindSafe(|| write!(rest, "{value}"))) {
+            // An error is a formatter's that gave up, or the cap: what was written counts.
+            Ok(_) => self.found = true,
+            // Dropping the payload could panic again.
+            Err(payload) => mem::forget(payload),
+        }
+    }
+}
+
+impl<H: Hasher> Visit for Hashing<'_, H> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if is_error_name(field.name()) {
+            self.text(format_args!("{value:?}"));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if is_error_name(field.name()) {
+            self.text(value);
+        }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        if !is_control(field.name()) {
+            // Without its sources: `%error` has none.
+            self.text(value);
+        }
+    }
+}
+
+/// Hashes what is written, up to a number of bytes.
+struct Rest<'a, H> {
+    state: &'a mut H,
+    room: usize,
+}
+
+impl<H: Hasher> Write for Rest<'_, H> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = text.as_bytes().get(..self.room.min(text.len())).unwrap_or_default();
+        self.state.write(fits);
+        self.room = self.room.saturating_sub(text.len());
+        if self.room == 0 { Err(fmt::Error) } else { Ok(()) }
     }
 }
 

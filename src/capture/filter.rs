@@ -13,8 +13,10 @@ use tracing::{Level, Metadata, level_filters::LevelFilter, subscriber::Interest}
 use tracing_subscriber::layer::{Context, Filter};
 
 use crate::{
+    capture::routes::Routes,
     error::{Error, Kind, shown},
     queue::{Control, Sender},
+    rule::{self, covers},
 };
 
 /// What pages when nothing is said.
@@ -93,11 +95,7 @@ impl Rules {
     }
 
     fn find(&self, target: &str) -> Option<&TargetRule> {
-        self.targets.iter().find(|rule| {
-            target
-                .strip_prefix(rule.target.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        })
+        self.targets.iter().find(|rule| covers(&rule.target, target))
     }
 
     /// Whether an event like this concerns us. Same answer for the same metadata, always.
@@ -162,26 +160,33 @@ fn bad_target(target: &str) -> Option<String> {
     if target.is_empty() {
         return Some("expected a target before \"=\", found nothing".to_owned());
     }
-    let bad = |c: char| c.is_whitespace() || c.is_control() || "[]{}*\"'/".contains(c);
-    target.chars().find(|c| bad(*c)).map(|c| {
-        format!("expected a target such as billing::cards, found the character {c:?} in it")
-    })
+    let found = rule::bad_target(target)?;
+    Some(format!("expected a target such as billing::cards, found {found}"))
 }
 
 /// The per-layer filter: the rules, or nothing at all when paging is off.
 #[derive(Debug)]
 pub(crate) struct RulesFilter {
     rules: Option<Arc<Rules>>,
+    routes: Arc<Routes>,
     worker: Option<Sender>,
 }
 
 impl RulesFilter {
-    pub(crate) fn new(rules: Arc<Rules>, worker: Sender) -> Self {
-        Self { rules: Some(rules), worker: Some(worker) }
+    pub(crate) fn new(rules: Arc<Rules>, routes: Arc<Routes>, worker: Sender) -> Self {
+        Self { rules: Some(rules), routes, worker: Some(worker) }
     }
 
     pub(crate) fn off() -> Self {
-        Self { rules: None, worker: None }
+        Self { rules: None, routes: Arc::default(), worker: None }
+    }
+
+    /// Remembers that the rules for this target are in use.
+    fn mark(&self, target: &str) {
+        if let Some(rules) = &self.rules {
+            rules.mark(target);
+            self.routes.mark(target);
+        }
     }
 
     fn wants(&self, meta: &Metadata<'_>) -> bool {
@@ -211,10 +216,8 @@ impl RulesFilter {
 impl<S> Filter<S> for RulesFilter {
     fn enabled(&self, meta: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         // A `log` record has no callsite of its own, so this is where its target is first seen.
-        if let Some(rules) = &self.rules
-            && meta.fields().field("log.target").is_some()
-        {
-            rules.mark(meta.target());
+        if meta.fields().field("log.target").is_some() {
+            self.mark(meta.target());
         }
         // Neither event nor span is the question of an `enabled!`, which no event follows. A "no"
         // would stay behind on this thread and be taken for the answer about the event whose
@@ -228,9 +231,7 @@ impl<S> Filter<S> for RulesFilter {
     /// this thread for this filter is taken for the event's own (tracing#2519). The page would be
     /// lost.
     fn callsite_enabled(&self, meta: &'static Metadata<'static>) -> Interest {
-        if let Some(rules) = &self.rules {
-            rules.mark(meta.target());
-        }
+        self.mark(meta.target());
         if meta.is_event() {
             self.report_unknown_fields(meta);
         }

@@ -1,34 +1,70 @@
-//! Which occurrences of a title go out: the first at once, then a few repeats, the rest counted.
+//! Which occurrences of a title go out: the first at once, then a few repeats, the rest counted;
+//! and which first ones are too many, and are folded into the storm incident.
 //!
 //! Pure: time is an argument, and no random number is drawn. A repeat takes no lock and allocates
 //! nothing. Invariants: two threads never both open a title; of an admitted op either its ticket
-//! is settled, or the title is open again.
+//! is settled, or the title is open again; what the budget does not pay for takes no slot.
 
 use std::{
-    array,
     sync::{
-        Mutex,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use crate::{
-    backoff::scramble,
     clock::millis,
-    incident::{Folded, Gatekeeper, Quiet, Sending, Status, Storm},
+    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status, Storm, StormDetail},
     lock::lock,
 };
+use budget::{Budget, Window};
+use page::{Page, Times};
+use table::{Book, Set, Slot};
 
-/// Titles tracked at most: `SETS * WAYS`, 1,024.
+mod budget;
+mod page;
+mod storm;
+mod table;
+
+/// Titles tracked at most: `SETS * WAYS`, 1,024; the storm incident is beside them.
 const SETS: usize = 128;
-const WAYS: usize = 8;
 
-/// The second and third trigger of a title come this long after its first.
-const EARLY_REPEATS: [u64; 2] = [30_000, 120_000];
-/// Two triggers of a title are never closer than this: 8 in 60 s, under half of Spike's limit
-/// of 20.
-const PACE: u64 = 7_000;
+/// What the builder decided.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Between repeats of a title that keeps failing.
+    pub(crate) repeat_every: Duration,
+    /// A title that has been quiet for this long is resolved.
+    pub(crate) resolve_after: Option<Duration>,
+    pub(crate) budget: Openings,
+    /// The title of the storm incident, and its key.
+    pub(crate) storm: (String, u64),
+    /// Numbers admissions, over all gates of a pipeline.
+    pub(crate) seq: Arc<AtomicU64>,
+}
+
+/// How many new titles go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Openings {
+    /// At once.
+    pub(crate) burst: u32,
+    /// Once the burst is spent.
+    pub(crate) per_minute: u32,
+}
+
+/// An occurrence that asks to go out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    /// Keyed hash of the title.
+    pub(crate) key: u64,
+    /// How severe it is, 0 for unsaid.
+    pub(crate) rank: u8,
+    /// It is meant to page (`spike = true`): there is a budget for such.
+    pub(crate) meant: bool,
+    /// Earlier occurrences that did not ask, and when the first of them was.
+    pub(crate) before: Option<(u64, Duration)>,
+}
 
 /// What becomes of an occurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,142 +72,113 @@ pub(crate) enum Admission {
     Send(Sending),
     /// Counted, and nothing else.
     Repeat,
+    /// It would open the title, and there were too many openings: not counted here, but by
+    /// [`Gate::storm`].
+    Storm,
 }
 
 /// The bounded table of titles.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    /// The last one holds the storm incident alone.
     sets: Box<[Set]>,
-    /// Milliseconds between repeats of a title that keeps failing.
-    every: u64,
-    /// Numbers admissions. Taken under the title's lock, so that of two ops of a title the one
-    /// that was admitted later has the higher number, whichever is queued first.
-    seq: AtomicU64,
-}
-
-/// Titles whose keys share a set. A title is in one of its set's slots or nowhere.
-#[derive(Debug)]
-struct Set {
-    /// Read without the lock by the repeat path, written under it (but for `count`).
-    slots: [Slot; WAYS],
-    books: Mutex<[Book; WAYS]>,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    /// 0 while the slot is free.
-    key: AtomicU64,
-    /// The occurrence at or after this millisecond goes out.
-    due: AtomicU64,
-    /// The most severe rank sent since the opening.
-    worst: AtomicU8,
-    /// Occurrences since the opening.
-    count: AtomicU64,
-}
-
-/// The rest of what is known of a title.
-#[derive(Clone, Copy, Debug, Default)]
-struct Book {
-    now: Page,
-    /// As it was before the newest admission, for `give_back`.
-    before: Page,
-    /// Of the newest admission.
-    seq: u64,
-    /// The newest admission was a resolve.
-    resolving: bool,
-    /// What that resolve took off the slot's `count`.
-    swept: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Page {
-    /// A trigger was admitted since the last resolve, and not lost.
-    open: bool,
-    /// A resolve was admitted in this process, and not lost.
-    resolved: bool,
-    worst: u8,
-    /// Triggers since the opening.
-    sent: u32,
-    opened_at: u64,
-    sent_at: u64,
-    first: u64,
-    /// `count` at the newest trigger.
-    reported: u64,
+    times: Times,
+    openings: Budget,
+    /// For openings that are meant.
+    meant: Budget,
+    repeats: Window,
+    storm: (String, u64),
+    folded: storm::Folded,
+    /// Taken under the title's lock, so that of two ops of a title the one that was admitted later
+    /// has the higher number, whichever is queued first.
+    seq: Arc<AtomicU64>,
 }
 
 impl Gate {
-    pub(crate) fn new(repeat_every: Duration) -> Self {
-        let sets = (0..SETS).map(|_| Set {
-            slots: array::from_fn(|_| Slot::default()),
-            books: Mutex::new([Book::default(); WAYS]),
-        });
-        Self { sets: sets.collect(), every: millis(repeat_every), seq: AtomicU64::new(1) }
+    pub(crate) fn new(settings: Settings) -> Self {
+        let Settings { repeat_every, resolve_after, budget, storm, seq } = settings;
+        Self {
+            sets: (0..=SETS).map(|_| Set::new()).collect(),
+            times: Times { every: millis(repeat_every), resolve_after: resolve_after.map(millis) },
+            openings: Budget::new(budget),
+            meant: Budget::new(budget),
+            repeats: Window::new(),
+            storm: (storm.0, storm.1.max(1)),
+            folded: storm::Folded::new(),
+            seq,
+        }
     }
 
-    /// Decides about one occurrence of the title `key`; `rank` is its severity, 0 for none.
-    pub(crate) fn admit(&self, key: u64, rank: u8, now: Duration) -> Admission {
-        let (key, now) = (key.max(1), millis(now));
-        let Some(set) = self.set(key) else { return Admission::Repeat };
-        if let Some(repeat) = set.repeat(key, rank, now) {
-            return repeat;
+    /// Decides about one occurrence.
+    pub(crate) fn admit(&self, ask: Ask, now: Duration) -> Admission {
+        let (ask, now) = (Ask { key: ask.key.max(1), ..ask }, millis(now));
+        let Some(set) = self.set(ask.key) else { return Admission::Repeat };
+        match set.find(ask.key) {
+            Some(slot) if set.counts_repeat(slot, ask, now) => return Admission::Repeat,
+            None if self.is_spent(ask, now) => return Admission::Storm,
+            _ => {}
         }
         let mut books = lock(&set.books);
-        let Some((slot, book)) = set.take(&mut books, key) else { return Admission::Repeat };
-        self.admit_locked(slot, book, key, rank, now)
+        if let Some((slot, book)) = set.known(&mut books, ask.key) {
+            book.now.release(slot.count(), now);
+            return if slot.is_repeat(ask.rank, now) {
+                slot.add(ask.occurrences(), now);
+                Admission::Repeat
+            } else if book.now.open {
+                self.admit_locked(slot, book, ask, now)
+            } else if book.now.paid || self.pays(ask, now) {
+                self.open(slot, book, ask, now)
+            } else {
+                Admission::Storm
+            };
+        }
+        if !self.pays(ask, now) {
+            return Admission::Storm;
+        }
+        let Some((slot, book)) = set.make_room(&mut books, ask.key) else {
+            return Admission::Repeat;
+        };
+        self.open(slot, book, ask, now)
     }
 
     /// As [`admit`](Gate::admit) for a title that is open; `None`, and nothing is changed, when
     /// this occurrence would open it.
-    pub(crate) fn admit_open(&self, key: u64, rank: u8, now: Duration) -> Option<Admission> {
-        let (key, now) = (key.max(1), millis(now));
-        let set = self.set(key)?;
-        if let Some(repeat) = set.repeat(key, rank, now) {
-            return Some(repeat);
+    pub(crate) fn admit_open(&self, ask: Ask, now: Duration) -> Option<Admission> {
+        let (ask, now) = (Ask { key: ask.key.max(1), ..ask }, millis(now));
+        let set = self.set(ask.key)?;
+        let slot = set.find(ask.key)?;
+        if set.counts_repeat(slot, ask, now) {
+            return Some(Admission::Repeat);
         }
         let mut books = lock(&set.books);
-        let held = |slot: &Slot| slot.key.load(Ordering::Relaxed);
-        let known = set.slots.iter().zip(books.iter_mut()).find(|(slot, _)| held(slot) == key);
-        let (slot, book) = known.filter(|(_, book)| book.now.open)?;
-        Some(self.admit_locked(slot, book, key, rank, now))
+        let (slot, book) = set.known(&mut books, ask.key)?;
+        book.now.release(slot.count(), now);
+        book.now.open.then(|| self.admit_locked(slot, book, ask, now))
     }
 
-    /// Both are of `key`, and the set is locked.
-    fn admit_locked(
-        &self,
-        slot: &Slot,
-        book: &mut Book,
-        key: u64,
-        rank: u8,
-        now: u64,
-    ) -> Admission {
-        if slot.is_repeat(rank, now) {
-            return slot.count_repeat();
-        }
-        book.begin(self.next_seq(), false);
-        let page = &mut book.now;
-        let count = slot.count.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if count == 1 {
-            page.first = now;
-        }
-        let opening = !page.open;
-        if opening {
-            *page = Page { open: true, opened_at: now, sent: 0, worst: rank, ..*page };
-        }
-        let escalates = rank > page.worst;
-        page.worst = page.worst.max(rank);
-        page.sent = page.sent.saturating_add(1);
-        page.sent_at = now;
-        let since_last = count.saturating_sub(page.reported);
-        page.reported = count;
-        slot.worst.store(page.worst, Ordering::Relaxed);
-        slot.due.store(self.due(page, key), Ordering::Relaxed);
-        Admission::Send(Sending {
-            seq: book.seq,
-            status: Status::Trigger { opening: opening || escalates },
-            count,
-            since_last,
-            first: Duration::from_millis(book.now.first),
-        })
+    /// An occurrence that the budget does not pay for, of the title `key`, is folded into the
+    /// storm incident, whose key is [`storm_key`](Gate::storm_key).
+    pub(crate) fn storm(&self, key: u64, title: &str, rank: u8, now: Duration) -> Admission {
+        self.fold_many(key, title, rank, 1, now)
+    }
+
+    pub(crate) fn storm_key(&self) -> u64 {
+        self.storm.1
+    }
+
+    pub(crate) fn storm_title(&self) -> &str {
+        &self.storm.0
+    }
+
+    /// What the storm incident tells of the folded titles.
+    pub(crate) fn storm_detail(&self) -> StormDetail {
+        self.folded.tell()
+    }
+
+    fn fold_many(&self, key: u64, title: &str, rank: u8, count: u64, now: Duration) -> Admission {
+        self.folded.add(key, title);
+        let before = count.checked_sub(1).filter(|before| *before > 0).map(|before| (before, now));
+        self.admit(Ask { key: self.storm.1, rank, meant: false, before }, now)
     }
 
     /// Decides about an explicit resolve. The title is open for a new first occurrence from here.
@@ -179,43 +186,114 @@ impl Gate {
         let (key, now) = (key.max(1), millis(now));
         let Some(set) = self.set(key) else { return Admission::Repeat };
         let mut books = lock(&set.books);
-        let Some((slot, book)) = set.take(&mut books, key) else { return Admission::Repeat };
-        if book.now.resolved && !book.now.open {
+        let known = set.find(key).is_some();
+        let place = if known { set.known(&mut books, key) } else { set.make_room(&mut books, key) };
+        let Some((slot, book)) = place else { return Admission::Repeat };
+        let count = slot.count();
+        book.now.release(count, now);
+        let before = book.now;
+        let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
             return Admission::Repeat;
-        }
-        book.begin(self.next_seq(), true);
-        let before = book.before;
-        book.now = Page { resolved: true, sent_at: before.sent_at, ..Page::default() };
-        let count = slot.count.swap(0, Ordering::Relaxed);
-        book.swept = count;
-        slot.worst.store(0, Ordering::Relaxed);
-        slot.due.store(0, Ordering::Relaxed);
-        Admission::Send(Sending {
-            seq: book.seq,
-            status: Status::Resolve { first: !before.resolved, not_before: Duration::ZERO },
-            count,
-            since_last: count.saturating_sub(before.reported),
-            first: Duration::from_millis(if count == 0 { now } else { before.first }),
+        };
+        Admission::Send(self.resolved(slot, book, before, status, now))
+    }
+
+    /// Whether the title is open, as far as is known here.
+    pub(crate) fn is_open(&self, key: u64, now: Duration) -> bool {
+        let key = key.max(1);
+        let Some(set) = self.set(key) else { return false };
+        let mut books = lock(&set.books);
+        set.known(&mut books, key).is_some_and(|(slot, book)| {
+            book.now.release(slot.count(), millis(now));
+            book.now.open
         })
     }
 
-    /// When the next occurrence after the newest trigger goes out.
-    fn due(&self, page: &Page, key: u64) -> u64 {
-        // ± 10 %, so that replicas don't beat in step: the key is hashed with a seed of its own
-        // in each process.
-        let share = scramble(key ^ u64::from(page.sent)) % 201;
-        let every = self.every.saturating_mul(share.saturating_add(900)) / 1000;
-        let regular = page.sent_at.saturating_add(every);
-        let early = usize::try_from(page.sent.saturating_sub(1))
-            .ok()
-            .and_then(|step| EARLY_REPEATS.get(step))
-            .map_or(u64::MAX, |after| page.opened_at.saturating_add(*after));
-        early.min(regular).max(page.sent_at.saturating_add(PACE))
-    }
-
-    /// The number of the newest admission; 0 before the first.
+    /// The number of the newest admission, over all gates of the pipeline; 0 before the first.
     pub(crate) fn newest(&self) -> u64 {
         self.seq.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
+    /// An occurrence opens its title, or opens it anew.
+    fn open(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
+        book.begin(self.next_seq(), book.now, false);
+        book.now.open(now, self.times);
+        self.send(slot, book, ask, true, now)
+    }
+
+    /// An occurrence of an open title that may have to go out; its set is locked.
+    fn admit_locked(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
+        let is_held = book.now.is_held(now);
+        let due = match is_held {
+            // Nothing is a repeat without the lock then.
+            true => book.now.due(ask.key, self.times),
+            false => slot.due.load(Ordering::Relaxed),
+        };
+        let escalates = ask.rank > book.now.worst;
+        let repeats = if now < due { Err(due) } else { self.repeats.take(now) };
+        if escalates || repeats.is_ok() {
+            book.begin(self.next_seq(), book.now, false);
+            return self.send(slot, book, ask, escalates, now);
+        }
+        slot.add(ask.occurrences(), now);
+        slot.due.store(repeats.err().unwrap_or(due), Ordering::Relaxed);
+        if !is_held {
+            return Admission::Repeat;
+        }
+        // Whoever holds the resolve back has to know.
+        book.begin(self.next_seq(), book.now, false);
+        book.now.keep_open();
+        slot.worst.store(book.now.worst, Ordering::Relaxed);
+        Admission::Send(book.sending(slot, Status::Still, book.now.reported, now))
+    }
+
+    /// The occurrence goes out.
+    fn send(&self, slot: &Slot, book: &mut Book, ask: Ask, opening: bool, now: u64) -> Admission {
+        slot.add(ask.occurrences(), now);
+        let (count, reported) = (slot.count(), book.now.reported);
+        let first = ask.before.map_or(now, |(_, first)| millis(first));
+        book.now.first.get_or_insert(first);
+        book.now.send(ask.rank, count, now);
+        slot.worst.store(book.now.worst, Ordering::Relaxed);
+        slot.due.store(book.now.due(ask.key, self.times), Ordering::Relaxed);
+        Admission::Send(book.sending(slot, Status::Trigger { opening }, reported, now))
+    }
+
+    /// The title was closed, or its resolve is held back; `before` is what it was.
+    fn resolved(
+        &self,
+        slot: &Slot,
+        book: &mut Book,
+        before: Page,
+        status: Status,
+        now: u64,
+    ) -> Sending {
+        book.begin(self.next_seq(), before, true);
+        slot.worst.store(0, Ordering::Relaxed);
+        slot.due.store(0, Ordering::Relaxed);
+        if !book.now.open && slot.key.load(Ordering::Relaxed) == self.storm.1 {
+            self.folded.clear();
+        }
+        let (seq, count) = (book.seq, slot.count());
+        Sending {
+            seq,
+            status,
+            count: count.saturating_sub(before.base),
+            since_last: count.saturating_sub(before.reported),
+            first: Duration::from_millis(before.first.unwrap_or(now)),
+        }
+    }
+
+    fn pays(&self, ask: Ask, now: u64) -> bool {
+        ask.key == self.storm.1 || self.budget(ask).take(now)
+    }
+
+    fn is_spent(&self, ask: Ask, now: u64) -> bool {
+        ask.key != self.storm.1 && self.budget(ask).is_spent(now)
+    }
+
+    fn budget(&self, ask: Ask) -> &Budget {
+        if ask.meant { &self.meant } else { &self.openings }
     }
 
     fn next_seq(&self) -> u64 {
@@ -223,6 +301,9 @@ impl Gate {
     }
 
     fn set(&self, key: u64) -> Option<&Set> {
+        if key == self.storm.1 {
+            return self.sets.last();
+        }
         // `SETS` is a power of two.
         let index = usize::try_from(key & (SETS as u64).wrapping_sub(1)).ok()?;
         self.sets.get(index)
@@ -233,12 +314,7 @@ impl Gate {
         let key = key.max(1);
         let Some(set) = self.set(key) else { return };
         let mut books = lock(&set.books);
-        let found = set
-            .slots
-            .iter()
-            .zip(books.iter_mut())
-            .find(|(slot, book)| slot.key.load(Ordering::Relaxed) == key && book.seq == seq);
-        if let Some((slot, book)) = found {
+        if let Some((slot, book)) = set.known(&mut books, key).filter(|(_, book)| book.seq == seq) {
             change(slot, book);
         }
     }
@@ -247,86 +323,80 @@ impl Gate {
 impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, seq: u64) {
         self.undo(key, seq, |slot, book| {
-            book.now = book.before;
-            slot.count.fetch_add(book.swept, Ordering::Relaxed);
+            book.now = book.now.given_back(book.before);
             slot.worst.store(book.now.worst, Ordering::Relaxed);
-            slot.due.store(0, Ordering::Relaxed);
+            // Of a resolve, what was due is due again; of all else, it is now.
+            let is_timed = book.resolving && book.now.open;
+            let due = if is_timed { book.now.due(key.max(1), self.times) } else { 0 };
+            slot.due.store(due, Ordering::Relaxed);
         });
     }
 
-    fn reopen(&self, key: u64, seq: u64, _: bool) {
+    fn reopen(&self, key: u64, seq: u64, opening: bool) {
         self.undo(key, seq, |slot, book| {
-            // A lost trigger: the next one opens. Either way the next resolve must go out.
-            book.now.open = book.resolving;
-            book.now.resolved = false;
-            slot.due.store(book.now.sent_at.saturating_add(PACE), Ordering::Relaxed);
+            let due = if book.resolving {
+                book.now = book.before.still_open();
+                slot.worst.store(book.now.worst, Ordering::Relaxed);
+                if book.now.open { book.now.due(key.max(1), self.times) } else { 0 }
+            } else {
+                book.now.lose(book.before, opening);
+                book.now.paced()
+            };
+            slot.due.store(due, Ordering::Relaxed);
         });
     }
 
-    fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
-        None
-    }
-
-    fn quiet(&self, _: u64, _: Duration) -> Quiet {
-        Quiet::Never
-    }
-}
-
-impl Set {
-    /// Counts an occurrence that is a repeat and nothing else, without the lock.
-    fn repeat(&self, key: u64, rank: u8, now: u64) -> Option<Admission> {
-        let found = self.slots.iter().find(|slot| slot.key.load(Ordering::Acquire) == key);
-        found.filter(|slot| slot.is_repeat(rank, now)).map(Slot::count_repeat)
-    }
-
-    /// The title's slot and book; a new title gets a free slot, or the one least worth keeping.
-    fn take<'a>(
-        &'a self,
-        books: &'a mut [Book; WAYS],
-        key: u64,
-    ) -> Option<(&'a Slot, &'a mut Book)> {
-        let held = |slot: &Slot| slot.key.load(Ordering::Relaxed);
-        let known = self.slots.iter().position(|slot| held(slot) == key);
-        let least = || {
-            (0..WAYS).min_by_key(|way| match (self.slots.get(*way), books.get(*way)) {
-                (Some(slot), Some(book)) if held(slot) != 0 => {
-                    (true, book.now.open, book.now.resolved, book.now.sent_at)
-                }
-                _ => (false, false, false, 0),
-            })
-        };
-        let way = known.or_else(least)?;
-        let (slot, book) = (self.slots.get(way)?, books.get_mut(way)?);
-        if known.is_none() {
-            slot.key.store(0, Ordering::Release);
-            slot.count.store(0, Ordering::Relaxed);
+    fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
+        let mut count = folded.count;
+        self.undo(key, seq, |slot, book| {
+            count = slot.count().saturating_sub(book.now.base);
+            book.now = Page::new(slot.count());
             slot.worst.store(0, Ordering::Relaxed);
             slot.due.store(0, Ordering::Relaxed);
-            *book = Book::default();
-            slot.key.store(key, Ordering::Release);
+        });
+        let rank = rank(folded.severity);
+        match self.fold_many(key, folded.title, rank, count, now) {
+            Admission::Send(sending) => Some(Storm {
+                key: self.storm.1,
+                title: self.storm.0.clone(),
+                sending,
+                detail: self.folded.tell(),
+            }),
+            Admission::Repeat | Admission::Storm => None,
         }
-        Some((slot, book))
+    }
+
+    fn quiet(&self, key: u64, now: Duration) -> Quiet {
+        let (key, now) = (key.max(1), millis(now));
+        let Some(set) = self.set(key) else { return Quiet::Never };
+        let mut books = lock(&set.books);
+        let Some((slot, book)) = set.known(&mut books, key) else { return Quiet::Never };
+        let last = slot.last.load(Ordering::Relaxed);
+        match book.now.quiet_at(last, self.times) {
+            None => Quiet::Never,
+            Some(at) if now < at => Quiet::Until(Duration::from_millis(at)),
+            Some(_) => {
+                let before = book.now;
+                let status = book.now.resolve_quietly(slot.count(), now);
+                Quiet::Resolved(self.resolved(slot, book, before, status, now))
+            }
+        }
     }
 }
 
-impl Slot {
-    fn is_repeat(&self, rank: u8, now: u64) -> bool {
-        now < self.due.load(Ordering::Relaxed) && rank <= self.worst.load(Ordering::Relaxed)
-    }
-
-    fn count_repeat(&self) -> Admission {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        Admission::Repeat
+/// A severity as the gate compares it: 0 is none.
+pub(crate) fn rank(severity: Option<Severity>) -> u8 {
+    match severity {
+        None => 0,
+        Some(Severity::Sev3) => 1,
+        Some(Severity::Sev2) => 2,
+        Some(Severity::Sev1) => 3,
     }
 }
 
-impl Book {
-    /// A new admission begins: what was is kept for `give_back`.
-    fn begin(&mut self, seq: u64, resolving: bool) {
-        self.before = self.now;
-        self.seq = seq;
-        self.resolving = resolving;
-        self.swept = 0;
+impl Ask {
+    fn occurrences(&self) -> u64 {
+        self.before.map_or(1, |(earlier, _)| earlier.saturating_add(1))
     }
 }
 

@@ -21,10 +21,11 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::{CapturedError, Capturing, Controls, Deciding, Wanted, is_content},
+        event::{CapturedError, Capturing, Controls, Deciding, Hashing, Wanted, is_content},
         filter::{Concern, Rules},
         literals::Literals,
-        pipeline::{Head, Origin, Pipeline, Site},
+        pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
+        routes::Routes,
         scratch::{Scratch, Taker},
         span as span_fields,
         title::{self, TitleParts, Titles},
@@ -46,6 +47,7 @@ const TITLE_TARGET_CAP: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct SpikeLayer {
     rules: Arc<Rules>,
+    routes: Arc<Routes>,
     pipeline: Arc<Pipeline>,
     titles: Titles,
     /// `None`: titles are made by the rules of text alone.
@@ -59,12 +61,13 @@ pub(crate) struct SpikeLayer {
 impl SpikeLayer {
     pub(crate) fn new(
         rules: Arc<Rules>,
+        routes: Arc<Routes>,
         pipeline: Arc<Pipeline>,
         titles: Titles,
         literals: Option<Literals>,
         group_by: Vec<String>,
     ) -> Self {
-        Self { rules, pipeline, titles, literals, group_by, said: AtomicU64::new(0) }
+        Self { rules, routes, pipeline, titles, literals, group_by, said: AtomicU64::new(0) }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -117,17 +120,39 @@ impl SpikeLayer {
         let Scratch { message, message_cut, controls, draft, fields, .. } = scratch;
         let message = (message.as_str(), *message_cut);
         let notes = &controls.notes;
+        let route = self.routes.find(meta.target());
+        let endpoint = route.endpoint.unwrap_or(0);
         let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
         match wish {
             Wish::Trigger => {
                 let (title, folding) = draft.split();
-                let head = Head { title, severity: controls.severity, priority: controls.priority };
+                let head = Head {
+                    title,
+                    severity: controls.severity.or(route.severity),
+                    priority: controls.priority.or(route.priority),
+                    endpoint,
+                    threshold: route.threshold,
+                    meant: controls.page == Some(true),
+                };
                 // A title that the event has given itself is meant.
                 let site = if is_derived { site(event, meta) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
-                self.pipeline.trigger(head, origin, build)
+                let failure = |state: &mut DefaultHasher| {
+                    let Some(leaf) = ctx.event_span(event) else { return false };
+                    let root = leaf.scope().last().map(|root| root.id());
+                    root.hash(state);
+                    let mut hashing = Hashing { state, found: false };
+                    event.record(&mut hashing);
+                    hashing.found
+                };
+                self.pipeline.trigger(Asked { head, origin, failure: &failure }, build)
             }
-            Wish::Resolve => self.pipeline.resolve(draft.title(), build),
+            Wish::Resolve => {
+                // A title that the event has given itself may be that of any incident.
+                let goes =
+                    if is_derived { Goes::To(endpoint) } else { Goes::WhereOpen { or: endpoint } };
+                self.pipeline.resolve(draft.title(), goes, build)
+            }
         }
     }
 

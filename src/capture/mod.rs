@@ -2,14 +2,18 @@
 //!
 //! Does no I/O, waits for nothing, and imports nothing of `delivery`.
 
+pub(crate) mod cause;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod fold;
 pub(crate) mod gate;
 pub(crate) mod layer;
 pub(crate) mod literals;
+pub(crate) mod mute;
 pub(crate) mod pipeline;
 pub(crate) mod redact;
+pub(crate) mod routes;
 pub(crate) mod scratch;
 pub(crate) mod span;
+pub(crate) mod threshold;
 pub mod title;

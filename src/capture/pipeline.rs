@@ -1,49 +1,67 @@
-//! The one entrance for incidents: gate, then a queue slot, then the build, then send. What would
-//! open a title asks the fold first whether its callsite may.
+//! The one entrance for incidents: mute, gate, then a queue slot, then the build, then send. What
+//! would open a title asks the fold first whether its callsite may. Each endpoint has a gate of its
+//! own; one numbering goes through all of them.
 //!
 //! Invariants: nothing is built before there is room for it; whatever comes in is counted in
 //! exactly one place. Writes to stderr once in its life, when paging has ended and something
 //! still wants to page.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    cell::LazyCell,
+    hash::{BuildHasher, Hasher, RandomState},
     io::Write,
+    mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tracing::callsite::Identifier;
-
 use crate::{
     capture::{
+        cause::Causes,
         fold::{Fold, Opens},
-        gate::{Admission, Gate},
+        gate::{self, Admission, Ask, Gate, Openings, rank},
+        mute::Mute,
         redact::Scrubber,
-        title::{self, Folding},
+        threshold::Waiting,
     },
     clock::{Clock, millis},
-    error::{Error, Kind},
-    incident::{Detail, Incident, Manual, Occurrences, Op, Priority, Sending, Severity, Ticket},
-    queue::{NoSlot, RESOLVE_SLOTS, Sender},
+    incident::{Detail, Occurrences, Op, Priority, Sending, Severity, Ticket},
+    queue::{NoSlot, Sender},
     stats::{Count, Counters},
 };
+pub(crate) use asked::{Asked, Failure, Goes, Head, Origin, Site};
+
+mod asked;
+mod manual;
 
 /// What the builder decided for the caller's side.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) repeat_every: Duration,
+    pub(crate) resolve_after: Option<Duration>,
+    pub(crate) budget: Openings,
+    /// The title of the storm incident.
+    pub(crate) storm: String,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) scrubber: Scrubber,
+    /// How many there are; at least 1.
+    pub(crate) endpoints: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     clock: Clock,
+    /// That of endpoint 0, the default one.
     gate: Arc<Gate>,
+    /// Those of the others, from 1 on.
+    gates: Box<[Arc<Gate>]>,
+    mute: Mute,
+    causes: Causes,
+    waiting: Waiting,
     fold: Fold,
     /// Seeded per process: messages carry strangers' text.
     hasher: RandomState,
@@ -56,35 +74,9 @@ pub(crate) struct Pipeline {
     said_closed: AtomicBool,
 }
 
-/// What an incident is called and how grave it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head<'a> {
-    pub(crate) title: &'a str,
-    pub(crate) severity: Option<Severity>,
-    pub(crate) priority: Option<Priority>,
-}
-
-/// Where the events of a title come from, for the fold.
-#[derive(Debug)]
-pub(crate) struct Origin<'a> {
-    pub(crate) site: Site<'a>,
-    pub(crate) folding: Folding<'a>,
-}
-
-/// One place in the source that makes events.
-#[derive(Debug, Hash)]
-pub(crate) enum Site<'a> {
-    Callsite(Identifier),
-    /// All `log` records of a level share a callsite, so theirs is where they say they are from;
-    /// not their target, which a program may make up for each.
-    Record {
-        file: &'a str,
-        line: u32,
-    },
-}
-
 /// An op that the gate has let through and that is not built yet.
 struct Admitted {
+    endpoint: usize,
     key: u64,
     now: Duration,
     sending: Sending,
@@ -99,11 +91,25 @@ impl Pipeline {
         counters: Arc<Counters>,
         settings: Settings,
     ) -> Self {
+        let (seq, hasher) = (Arc::new(AtomicU64::new(1)), RandomState::new());
+        let gate = |_| {
+            Arc::new(Gate::new(gate::Settings {
+                repeat_every: settings.repeat_every,
+                resolve_after: settings.resolve_after,
+                budget: settings.budget,
+                storm: (settings.storm.clone(), hasher.hash_one(&settings.storm)),
+                seq: Arc::clone(&seq),
+            }))
+        };
         Self {
             clock,
-            gate: Arc::new(Gate::new(settings.repeat_every)),
+            gate: gate(0),
+            gates: (1..settings.endpoints).map(gate).collect(),
+            mute: Mute::default(),
+            causes: Causes::new(),
+            waiting: Waiting::new(),
             fold: Fold::new(),
-            hasher: RandomState::new(),
+            hasher,
             queue,
             counters,
             settings,
@@ -124,9 +130,19 @@ impl Pipeline {
         self.queue.as_ref()
     }
 
-    /// The number of the newest op that was admitted.
+    /// The number of the newest op that was admitted; 0 before the first.
     pub(crate) fn newest(&self) -> u64 {
+        // All gates share their numbers.
         self.gate.newest()
+    }
+
+    pub(crate) fn mute(&self) -> &Mute {
+        &self.mute
+    }
+
+    fn gate(&self, endpoint: usize) -> &Arc<Gate> {
+        let other = endpoint.checked_sub(1).and_then(|other| self.gates.get(other));
+        other.unwrap_or(&self.gate)
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -149,40 +165,96 @@ impl Pipeline {
     }
 
     /// Opens or repeats an incident. `Err` says where it ended instead of on its way; the caller
-    /// counts that. `build` runs only when there is a slot for what it builds. Without an origin,
-    /// the title is never folded.
+    /// counts that. `build` runs only when there is a slot for what it builds.
     pub(crate) fn trigger(
         &self,
-        head: Head<'_>,
-        origin: Option<Origin<'_>>,
+        asked: Asked<'_>,
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
         let queue = self.admitting()?;
+        if self.mute.left(|| self.clock.now()).is_some() {
+            return Err(Count::SuppressedMute);
+        }
+        let Asked { head, origin, failure } = asked;
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
         let head = Head { severity, priority, ..head };
-        let (now, key, rank) = (self.clock.now(), self.key(head.title), rank(severity));
-        let Some(Origin { site, mut folding }) = origin else {
-            return self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build);
-        };
-        if let Some(admission) = self.gate.admit_open(key, rank, now) {
-            return self.page(queue, head, (key, now), admission, build);
+        let (now, key) = (self.clock.now(), self.key(head.title));
+        let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
+        if let Some(admission) = self.gate(head.endpoint).admit_open(ask, now) {
+            let here = at(head.endpoint, key);
+            if self.causes.leads(here)
+                && let Some(failure) = self.failure(head, failure)
+            {
+                self.causes.note(failure, here, now);
+            }
+            return self.page(queue, head, (ask, now), admission, build);
         }
-        let kind = if folding.is_whole() { key } else { self.key(folding.kind) };
+        self.first(queue, Asked { head, origin, failure }, (ask, now), build)
+    }
+
+    /// What would open its title: as long as it is nobody's follower and has occurred often enough.
+    fn first(
+        &self,
+        queue: &Sender,
+        asked: Asked<'_>,
+        (ask, now): (Ask, Duration),
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let Asked { head, origin, failure } = asked;
+        let here = at(head.endpoint, ask.key);
+        let failure = self.failure(head, failure);
+        if !head.meant
+            && failure.is_some_and(|failure| self.causes.follows(failure, here, head.title, now))
+        {
+            return Err(Count::SuppressedSameCause);
+        }
+        let mut ask = ask;
+        if let Some(threshold) = head.threshold {
+            let reached = self.waiting.occurs(here, threshold, now);
+            let reached = reached.ok_or(Count::SuppressedThreshold)?;
+            ask.before = Some((reached.earlier, reached.first));
+        }
+        let (opened, paged) = self.open(queue, (head, origin), (ask, now), build);
+        if paged.is_ok() && head.threshold.is_some() {
+            self.waiting.clear(here);
+        }
+        if let (Ok(()) | Err(Count::SuppressedRepeat), Some(failure)) = (paged, failure) {
+            self.causes.note(failure, at(head.endpoint, opened), now);
+        }
+        paged
+    }
+
+    /// Opens the title, or what its callsite folds it into; returns the key of that.
+    fn open(
+        &self,
+        queue: &Sender,
+        (head, origin): (Head<'_>, Option<Origin<'_>>),
+        (ask, now): (Ask, Duration),
+        build: impl FnOnce() -> Detail,
+    ) -> (u64, Result<(), Count>) {
+        let gate = self.gate(head.endpoint);
+        let Some(Origin { site, mut folding }) = origin else {
+            let admission = gate.admit(ask, now);
+            return (ask.key, self.page(queue, head, (ask, now), admission, build));
+        };
+        let kind = if folding.is_whole() { ask.key } else { self.key(folding.kind) };
         match self.fold.open(self.hasher.hash_one(site), kind, &mut folding, now) {
             Opens::Own(opening) => {
-                let admission = self.gate.admit(key, rank, now);
-                let paged = self.page(queue, head, (key, now), admission, build);
-                if let Err(Count::RefusedFull | Count::RefusedClosed) = paged {
+                let admission = gate.admit(ask, now);
+                let paged = self.page(queue, head, (ask, now), admission, build);
+                let opened = matches!(admission, Admission::Send(_));
+                if !opened || matches!(paged, Err(Count::RefusedFull | Count::RefusedClosed)) {
                     self.fold.take_back(opening);
                 }
-                paged
+                (ask.key, paged)
             }
             Opens::Folded { place } => {
                 self.counters.add(Count::Folded);
                 let head = Head { title: folding.finish(place), ..head };
-                let key = self.key(head.title);
-                self.page(queue, head, (key, now), self.gate.admit(key, rank, now), build)
+                let ask = Ask { key: self.key(head.title), ..ask };
+                let admission = gate.admit(ask, now);
+                (ask.key, self.page(queue, head, (ask, now), admission, build))
             }
         }
     }
@@ -192,94 +264,141 @@ impl Pipeline {
         &self,
         queue: &Sender,
         head: Head<'_>,
-        (key, now): (u64, Duration),
+        (ask, now): (Ask, Duration),
         admission: Admission,
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
-        let Admission::Send(sending) = admission else {
-            return Err(Count::SuppressedRepeat);
+        let sending = match admission {
+            Admission::Send(sending) => sending,
+            Admission::Repeat => return Err(Count::SuppressedRepeat),
+            Admission::Storm => return self.storm(queue, head, (ask, now)),
         };
-        let admitted = self.admitted(key, now, sending);
-        let slot = queue.reserve_trigger().map_err(refused)?;
-        slot.send(self.op(head, admitted, build()));
-        Ok(())
-    }
-
-    /// Resolves the incident with this title.
-    pub(crate) fn resolve(&self, title: &str, build: impl FnOnce() -> Detail) -> Result<(), Count> {
-        let queue = self.admitting()?;
-        let (now, key) = (self.clock.now(), self.key(title));
-        let Admission::Send(sending) = self.gate.resolve(key, now) else {
-            return Err(Count::SuppressedRepeat);
-        };
-        let admitted = self.admitted(key, now, sending);
-        let slot = queue.reserve_resolve().map_err(refused)?;
-        let head = Head { title, severity: None, priority: None };
-        slot.send(self.op(head, admitted, build()));
-        Ok(())
-    }
-
-    /// `Handle::trigger`.
-    pub(crate) fn trigger_manual(&self, incident: Incident) -> Result<(), Error> {
-        let name = self.clean_title(&incident.title)?;
-        let Incident { severity, priority, fields, .. } = incident;
-        let head = Head { title: &name, severity, priority };
-        let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
-        self.manual(self.trigger(head, None, || Detail::Manual(fields)), "incident", capacity)
-    }
-
-    /// `Handle::resolve`.
-    pub(crate) fn resolve_manual(&self, title: &str) -> Result<(), Error> {
-        let name = self.clean_title(title)?;
-        let sent = self.resolve(&name, || Detail::Manual(Manual::default()));
-        self.manual(sent, "resolve", RESOLVE_SLOTS)
-    }
-
-    /// A title that a person wrote: scrubbed and cleaned, nothing appended.
-    fn clean_title(&self, title: &str) -> Result<String, Error> {
-        let mut scrubbed = title.to_owned();
-        self.settings.scrubber.scrub(&mut scrubbed, 0);
-        let mut clean = String::new();
-        title::verbatim(&scrubbed, &mut clean);
-        if clean.is_empty() {
-            return Err(Error::new(Kind::Setting {
-                name: "title",
-                expected: "text that can be read",
-                found: "nothing".to_owned(),
-            }));
+        let admitted = self.admitted(head.endpoint, ask.key, now, sending);
+        let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
+        let mut detail = build();
+        if let Detail::Event(event) = &mut detail
+            && let Some(followers) = self.causes.followers(at(head.endpoint, ask.key))
+        {
+            event.notes.push_text("same_cause", |out| {
+                out.push_str(&followers);
+                false
+            });
         }
-        Ok(clean)
+        slot.send(self.op(head, admitted, detail));
+        Ok(())
     }
 
-    fn manual(
+    /// Folds what the budget does not pay for into the storm incident.
+    fn storm(
         &self,
-        sent: Result<(), Count>,
-        queue: &'static str,
-        capacity: usize,
-    ) -> Result<(), Error> {
-        self.counters.add(Count::Seen);
-        let Err(count) = sent else { return Ok(()) };
-        self.counters.add(count);
-        match count {
-            Count::RefusedFull => Err(Error::new(Kind::Full { queue, capacity })),
-            Count::RefusedClosed => Err(Error::new(Kind::Closed)),
-            _ => Ok(()),
+        queue: &Sender,
+        head: Head<'_>,
+        (ask, now): (Ask, Duration),
+    ) -> Result<(), Count> {
+        let gate = self.gate(head.endpoint);
+        let Admission::Send(sending) = gate.storm(ask.key, head.title, ask.rank, now) else {
+            return Err(Count::SuppressedStorm);
+        };
+        let admitted = self.admitted(head.endpoint, gate.storm_key(), now, sending);
+        let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
+        let head = Head { title: gate.storm_title(), ..head };
+        slot.send(self.op(head, admitted, Detail::Storm(gate.storm_detail())));
+        Ok(())
+    }
+
+    /// What has failed, as a number; the same for the same error in the same root span.
+    fn failure(&self, head: Head<'_>, failure: Failure<'_>) -> Option<u64> {
+        let mut state = self.hasher.build_hasher();
+        state.write_usize(head.endpoint);
+        failure(&mut state).then(|| state.finish())
+    }
+
+    /// Resolves the incident with this title. What becomes of it at the first endpoint is returned,
+    /// for the caller to count, but a refusal at any rather than that; each other one is one more
+    /// op, and counted here.
+    pub(crate) fn resolve(
+        &self,
+        title: &str,
+        goes: Goes,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let queue = self.admitting()?;
+        let key = self.key(title);
+        let first = match goes {
+            Goes::To(endpoint) => endpoint,
+            Goes::WhereOpen { or } if self.gates.is_empty() => or,
+            Goes::WhereOpen { or } => {
+                let now = self.clock.now();
+                let open = |endpoint: &usize| self.gate(*endpoint).is_open(key, now);
+                let mut open = (0..=self.gates.len()).filter(open);
+                let first = open.next().unwrap_or(or);
+                let rest: Vec<usize> = open.collect();
+                if !rest.is_empty() {
+                    return self.resolve_all(queue, (title, key), first, &rest, build);
+                }
+                first
+            }
+        };
+        self.resolve_at(queue, (title, key), first, build)
+    }
+
+    /// Resolves a title that is open at several endpoints.
+    fn resolve_all(
+        &self,
+        queue: &Sender,
+        title: (&str, u64),
+        first: usize,
+        rest: &[usize],
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let detail = LazyCell::new(build);
+        let mut told = self.resolve_at(queue, title, first, || LazyCell::force(&detail).clone());
+        for endpoint in rest {
+            let build = || LazyCell::force(&detail).clone();
+            let mut other = self.resolve_at(queue, title, *endpoint, build);
+            if let Err(Count::RefusedFull | Count::RefusedClosed) = other {
+                mem::swap(&mut told, &mut other);
+            }
+            self.counters.add(Count::Seen);
+            if let Err(count) = other {
+                self.counters.add(count);
+            }
         }
+        told
+    }
+
+    fn resolve_at(
+        &self,
+        queue: &Sender,
+        (title, key): (&str, u64),
+        endpoint: usize,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
+        let now = self.clock.now();
+        let Admission::Send(sending) = self.gate(endpoint).resolve(key, now) else {
+            return Err(Count::SuppressedRepeat);
+        };
+        let admitted = self.admitted(endpoint, key, now, sending);
+        let slot = queue.reserve_resolve(endpoint).map_err(refused)?;
+        let head = Head { title, endpoint, ..Head::default() };
+        slot.send(self.op(head, admitted, build()));
+        Ok(())
     }
 
     fn key(&self, title: &str) -> u64 {
         self.hasher.hash_one(title)
     }
 
-    fn admitted(&self, key: u64, now: Duration, sending: Sending) -> Admitted {
-        let (gate, counters) = (Arc::clone(&self.gate), Arc::clone(&self.counters));
+    fn admitted(&self, endpoint: usize, key: u64, now: Duration, sending: Sending) -> Admitted {
+        let gate = Arc::clone(self.gate(endpoint));
+        let counters = Arc::clone(&self.counters);
         let ticket = Ticket::reserved(gate, counters, key, &sending);
-        Admitted { key, now, sending, ticket }
+        Admitted { endpoint, key, now, sending, ticket }
     }
 
     /// Builds the op; from here on it is pending.
     fn op(&self, head: Head<'_>, admitted: Admitted, detail: Detail) -> Box<Op> {
-        let Admitted { key, now, sending, mut ticket } = admitted;
+        let Admitted { endpoint, key, now, sending, mut ticket } = admitted;
         let last = Clock::wall();
         let age = millis(now).saturating_sub(millis(sending.first));
         let occurrences = Occurrences {
@@ -290,7 +409,7 @@ impl Pipeline {
         };
         ticket.commit();
         Box::new(Op {
-            endpoint: 0,
+            endpoint,
             key,
             seq: sending.seq,
             status: sending.status,
@@ -327,14 +446,9 @@ fn refused(no_slot: NoSlot) -> Count {
     }
 }
 
-/// A severity as the gate compares it: 0 is none.
-fn rank(severity: Option<Severity>) -> u8 {
-    match severity {
-        None => 0,
-        Some(Severity::Sev3) => 1,
-        Some(Severity::Sev2) => 2,
-        Some(Severity::Sev1) => 3,
-    }
+/// A title's key for what is shared by all endpoints.
+fn at(endpoint: usize, key: u64) -> u64 {
+    key.wrapping_add(endpoint as u64)
 }
 
 #[cfg(test)]

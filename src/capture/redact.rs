@@ -1,41 +1,45 @@
-//! What must not leave the process in a text: here, our own token, by exact match.
+//! What must not leave the process in a text: here, our own tokens, by exact match.
 //!
 //! Invariant: scrubbing comes before cutting, so no cut leaves half a token behind. Never
 //! allocates when there is nothing to remove.
 
-use secrecy::SecretString;
+use crate::webhook::Tokens;
 
-use crate::webhook;
-
-/// Removes the token it knows from texts.
+/// Removes the tokens it knows from texts.
 #[derive(Debug, Default)]
 pub(crate) struct Scrubber {
-    token: Option<SecretString>,
+    tokens: Tokens,
 }
 
 impl Scrubber {
-    pub(crate) fn new(token: Option<SecretString>) -> Self {
-        Self { token }
+    pub(crate) fn new(tokens: Tokens) -> Self {
+        Self { tokens }
     }
 
-    /// Replaces the token wherever it stands in `text` from byte `from` on; tells whether it did.
+    /// Replaces the tokens wherever they stand in `text` from byte `from` on; tells whether there
+    /// were any.
     pub(crate) fn scrub(&self, text: &mut String, from: usize) -> bool {
-        self.token.as_ref().is_some_and(|token| webhook::scrub(token, text, from))
+        self.tokens.scrub(text, from)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Scrubber;
+    use crate::webhook::Tokens;
 
     #[test]
-    fn f094_our_own_token_is_removed_wherever_it_stands() {
-        let scrubber = Scrubber::new(Some("abcdEFGH1234".into()));
+    fn f094_our_own_tokens_are_removed_wherever_they_stand() {
+        let tokens = ["abcdEFGH1234", "abcdEFGH", "12345678"].map(Into::into);
+        let scrubber = Scrubber::new(Tokens::new(tokens.to_vec()));
         let mut text = "posting to /abcdEFGH1234/push-events, abcdEFGH1234abcdEFGH1234".to_owned();
-        scrubber.scrub(&mut text, 0);
+        assert!(scrubber.scrub(&mut text, 0));
         assert_eq!(text, "posting to /REDACTED/push-events, REDACTEDREDACTED");
-        let mut text = "abcdEFGH123 is not it".to_owned();
-        scrubber.scrub(&mut text, 0);
-        assert_eq!(text, "abcdEFGH123 is not it");
+        let mut text = "abcdEFGH, 12345678, abcdEFGH".to_owned();
+        assert!(scrubber.scrub(&mut text, 1));
+        assert_eq!(text, "abcdEFGH, REDACTED, REDACTED");
+        let mut text = "abcdEFG123 1234567 is not it".to_owned();
+        assert!(!scrubber.scrub(&mut text, 0));
+        assert_eq!(text, "abcdEFG123 1234567 is not it");
     }
 }

@@ -1,19 +1,22 @@
 //! One POST, and nothing else: no retry, no decision.
 //!
 //! Invariants: every error of the client loses its URL before anything else sees it; a redirect
-//! is never followed, at most [`ANSWER_CAP`] bytes of an answer are read, and the token is removed
-//! from whatever is sent or printed.
+//! is never followed, at most [`ANSWER_CAP`] bytes of an answer are read, and the tokens of all
+//! endpoints are removed from whatever is sent or printed.
 
-use std::{error::Error, io::Write, time::Duration};
+use std::{
+    error::Error,
+    io::{self, Write},
+    time::Duration,
+};
 
 use reqwest::{Client, Response, header, redirect};
-use secrecy::SecretString;
 
 use crate::{
     clock::Clock,
     delivery::outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     error::{self, Kind},
-    webhook::{self, Webhook},
+    webhook::{Tokens, Webhook},
 };
 
 /// A connection has to stand within this.
@@ -23,49 +26,64 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// Most of an answer that is read, in bytes.
 const ANSWER_CAP: usize = 4 * 1024;
 
-/// Where a payload goes.
+/// One endpoint, as the builder describes it.
 #[derive(Debug)]
-pub(crate) enum Transport {
+pub(crate) struct Endpoint {
+    /// What a person is told of it: the place, and the rules when that is not enough.
+    pub(crate) name: String,
+    /// `None`: nothing can be sent, so it is for a dry run.
+    pub(crate) webhook: Option<Webhook>,
+}
+
+/// Where the payloads of one endpoint go.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    name: String,
+    tokens: Tokens,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
     Post(Post),
-    /// `SPIKE_MODE=dry-run`: to stderr, as it would be sent.
-    DryRun {
-        token: Option<SecretString>,
+    /// `SPIKE_MODE=dry-run`: to stderr, as it would be sent. `says_where`: there are several
+    /// endpoints.
+    Print {
+        says_where: bool,
     },
 }
 
 #[derive(Debug)]
-pub(crate) struct Post {
+struct Post {
     client: Client,
     webhook: Webhook,
 }
 
-impl Post {
-    /// A client for this webhook. Loads the system's root certificates, so it takes a while.
-    pub(crate) fn new(webhook: Webhook) -> Result<Self, error::Error> {
-        let mut client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT)
-            .timeout(ATTEMPT)
-            .user_agent(concat!("tracing-spike/", env!("CARGO_PKG_VERSION")))
-            .https_only(!webhook.is_loopback())
-            // Whatever other crates of the program have enabled in reqwest.
-            .http1_only()
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate();
-        if webhook.is_loopback() {
-            // A proxy from the environment has no business between two local sockets.
-            client = client.no_proxy();
-        } else {
-            client = with_tls(client)?;
-        }
-        let client =
-            client.build().map_err(|error| error::Error::new(Kind::Client(error.without_url())))?;
-        Ok(Self { client, webhook })
+/// A client, which loads the system's root certificates and so takes a while.
+fn client(loopback: bool) -> Result<Client, error::Error> {
+    let mut client = Client::builder()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .timeout(ATTEMPT)
+        .user_agent(concat!("tracing-spike/", env!("CARGO_PKG_VERSION")))
+        .https_only(!loopback)
+        // Whatever other crates of the program have enabled in reqwest.
+        .http1_only()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate();
+    if loopback {
+        // A proxy from the environment has no business between two local sockets.
+        client = client.no_proxy();
+    } else {
+        client = with_tls(client)?;
     }
+    client.build().map_err(|error| error::Error::new(Kind::Client(error.without_url())))
+}
 
+impl Post {
     async fn attempt(&self, payload: String) -> Attempted {
         let request = self
             .client
@@ -100,32 +118,62 @@ pub(crate) struct Attempted {
 }
 
 impl Transport {
-    /// Scheme, host and port of the endpoint.
-    pub(crate) fn place(&self) -> &str {
-        match self {
-            Transport::Post(post) => post.webhook.place(),
-            Transport::DryRun { .. } => "stderr",
-        }
+    /// Transports that send. Endpoints share a client, but for those at a loopback address.
+    pub(crate) fn post(
+        endpoints: Vec<Endpoint>,
+        tokens: &Tokens,
+    ) -> Result<Vec<Self>, error::Error> {
+        let (mut local, mut remote) = (None, None);
+        let transport = |Endpoint { name, webhook }| {
+            let Some(webhook) = webhook else {
+                let source = io::Error::other("an endpoint without a webhook");
+                return Err(error::Error::new(Kind::Worker { what: "https client", source }));
+            };
+            let is_local = webhook.is_loopback();
+            let known = if is_local { &mut local } else { &mut remote };
+            let client = match known {
+                Some(client) => Client::clone(client),
+                None => known.insert(client(is_local)?).clone(),
+            };
+            let way = Way::Post(Post { client, webhook });
+            Ok(Self { name, tokens: tokens.clone(), way })
+        };
+        endpoints.into_iter().map(transport).collect()
+    }
+
+    /// Transports that print.
+    pub(crate) fn print(endpoints: Vec<Endpoint>, tokens: &Tokens) -> Vec<Self> {
+        let says_where = endpoints.len() > 1;
+        let transport = |Endpoint { name, .. }| Self {
+            name,
+            tokens: tokens.clone(),
+            way: Way::Print { says_where },
+        };
+        endpoints.into_iter().map(transport).collect()
+    }
+
+    /// What a person is told of the endpoint.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Makes one attempt. Bounded in time by [`ATTEMPT`].
     pub(crate) async fn attempt(&self, payload: &serde_json::Value) -> Attempted {
-        match self {
-            Transport::Post(post) => {
+        match &self.way {
+            Way::Post(post) => {
                 let mut text = payload.to_string();
-                // The last look for our own token. Its characters need no escape in JSON, so what
-                // is left is still JSON.
-                webhook::scrub(post.webhook.token(), &mut text, 0);
+                // The last look for our own tokens. Their characters need no escape in JSON, so
+                // what is left is still JSON.
+                self.tokens.scrub(&mut text, 0);
                 post.attempt(text).await
             }
-            Transport::DryRun { token } => {
+            Way::Print { says_where } => {
                 let title = payload.get("title").unwrap_or(&serde_json::Value::Null);
                 let verb = if payload.get("status").is_some() { "resolve" } else { "trigger" };
-                let mut text = format!("dry run, would {verb} {title} with\n{payload:#}");
-                if let Some(token) = token {
-                    webhook::scrub(token, &mut text, 0);
-                }
-                writeln!(std::io::stderr(), "tracing-spike: {text}").ok();
+                let place = if *says_where { format!(" at {}", self.name) } else { String::new() };
+                let mut text = format!("dry run, would {verb} {title}{place} with\n{payload:#}");
+                self.tokens.scrub(&mut text, 0);
+                writeln!(io::stderr(), "tracing-spike: {text}").ok();
                 Attempted { outcome: Outcome::Accepted { verified: true }, why: String::new() }
             }
         }

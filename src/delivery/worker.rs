@@ -1,36 +1,37 @@
 //! The worker: our own thread with a runtime of its own, and the loop that moves ops from the
-//! queue through the outbox to the endpoint.
+//! queue to the endpoints, which all share it.
 //!
-//! Invariants: it makes no decision (the outbox does); one attempt in flight; control messages
-//! never wait behind data; nothing here waits without a deadline or an attempt's own time-out.
+//! Invariants: it makes no decision (the outboxes do); control messages never wait behind data,
+//! nor one endpoint behind another; nothing here waits without a deadline or an attempt's own
+//! time-out.
 
 use std::{
     collections::{HashSet, VecDeque},
-    future::Future,
+    future::poll_fn,
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::{Arc, mpsc as reply},
+    task::{Context, Poll},
     thread,
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, sync::mpsc, time::sleep_until};
+use tokio::{runtime::Runtime, time::sleep_until};
 
 use crate::{
     backoff::scramble,
     clock::Clock,
     delivery::{
-        body::{self, Source},
-        outbox::{Change, Limits, Next, Outbox, Room},
-        outcome::Outcome,
+        body::Source,
+        endpoint::Endpoint,
+        outbox::Room,
         transport::{Attempted, Transport},
     },
     error::{Error, Kind},
     incident::Op,
-    queue::{Asker, Control, FlushReport, Receiver, taken},
+    queue::{Asker, Control, FlushReport, Lane, Receiver},
     reentry,
-    stats::{Count, Counters, Stats},
+    stats::{Count, Counters},
 };
 
 /// The worker's name, as a debugger and `top -H` show it.
@@ -50,20 +51,16 @@ pub(crate) struct Parts {
     pub(crate) entropy: u64,
 }
 
-type Attempt = Pin<Box<dyn Future<Output = Attempted>>>;
-
 struct Worker {
     parts: Parts,
-    transport: Arc<Transport>,
-    outbox: Outbox,
+    endpoints: Vec<Endpoint>,
     arrived: VecDeque<Box<Op>>,
+    /// Attempts that have ended, with the number of the endpoint.
+    finished: Vec<(usize, Attempted)>,
     /// Ops taken over so far.
     received: usize,
     flushes: Vec<Flush>,
     said: HashSet<String>,
-    /// The counters as the newest accepted op told of them, and as the attempt in flight does.
-    told: Stats,
-    telling: Stats,
     /// Set by a shutdown.
     ends: Option<Ends>,
 }
@@ -86,11 +83,11 @@ struct Flush {
     lost: u64,
 }
 
-/// Starts the worker and waits until it works. `transport` runs on the worker's thread, since
-/// making a client takes a while and may panic.
+/// Starts the worker and waits until it works. `transports` are those of the receiver's lanes, and
+/// are made on the worker's thread, since making a client takes a while and may panic.
 pub(crate) fn start(
     parts: Parts,
-    transport: impl FnOnce() -> Result<Transport, Error> + Send + 'static,
+    transports: impl FnOnce() -> Result<Vec<Transport>, Error> + Send + 'static,
 ) -> Result<(), Error> {
     let (ready, started) = reply::sync_channel(1);
     let failed = |what| move |source| Error::new(Kind::Worker { what, source });
@@ -99,19 +96,19 @@ pub(crate) fn start(
     let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
         reentry::mark_own_thread();
         let runtime = runtime().map_err(failed("runtime"));
-        let made = catch_unwind(AssertUnwindSafe(transport)).unwrap_or_else(|_| {
+        let made = catch_unwind(AssertUnwindSafe(transports)).unwrap_or_else(|_| {
             let source = io::Error::other("making the client panicked");
             Err(Error::new(Kind::Worker { what: "https client", source }))
         });
-        let (runtime, transport) = match (runtime, made) {
-            (Ok(runtime), Ok(transport)) => (runtime, transport),
+        let (runtime, transports) = match (runtime, made) {
+            (Ok(runtime), Ok(transports)) => (runtime, transports),
             (Err(error), _) | (_, Err(error)) => {
                 ready.send(Err(error)).ok();
                 return;
             }
         };
         ready.send(Ok(())).ok();
-        let worker = Worker::new(parts, transport);
+        let worker = Worker::new(parts, transports);
         runtime.block_on(worker.run());
         // Dropping it would wait for a lookup that hangs.
         runtime.shutdown_background();
@@ -132,60 +129,41 @@ fn runtime() -> io::Result<Runtime> {
 /// What the loop woke up for.
 enum Woke {
     Control(Option<Control>),
-    Finished(Attempted),
-    Arrived(Option<Box<Op>>),
+    /// Attempts have ended, or ops have arrived.
+    Happened,
     Time,
 }
 
 impl Worker {
-    fn new(parts: Parts, transport: Transport) -> Self {
+    fn new(parts: Parts, transports: Vec<Transport>) -> Self {
         Self {
             parts,
-            transport: Arc::new(transport),
-            outbox: Outbox::new(Limits::default()),
+            endpoints: transports.into_iter().map(Endpoint::new).collect(),
             arrived: VecDeque::new(),
+            finished: Vec::new(),
             received: 0,
             flushes: Vec::new(),
             said: HashSet::new(),
-            told: Stats::default(),
-            telling: Stats::default(),
             ends: None,
         }
     }
 
     async fn run(mut self) {
-        let mut attempt: Option<Attempt> = None;
         loop {
             self.receive();
             let now = self.parts.clock.now();
-            let mut wake = None;
-            if attempt.is_none() {
-                match self.outbox.next(now) {
-                    Next::Attempt { op, minimal } => {
-                        let stats = self.parts.counters.snapshot(Vec::new());
-                        let missed = stats.missed_since(&self.told);
-                        let source = &self.parts.source;
-                        let payload = body::payload(op, source, minimal, missed.as_deref());
-                        self.telling = stats;
-                        let transport = Arc::clone(&self.transport);
-                        attempt = Some(Box::pin(async move { transport.attempt(&payload).await }));
-                    }
-                    Next::Wait(until) => wake = Some(until),
-                    Next::Idle => {}
-                }
-            }
+            let Parts { counters, source, .. } = &self.parts;
+            let begun = self.endpoints.iter_mut().map(|one| one.begin(now, counters, source));
+            // All of them, whether or not there is something to wait for.
+            let wake = begun.flatten().min();
             if self.report(now) {
                 return;
             }
-            match self.wait(&mut attempt, wake).await {
+            match self.wait(wake).await {
                 Woke::Control(Some(control)) => self.obey(control),
                 // Every handle is gone and no guard said goodbye: what is left is lost.
                 Woke::Control(None) => return,
-                Woke::Finished(attempted) => {
-                    attempt = None;
-                    self.finish(&attempted);
-                }
-                Woke::Arrived(op) => self.arrived.extend(op),
+                Woke::Happened => self.finish(),
                 Woke::Time => {}
             }
         }
@@ -193,34 +171,40 @@ impl Worker {
 
     /// Sleeps until something happens. In this order, since a flush must not wait behind data and
     /// a finished attempt makes room for it.
-    async fn wait(&mut self, attempt: &mut Option<Attempt>, wake: Option<Duration>) -> Woke {
+    async fn wait(&mut self, wake: Option<Duration>) -> Woke {
         let flushes = self.flushes.iter().map(|flush| flush.asker.deadline);
         let wake = flushes.chain(self.ends.map(|ends| ends.at)).chain(wake).min();
         let until = self.parts.clock.instant(wake.unwrap_or(Duration::MAX));
-        let room = self.outbox.room();
-        let Receiver { triggers, resolves, control } = &mut self.parts.receiver;
-        let open = |channel: &mpsc::Receiver<_>| !channel.is_closed() || taken(channel) > 0;
-        let takes_resolves = room.resolves > 0 && open(resolves);
-        let takes_triggers = room.triggers > 0 && open(triggers);
+        let Receiver { lanes, control } = &mut self.parts.receiver;
+        let (endpoints, finished) = (&mut self.endpoints, &mut self.finished);
+        let arrived = &mut self.arrived;
         tokio::select! {
             biased;
             message = control.recv() => Woke::Control(message),
-            outcome = ended(attempt) => Woke::Finished(outcome),
-            op = resolves.recv(), if takes_resolves => Woke::Arrived(op),
-            op = triggers.recv(), if takes_triggers => Woke::Arrived(op),
+            () = poll_fn(|context| {
+                let happened = poll_attempts(endpoints, finished, context)
+                    || poll_lanes(endpoints, lanes, arrived, context);
+                if happened { Poll::Ready(()) } else { Poll::Pending }
+            }) => Woke::Happened,
             () = sleep_until(until), if wake.is_some() => Woke::Time,
         }
     }
 
-    /// Moves what has arrived into the outbox, as far as there is room.
+    /// Moves what has arrived into the outboxes, as far as there is room.
     fn receive(&mut self) {
+        let now = self.parts.clock.now();
         loop {
             for op in self.arrived.drain(..) {
                 self.received = self.received.saturating_add(1);
-                self.outbox.push(op, self.parts.clock.now());
+                // The queue has a lane for each endpoint, and for no other.
+                if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
+                    endpoint.push(op, now);
+                }
             }
-            let Room { triggers, resolves } = self.outbox.room();
-            self.parts.receiver.drain(resolves, triggers, &mut self.arrived);
+            for (endpoint, lane) in self.endpoints.iter().zip(&mut self.parts.receiver.lanes) {
+                let Room { triggers, resolves } = endpoint.room();
+                lane.drain(resolves, triggers, &mut self.arrived);
+            }
             if self.arrived.is_empty() {
                 return;
             }
@@ -240,7 +224,7 @@ impl Worker {
     }
 
     fn begin_flush(&mut self, mark: u64, asker: Asker) {
-        self.outbox.hurry(mark);
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.hurry(mark));
         let others = self.parts.receiver.slots_taken().saturating_sub(asker.holds);
         let awaits = self.received.saturating_add(others);
         let delivered = self.parts.counters.get(Count::Delivered);
@@ -251,7 +235,7 @@ impl Worker {
     /// Answers the flushes that are complete or out of time; tells whether the worker should end.
     fn report(&mut self, now: Duration) -> bool {
         let end = self.ends.is_some_and(|Ends { at, holds }| {
-            let settled = self.outbox.pending() == 0;
+            let settled = self.endpoints.iter().all(|endpoint| endpoint.pending() == 0);
             settled && self.parts.receiver.slots_taken() <= holds || now >= at
         });
         if end {
@@ -259,11 +243,12 @@ impl Worker {
         }
         let on_their_way = self.parts.receiver.slots_taken();
         let (delivered, lost) = (self.parts.counters.get(Count::Delivered), self.lost());
-        let (outbox, received) = (&self.outbox, self.received);
+        let (endpoints, received) = (&self.endpoints, self.received);
         self.flushes.retain(|flush| {
             let others = on_their_way.saturating_sub(flush.asker.holds);
             let missing = flush.awaits.saturating_sub(received).min(others);
-            let held = outbox.held_since(flush.mark).saturating_add(missing);
+            let held = endpoints.iter().map(|endpoint| endpoint.held_since(flush.mark));
+            let held = held.fold(missing, usize::saturating_add);
             if held > 0 && !end && now < flush.asker.deadline {
                 return true;
             }
@@ -283,8 +268,10 @@ impl Worker {
     /// What is left is lost now, so that the last report, the counters and a person know of it.
     fn give_up(&mut self) {
         let before = self.parts.counters.get(Count::LostShutdown);
-        self.outbox = Outbox::default();
-        self.parts.receiver.drain(usize::MAX, usize::MAX, &mut self.arrived);
+        self.endpoints.iter_mut().for_each(Endpoint::give_up);
+        for lane in &mut self.parts.receiver.lanes {
+            lane.drain(usize::MAX, usize::MAX, &mut self.arrived);
+        }
         self.arrived.clear();
         let lost = self.parts.counters.get(Count::LostShutdown).saturating_sub(before);
         if lost > 0 {
@@ -304,38 +291,15 @@ impl Worker {
         .fold(0, |sum: u64, count| sum.saturating_add(self.parts.counters.get(count)))
     }
 
-    fn finish(&mut self, attempted: &Attempted) {
-        let Attempted { outcome, why } = attempted;
-        let outcome = *outcome;
-        let counters = &self.parts.counters;
-        if let Outcome::Accepted { .. } = outcome {
-            self.told = std::mem::take(&mut self.telling);
-        }
-        match outcome {
-            Outcome::Accepted { verified: false } => counters.add(Count::Unverified),
-            Outcome::Accepted { verified: true } | Outcome::Rejected(_) => {}
-            Outcome::Later(_) | Outcome::Refused | Outcome::TooLarge => {
-                counters.add(Count::Retries);
-            }
-        }
-        self.parts.entropy = scramble(self.parts.entropy);
+    /// Takes over what became of the attempts that have ended.
+    fn finish(&mut self) {
         let now = self.parts.clock.now();
-        let change = self.outbox.finish(outcome, now, self.parts.entropy);
-        let place = self.transport.place();
-        match change {
-            None => {}
-            Some(Change::Refuses) => {
-                let kept = "incidents are kept and tried again every 5 minutes";
-                self.print(&format!(
-                    "{place} refuses this webhook ({why}): check the token; {kept}"
-                ));
-            }
-            Some(Change::Fails) => {
-                let kept = "incidents are kept and tried again";
-                self.print(&format!("{place} does not take incidents ({why}); {kept}"));
-            }
-            Some(Change::Accepts) => {
-                self.print(&format!("{place} takes incidents again"));
+        for (at, attempted) in std::mem::take(&mut self.finished) {
+            self.parts.entropy = scramble(self.parts.entropy);
+            let Parts { counters, entropy, .. } = &self.parts;
+            let Some(endpoint) = self.endpoints.get_mut(at) else { continue };
+            if let Some(line) = endpoint.finish(&attempted, now, *entropy, counters) {
+                self.print(&line);
             }
         }
     }
@@ -353,12 +317,35 @@ impl Worker {
     }
 }
 
-/// The end of the attempt in flight; never, when there is none.
-async fn ended(attempt: &mut Option<Attempt>) -> Attempted {
-    match attempt {
-        Some(attempt) => attempt.await,
-        None => std::future::pending().await,
+/// Collects all attempts that have ended, each with the number of its endpoint, so that an
+/// endpoint that answers at once keeps no other waiting.
+fn poll_attempts(
+    endpoints: &mut [Endpoint],
+    finished: &mut Vec<(usize, Attempted)>,
+    context: &mut Context<'_>,
+) -> bool {
+    for (at, endpoint) in endpoints.iter_mut().enumerate() {
+        if let Poll::Ready(attempted) = endpoint.poll(context) {
+            finished.push((at, attempted));
+        }
     }
+    !finished.is_empty()
+}
+
+/// Collects an op of each lane that has one and whose endpoint has room for it.
+fn poll_lanes(
+    endpoints: &[Endpoint],
+    lanes: &mut [Lane],
+    arrived: &mut VecDeque<Box<Op>>,
+    context: &mut Context<'_>,
+) -> bool {
+    for (endpoint, lane) in endpoints.iter().zip(lanes) {
+        let Room { triggers, resolves } = endpoint.room();
+        if let Poll::Ready(op) = lane.poll(resolves > 0, triggers > 0, context) {
+            arrived.push_back(op);
+        }
+    }
+    !arrived.is_empty()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The entrance when there is nobody behind it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{Head, Origin, Pipeline, Settings, Site};
+use super::{Asked, Goes, Head, Origin, Pipeline, Settings, Site};
 use crate::{
-    capture::{redact::Scrubber, title::Draft},
+    capture::{gate::Openings, redact::Scrubber, title::Draft},
     clock::Clock,
     incident::{Detail, Incident},
     queue::{Receiver, bounded},
@@ -12,12 +12,16 @@ use crate::{
 };
 
 fn pipeline() -> (Pipeline, Receiver) {
-    let (sender, receiver) = bounded(8);
+    let (sender, receiver) = bounded(8, 1);
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
+        resolve_after: None,
+        budget: Openings { burst: 1_000, per_minute: 2 },
+        storm: "error storm in it".to_owned(),
         severity: None,
         priority: None,
         scrubber: Scrubber::default(),
+        endpoints: 1,
     };
     let counters = Arc::new(Counters::new());
     (Pipeline::new(Clock::start(), Some(sender), counters, settings), receiver)
@@ -40,10 +44,10 @@ fn f052_after_the_workers_death_everything_is_refused_and_counted() {
         assert!(pipeline.trigger_manual(Incident::new(title)).unwrap_err().is_closed());
         assert!(pipeline.resolve_manual(title).unwrap_err().is_closed());
     }
-    let head = Head { title: "queue is stuck", severity: None, priority: None };
+    let head = Head { title: "queue is stuck", ..Head::default() };
     let never = || -> Detail { panic!("built, with nowhere to go") };
-    assert_eq!(pipeline.trigger(head, None, never), Err(Count::RefusedClosed));
-    assert_eq!(pipeline.resolve("queue is stuck", never), Err(Count::RefusedClosed));
+    assert_eq!(pipeline.trigger(Asked::by_hand(head), never), Err(Count::RefusedClosed));
+    assert_eq!(pipeline.resolve("queue is stuck", Goes::To(0), never), Err(Count::RefusedClosed));
     let stats = stats(&pipeline);
     assert_eq!((stats.refused.closed, stats.suppressed.repeat), (6, 0), "{stats:?}");
     assert_eq!((stats.lost.shutdown, stats.pending), (2, 0), "what was on its way: {stats:?}");
@@ -55,12 +59,12 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
     for dies in [false, true] {
         let (pipeline, receiver) = pipeline();
         let mut receiver = Some(receiver);
-        let head = Head { title: "disk full", severity: None, priority: None };
+        let head = Head { title: "disk full", ..Head::default() };
         let build = || {
             drop(receiver.take_if(|_| dies));
             Detail::Manual(crate::incident::Manual::default())
         };
-        assert_eq!(pipeline.trigger(head, None, build), Ok(()));
+        assert_eq!(pipeline.trigger(Asked::by_hand(head), build), Ok(()));
         let stats = stats(&pipeline);
         let expected = if dies { (1, 0) } else { (0, 1) };
         assert_eq!((stats.lost.shutdown, stats.pending), expected, "{stats:?}");
@@ -73,13 +77,15 @@ fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count
     draft.give(title);
     let (title, folding) = draft.split();
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
-    let head = Head { title, severity: None, priority: None };
-    pipeline.trigger(head, Some(origin), || Detail::Manual(crate::incident::Manual::default()))
+    let head = Head { title, ..Head::default() };
+    let asked = Asked { head, origin: Some(origin), failure: &|_| false };
+    pipeline.trigger(asked, || Detail::Manual(crate::incident::Manual::default()))
 }
 
 fn queued(receiver: &mut Receiver) -> Vec<String> {
-    let ops = std::iter::from_fn(|| receiver.triggers.try_recv().ok());
-    ops.map(|op| op.title.clone()).collect()
+    let mut ops = VecDeque::new();
+    receiver.lanes[0].drain(0, usize::MAX, &mut ops);
+    ops.iter().map(|op| op.title.clone()).collect()
 }
 
 #[test]

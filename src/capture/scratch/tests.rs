@@ -4,6 +4,7 @@ use super::{Scratch, Taker};
 use crate::{
     capture::redact::Scrubber,
     stats::{Count, Counters},
+    webhook::Tokens,
 };
 
 #[test]
@@ -23,7 +24,7 @@ fn f046_formatting_that_never_stops_is_stopped_at_the_cap() {
 #[test]
 fn f094_a_token_across_the_cap_leaves_nothing_behind() {
     let token = "abcdefgh12345678";
-    let (scrubber, counters) = (Scrubber::new(Some(token.into())), Counters::new());
+    let (scrubber, counters) = (Scrubber::new(Tokens::new(vec![token.into()])), Counters::new());
     let taker = Taker { scrubber: &scrubber, counters: &counters, literals: None };
     for before in 0..40 {
         let mut out = String::new();

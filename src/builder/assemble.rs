@@ -1,0 +1,241 @@
+//! From checked settings to a running pipeline: the one place that puts the parts together.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use secrecy::ExposeSecret;
+
+use super::{
+    BUDGET_RANGE, BUILDER, Builder, QUEUE_RANGE, QUIET_RANGE, REPEAT_RANGE,
+    endpoints::{self, Endpoints},
+    start::Start,
+};
+use crate::{
+    capture::{
+        event::can_group,
+        filter::{DEFAULT_FILTER, Rules, RulesFilter},
+        gate::Openings,
+        layer::SpikeLayer,
+        literals::Literals,
+        pipeline::{Pipeline, Settings},
+        redact::Scrubber,
+        title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
+    },
+    clock::Clock,
+    delivery::{body::Source, transport::Transport, worker},
+    env::{self, Mode},
+    error::{Error, Kind, shown},
+    guard::Guard,
+    queue::{self, Sender},
+    stats::Counters,
+    webhook::Webhook,
+};
+
+impl Builder {
+    /// The parts before they are given a subscriber's type.
+    pub(super) fn assemble(self) -> Result<Built, Error> {
+        self.check()?;
+        let from_env = self.url.is_none();
+        let rules = Arc::new(self.rules(from_env)?);
+        let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
+        let mode = self.mode.or(said);
+        let webhook = self.webhook(mode)?;
+        let place = webhook.as_ref().map(|(webhook, from)| (webhook.place().to_owned(), *from));
+        let webhook = webhook.map(|(webhook, _)| webhook);
+        let is_off = mode == Some(Mode::Off);
+        let (endpoints, routes) = Endpoints::of(self.routes.clone(), webhook, is_off)?;
+        let (mode, routes) = (decide(mode, place.is_some())?, Arc::new(routes));
+        let source = self.source(from_env)?;
+        let (clock, counters) = (Clock::start(), Arc::new(Counters::new()));
+        let settings = Settings {
+            repeat_every: self.repeat_every,
+            resolve_after: self.resolve_after,
+            budget: self.budget,
+            storm: storm_title(source.service.as_deref()),
+            severity: self.severity,
+            priority: self.priority,
+            scrubber: Scrubber::new(endpoints.tokens()),
+            endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
+        };
+        let mut start = Start {
+            mode,
+            webhook: place,
+            routed: endpoints.routed(),
+            service: source.service.clone().unwrap_or_default(),
+            from_env,
+            by_variable: said.is_some(),
+            without_literals: false,
+        };
+        let sender = match mode {
+            Mode::Off => None,
+            _ => Some(self.start(mode, clock, &counters, source, endpoints)?),
+        };
+        let filter = match &sender {
+            Some(sender) => {
+                RulesFilter::new(Arc::clone(&rules), Arc::clone(&routes), sender.clone())
+            }
+            None => RulesFilter::off(),
+        };
+        let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
+        let (wanted, pages) = (self.titles.wants_literals(), pipeline.queue().is_some());
+        let literals = if wanted && pages { Literals::of_this_process() } else { None };
+        start.without_literals = wanted && pages && literals.is_none();
+        Ok(Built {
+            layer: SpikeLayer::new(
+                Arc::clone(&rules),
+                Arc::clone(&routes),
+                Arc::clone(&pipeline),
+                self.titles,
+                literals,
+                self.group_by,
+            ),
+            filter,
+            guard: Guard::new(pipeline, rules, routes, self.shutdown_timeout),
+            start,
+        })
+    }
+
+    /// The webhook and where it came from. Off is off, whatever the webhook is.
+    fn webhook(&self, mode: Option<Mode>) -> Result<Option<(Webhook, &'static str)>, Error> {
+        match &self.url {
+            _ if mode == Some(Mode::Off) => Ok(None),
+            Some(url) => {
+                Webhook::parse(url.expose_secret(), BUILDER).map(|webhook| Some((webhook, BUILDER)))
+            }
+            None => env::webhook(),
+        }
+    }
+
+    /// Checks the settings that don't depend on the environment.
+    fn check(&self) -> Result<(), Error> {
+        let setting =
+            |name, expected, found| Err(Error::new(Kind::Setting { name, expected, found }));
+        if !REPEAT_RANGE.contains(&self.repeat_every) {
+            let found = format!("{:?}", self.repeat_every);
+            return setting("repeat_every", "10 s to 24 h", found);
+        }
+        if !QUEUE_RANGE.contains(&self.queue_capacity) {
+            let found = self.queue_capacity.to_string();
+            return setting("queue_capacity", "1 to 65,536 incidents", found);
+        }
+        if let Some(found) = self.resolve_after.filter(|after| !QUIET_RANGE.contains(after)) {
+            return setting("resolve_after", "1 min to 24 h", format!("{found:?}"));
+        }
+        let Openings { burst, per_minute } = self.budget;
+        if !BUDGET_RANGE.contains(&burst) || !BUDGET_RANGE.contains(&per_minute) {
+            let found = format!("{burst} and {per_minute}");
+            return setting("budget", "1 to 1,000 at once and 1 to 1,000 a minute", found);
+        }
+        endpoints::check(&self.routes)?;
+        self.check_groups()
+    }
+
+    fn check_groups(&self) -> Result<(), Error> {
+        let setting =
+            |expected, found| Err(Error::new(Kind::Setting { name: "group_by", expected, found }));
+        let names = &self.group_by;
+        if let Some(name) = names.iter().find(|name| !can_group(name)) {
+            return setting("names of fields other than message, spike and spike.…", shown(name));
+        }
+        if names.len() > MAX_GROUPS {
+            return setting("4 fields at most", names.len().to_string());
+        }
+        let twice = |(at, name)| names.iter().take(at).any(|earlier: &String| earlier == name);
+        if let Some((_, name)) = names.iter().enumerate().find(|one| twice(*one)) {
+            return setting("each field once", format!("{} twice", shown(name)));
+        }
+        let length =
+            names.iter().fold(0, |sum: usize, name| sum.saturating_add(name.chars().count()));
+        if length > MAX_GROUP_NAMES {
+            let found = format!("{length} characters");
+            return setting("names of 64 characters together at most", found);
+        }
+        Ok(())
+    }
+
+    fn rules(&self, from_env: bool) -> Result<Rules, Error> {
+        if let Some(rules) = &self.filter {
+            return Rules::parse(rules, "filter");
+        }
+        let rules = if from_env { env::variable(env::FILTER)? } else { None };
+        Rules::parse(rules.as_deref().unwrap_or(DEFAULT_FILTER), env::FILTER)
+    }
+
+    fn source(&self, from_env: bool) -> Result<Source, Error> {
+        if from_env {
+            env::reject_spool()?;
+        }
+        let service = match &self.service {
+            Some(service) => Some(service.clone()),
+            None => env::service(from_env)?,
+        };
+        let environment = match &self.environment {
+            Some(environment) => Some(environment.clone()),
+            None if from_env => env::variable(env::ENVIRONMENT)?,
+            None => None,
+        };
+        let host = hostname::get().ok().map(|host| host.to_string_lossy().into_owned());
+        let pid = std::process::id();
+        Ok(Source { service, version: self.version.clone(), environment, host, pid })
+    }
+
+    fn start(
+        &self,
+        mode: Mode,
+        clock: Clock,
+        counters: &Arc<Counters>,
+        source: Source,
+        endpoints: Endpoints,
+    ) -> Result<Sender, Error> {
+        let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
+        let counters = Arc::clone(counters);
+        let entropy = RandomState::new().hash_one(std::process::id());
+        let parts = worker::Parts { clock, receiver, counters, source, entropy };
+        let is_dry = mode == Mode::DryRun;
+        let (tokens, endpoints) = (endpoints.tokens(), endpoints.named(is_dry));
+        worker::start(parts, move || {
+            if is_dry {
+                Ok(Transport::print(endpoints, &tokens))
+            } else {
+                Transport::post(endpoints, &tokens)
+            }
+        })?;
+        Ok(sender)
+    }
+}
+
+/// The title of the storm incident, in words that any title may have.
+fn storm_title(service: Option<&str>) -> String {
+    let mut title = String::new();
+    let service = service.map(|service| format!(" in {service}")).unwrap_or_default();
+    verbatim(&format!("error storm{service}"), &mut title);
+    title
+}
+
+/// A layer without its filter, since the two meet only where the subscriber's type is known.
+pub(super) struct Built {
+    pub(super) layer: SpikeLayer,
+    pub(super) filter: RulesFilter,
+    pub(super) guard: Guard,
+    pub(super) start: Start,
+}
+
+fn decide(mode: Option<Mode>, has_webhook: bool) -> Result<Mode, Error> {
+    match mode {
+        Some(Mode::Live) if !has_webhook => Err(no_webhook()),
+        Some(mode) => Ok(mode),
+        None if has_webhook => Ok(Mode::Live),
+        None => Ok(Mode::Off),
+    }
+}
+
+fn no_webhook() -> Error {
+    Error::new(Kind::Setting {
+        name: env::MODE,
+        expected: "a webhook for mode live, in SPIKE_WEBHOOK_URL, SPIKE_WEBHOOK_URL_FILE or \
+                   SPIKE_TOKEN",
+        found: "none".to_owned(),
+    })
+}

@@ -1,0 +1,200 @@
+//! One title: what has gone out, what is due next, and whether it flaps.
+//!
+//! Pure: times are arguments, in milliseconds. It counts nothing: the slot's counter does, which
+//! only ever grows; `base` and `reported` are values of it.
+
+use std::time::Duration;
+
+use crate::{backoff::scramble, incident::Status};
+
+/// The second and third trigger of a title come this long after its first.
+const EARLY_REPEATS: [u64; 2] = [30_000, 120_000];
+/// Two triggers of a title are never closer than this, openings and escalations aside: 8 in 60 s,
+/// under half of Spike's limit of 20.
+const PACE: u64 = 7_000;
+
+/// A title that is triggered again this soon after its resolve flaps; an incident that is resolved
+/// after a quiet period has been open for at least this long.
+pub(super) const FLAP: u64 = 300_000;
+/// Of a title that flaps, the resolve of so many triggers in a row is held back.
+const FLAPS: u32 = 3;
+/// The quiet period doubles with each flap, so many times at most.
+const DOUBLINGS: u32 = 6;
+/// And is never longer than a day, unless it was at the beginning.
+const LONGEST_QUIET: u64 = 86_400_000;
+
+/// What the builder decided about repeats and quiet periods.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// Between repeats of a title that keeps failing.
+    pub(super) every: u64,
+    /// `None`: no incident is resolved because it has been quiet.
+    pub(super) resolve_after: Option<u64>,
+}
+
+/// What is known of a title.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Page {
+    /// A trigger was admitted since the last resolve, and not lost.
+    pub(super) open: bool,
+    /// While `open`: its resolve is held back until then, unless it is triggered before.
+    held_until: Option<u64>,
+    /// A resolve was admitted in this process, and not lost.
+    pub(super) resolved: bool,
+    /// The budget has paid for this opening.
+    pub(super) paid: bool,
+    pub(super) worst: u8,
+    /// Triggers since the opening.
+    sent: u32,
+    opened_at: u64,
+    pub(super) sent_at: u64,
+    /// When the first occurrence since the last resolve was.
+    pub(super) first: Option<u64>,
+    /// The slot's count when it was resolved last.
+    pub(super) base: u64,
+    /// The slot's count at the newest trigger.
+    pub(super) reported: u64,
+    /// Triggers again soon after a resolve, in a row.
+    flaps: u32,
+    resolve: Option<Resolved>,
+}
+
+/// The last resolve of an open title.
+#[derive(Clone, Copy, Debug)]
+struct Resolved {
+    at: u64,
+    /// Because it had been quiet.
+    quietly: bool,
+}
+
+impl Page {
+    /// Of a title that is new, with the slot's count as it is.
+    pub(super) fn new(base: u64) -> Self {
+        Self { base, reported: base, ..Self::default() }
+    }
+
+    pub(super) fn is_held(&self, now: u64) -> bool {
+        self.held_until.is_some_and(|until| now < until)
+    }
+
+    /// A held resolve whose time has come has gone out; `count` is the slot's.
+    pub(super) fn release(&mut self, count: u64, now: u64) {
+        if let Some(until) = self.held_until.filter(|until| *until <= now) {
+            self.close(count, Resolved { at: until, quietly: false });
+        }
+    }
+
+    /// An occurrence opens the title.
+    pub(super) fn open(&mut self, now: u64, times: Times) {
+        let soon = |resolve: Resolved| {
+            let quiet = times.resolve_after.filter(|_| resolve.quietly).unwrap_or(0);
+            now.saturating_sub(resolve.at) < FLAP.max(quiet)
+        };
+        // An opening that was paid for before was lost: this is the same one.
+        if !self.paid {
+            let again = self.resolve.is_some_and(soon);
+            self.flaps = if again { self.flaps.saturating_add(1) } else { 0 };
+        }
+        (self.open, self.paid, self.opened_at) = (true, true, now);
+        (self.sent, self.worst) = (0, 0);
+    }
+
+    /// An occurrence of the open title is sent.
+    pub(super) fn send(&mut self, rank: u8, count: u64, now: u64) {
+        self.held_until = None;
+        self.worst = self.worst.max(rank);
+        self.sent = self.sent.saturating_add(1);
+        (self.sent_at, self.reported) = (now, count);
+    }
+
+    /// The held title occurs again: it stays open.
+    pub(super) fn keep_open(&mut self) {
+        self.held_until = None;
+    }
+
+    /// From when on an occurrence of the open title is sent.
+    pub(super) fn due(&self, key: u64, times: Times) -> u64 {
+        // ± 10 %, so that replicas don't beat in step: the key is hashed with a seed of its own
+        // in each process.
+        let share = scramble(key ^ u64::from(self.sent)) % 201;
+        let every = times.every.saturating_mul(share.saturating_add(900)) / 1000;
+        let regular = self.sent_at.saturating_add(every);
+        let early = usize::try_from(self.sent.saturating_sub(1))
+            .ok()
+            .and_then(|step| EARLY_REPEATS.get(step))
+            .map_or(u64::MAX, |after| self.opened_at.saturating_add(*after));
+        early.min(regular).max(self.paced())
+    }
+
+    /// The soonest that another trigger may follow the last one.
+    pub(super) fn paced(&self) -> u64 {
+        self.sent_at.saturating_add(PACE)
+    }
+
+    /// Somebody says that it is over. `last` is when it occurred last. What goes out; `None` when
+    /// that was said already.
+    pub(super) fn resolve(&mut self, count: u64, last: u64, now: u64) -> Option<Status> {
+        if self.held_until.is_some() || self.resolved && !self.open {
+            return None;
+        }
+        let first = !self.resolved;
+        let calm_at = last.saturating_add(FLAP);
+        if self.open && self.flaps.saturating_add(1) >= FLAPS && now < calm_at {
+            (self.held_until, self.resolved) = (Some(calm_at), true);
+            return Some(Status::Resolve { first, not_before: Duration::from_millis(calm_at) });
+        }
+        if self.open {
+            self.close(count, Resolved { at: now, quietly: false });
+        } else {
+            *self = Self { base: count, reported: count, resolved: true, first: None, ..*self };
+        }
+        Some(Status::Resolve { first, not_before: Duration::ZERO })
+    }
+
+    /// When an open title that occurs no more after `last` is resolved for that.
+    pub(super) fn quiet_at(&self, last: u64, times: Times) -> Option<u64> {
+        let after = times.resolve_after.filter(|_| self.open && self.held_until.is_none())?;
+        let doubled = after.saturating_mul(1 << self.flaps.min(DOUBLINGS));
+        let quiet = last.saturating_add(doubled.min(LONGEST_QUIET.max(after)));
+        Some(quiet.max(self.opened_at.saturating_add(FLAP)))
+    }
+
+    /// It has been quiet for long enough.
+    pub(super) fn resolve_quietly(&mut self, count: u64, now: u64) -> Status {
+        let first = !self.resolved;
+        self.close(count, Resolved { at: now, quietly: true });
+        Status::Resolve { first, not_before: Duration::ZERO }
+    }
+
+    /// As it was `before` an admission that came to nothing. What the budget has paid for is not
+    /// paid again, and what occurred has occurred.
+    pub(super) fn given_back(self, before: Page) -> Self {
+        let Self { paid, first, .. } = self;
+        Self { paid: paid || before.paid, first: before.first.or(first), ..before }
+    }
+
+    /// The resolve that followed this was lost: the next one must go out.
+    pub(super) fn still_open(self) -> Self {
+        Self { resolved: false, ..self }
+    }
+
+    /// The newest trigger was lost; `before` is what was before it.
+    pub(super) fn lose(&mut self, before: Page, opening: bool) {
+        if opening {
+            (self.open, self.resolved) = (false, false);
+        } else {
+            self.reported = before.reported;
+        }
+    }
+
+    /// The title is open for a new first occurrence. That it may flap is remembered.
+    fn close(&mut self, count: u64, resolve: Resolved) {
+        *self = Self {
+            resolved: true,
+            sent_at: self.sent_at,
+            flaps: self.flaps,
+            resolve: Some(resolve),
+            ..Self::new(count)
+        };
+    }
+}

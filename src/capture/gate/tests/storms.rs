@@ -1,0 +1,290 @@
+//! Many titles at once, titles that flap, and titles that go quiet.
+
+use super::{
+    Admission, Ask, Bench, EVERY, Folded, Gatekeeper, Openings, Quiet, STORM, Sending, Severity,
+    Status, opens, scramble, secs, sent,
+};
+use std::time::Duration;
+
+const TRIGGER: Status = Status::Trigger { opening: true };
+const RESOLVE: Status = Status::Resolve { first: false, not_before: Duration::ZERO };
+
+/// The default budget.
+fn bench() -> Bench {
+    Bench::with(|settings| settings.budget = Openings { burst: 10, per_minute: 2 })
+}
+
+fn hours(hours: u64) -> Duration {
+    secs(hours * 3_600)
+}
+
+/// As the pipeline asks: what the budget does not pay for is folded.
+fn ask(gate: &Bench, key: u64, now: Duration) -> (Admission, bool) {
+    match gate.admit(key, 0, now) {
+        Admission::Storm => (gate.storm(key, "title", 0, now), true),
+        other => (other, false),
+    }
+}
+
+#[test]
+fn f080_beyond_the_budget_new_titles_are_folded_into_one_with_exact_counts() {
+    let gate = bench();
+    let (mut own, mut storm, mut events) = (0, Vec::new(), 0);
+    for title in 0..120_000_u64 {
+        let now = Duration::from_millis(title / 2);
+        let (admission, folded) = ask(&gate, scramble(title), now);
+        events += u64::from(folded);
+        match admission {
+            Admission::Send(sending) if folded => storm.push((now, sending)),
+            Admission::Send(_) => own += 1,
+            _ => {}
+        }
+    }
+    assert_eq!(own, 10 + 1, "the burst, and two a minute");
+    let times: Vec<_> = storm.iter().map(|(at, sending)| (at.as_secs(), sending.status)).collect();
+    assert_eq!(times, [(0, TRIGGER), (30, Status::Trigger { opening: false })]);
+    let (_, repeat) = storm[1];
+    assert_eq!((repeat.count, repeat.since_last), (60_000, 59_999), "by 30.005 s");
+    // The next repeat tells all of it.
+    let last = sent(gate.storm(1, "title", 0, secs(121)));
+    assert_eq!(last.count, events + 1);
+    let told = gate.storm_detail();
+    assert!(told.titles.abs_diff(events) <= events / 10, "{told:?}");
+    assert_eq!(told.sample, ["title"]);
+    assert_eq!(gate.storm_title(), "error storm in it");
+}
+
+#[test]
+fn a_folded_title_takes_no_slot_and_does_not_push_out_an_open_one() {
+    let gate = bench();
+    sent(gate.admit(7, 0, secs(0)));
+    for title in 0..100_000_u64 {
+        ask(&gate, scramble(title), secs(1));
+    }
+    assert_eq!(gate.admit(7, 0, secs(2)), Admission::Repeat, "open since the beginning");
+    assert_eq!(sent(gate.admit(7, 0, secs(30))).count, 3);
+    let used = gate.sets.iter().flat_map(|set| &set.slots);
+    let used = used.filter(|slot| slot.key.load(std::sync::atomic::Ordering::Relaxed) != 0);
+    assert_eq!(used.count(), 10 + 1, "the burst and the storm");
+}
+
+#[test]
+fn what_is_meant_to_page_has_a_budget_of_its_own() {
+    let gate = bench();
+    let meant = |key| Ask { key, rank: 0, meant: true, before: None };
+    for title in 1..=20 {
+        ask(&gate, title, secs(0));
+    }
+    assert_eq!(gate.admit(21, 0, secs(0)), Admission::Storm);
+    for title in 100..110 {
+        sent(gate.0.admit(meant(title), secs(0)));
+    }
+    assert_eq!(gate.0.admit(meant(110), secs(0)), Admission::Storm);
+    sent(gate.0.admit(meant(110), secs(30)));
+}
+
+#[test]
+fn a_storm_is_an_incident_like_any_other() {
+    let gate = bench();
+    for title in 1..=20 {
+        ask(&gate, title, secs(0));
+    }
+    assert!(gate.is_open(STORM, secs(1)));
+    assert!(opens(sent(gate.storm(30, "worse", 3, secs(1)))), "more severe than any");
+    assert_eq!(sent(gate.resolve(STORM, secs(2))).count, 11);
+    assert_eq!(gate.storm_detail().titles, 0, "begins anew");
+    let again = sent(gate.storm(31, "next", 0, secs(3)));
+    assert_eq!((opens(again), again.count), (true, 1));
+    assert_eq!(gate.storm_detail().sample, ["next"]);
+}
+
+#[test]
+fn an_opening_that_did_not_go_out_is_not_paid_for_twice() {
+    let gate = bench();
+    for title in 1..=10 {
+        let opening = sent(gate.admit(title, 0, secs(0)));
+        gate.give_back(title, opening.seq);
+    }
+    assert_eq!(gate.admit(11, 0, secs(0)), Admission::Storm);
+    for title in 1..=10 {
+        assert!(opens(sent(gate.admit(title, 0, secs(1)))), "title {title}");
+    }
+}
+
+#[test]
+fn an_opening_without_room_is_folded_with_all_its_occurrences() {
+    let gate = bench();
+    let opening = sent(gate.admit(7, 0, secs(0)));
+    for _ in 0..4 {
+        assert_eq!(gate.admit(7, 0, secs(1)), Admission::Repeat);
+    }
+    let folded = Folded { title: "title", severity: Some(Severity::Sev2), count: 1 };
+    let storm = gate.fold(7, opening.seq, folded, secs(2)).unwrap();
+    assert_eq!((storm.key, storm.title.as_str()), (STORM, "error storm in it"));
+    assert_eq!((storm.sending.status, storm.sending.count), (TRIGGER, 5));
+    assert_eq!((storm.detail.titles, storm.detail.sample), (1, vec!["title".to_owned()]));
+    let again = sent(gate.admit(7, 0, secs(3)));
+    assert_eq!((opens(again), again.count), (true, 1), "its title is open");
+    // With the storm open, it is counted there and nothing is sent.
+    assert!(gate.fold(7, again.seq, folded, secs(4)).is_none());
+    assert_eq!(sent(gate.storm(8, "other", 0, secs(32))).count, 7);
+}
+
+#[test]
+fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
+    let gate = Bench::new(EVERY);
+    for title in 1..=100 {
+        sent(gate.admit(title, 0, secs(0)));
+    }
+    let repeats = |from: u64| -> usize {
+        let repeats =
+            (1..=100).filter(|title| gate.admit(*title, 0, secs(from)) != Admission::Repeat);
+        repeats.count()
+    };
+    assert_eq!((repeats(30), repeats(31), repeats(89)), (30, 0, 0));
+    assert_eq!((repeats(91), repeats(152), repeats(213)), (30, 30, 30));
+    let mut counts: Vec<_> = Vec::new();
+    for title in 1..=100 {
+        if let Admission::Send(sending) = gate.admit(title, 0, secs(2_000)) {
+            counts.push(sending.count);
+        }
+    }
+    assert_eq!(counts, [8; 30]);
+    // Twin: what is more severe does not wait.
+    assert!(opens(sent(gate.admit(99, 1, secs(2_001)))));
+}
+
+/// Triggers and resolves in turn, `step` apart, and what goes out of each pair.
+fn flap(gate: &Bench, turns: u64, step: Duration) -> Vec<(Status, Option<Status>)> {
+    let pair = |turn: u64| {
+        let at = step * u32::try_from(2 * turn).unwrap();
+        let trigger = sent(gate.admit(7, 0, at)).status;
+        let resolve = match gate.resolve(7, at + step) {
+            Admission::Send(sending) => Some(sending.status),
+            _ => None,
+        };
+        (trigger, resolve)
+    };
+    (0..turns).map(pair).collect()
+}
+
+#[test]
+fn a_title_that_flaps_pages_three_times_and_then_stays_open() {
+    let gate = Bench::new(EVERY);
+    let out = flap(&gate, 100_000, Duration::from_millis(1));
+    let first = Status::Resolve { first: true, not_before: Duration::ZERO };
+    assert_eq!(out[0], (TRIGGER, Some(first)));
+    assert_eq!(out[1], (TRIGGER, Some(RESOLVE)));
+    let opened = out.iter().filter(|(trigger, _)| *trigger == TRIGGER).count();
+    assert_eq!(opened, 3);
+    let held = |ms: u64| Status::Resolve { first: false, not_before: Duration::from_millis(ms) };
+    assert_eq!(out[2], (TRIGGER, Some(held(300_004))), "5 min after the trigger");
+    assert_eq!(out[3], (Status::Still, Some(held(300_006))));
+    // Its repeats go on as if nobody had resolved it: at 30 s and at 2 min.
+    let repeats = out.iter().filter(|(trigger, _)| *trigger == Status::Trigger { opening: false });
+    assert_eq!(repeats.count(), 2);
+    assert!(gate.is_open(7, secs(499)));
+    assert!(!gate.is_open(7, secs(500)), "five minutes without a trigger");
+}
+
+#[test]
+fn a_held_resolve_goes_out_and_the_next_trigger_opens() {
+    let gate = Bench::new(EVERY);
+    let out = flap(&gate, 3, secs(1));
+    assert!(
+        matches!(out[2].1, Some(Status::Resolve { not_before, .. }) if not_before == secs(304))
+    );
+    assert_eq!(gate.resolve(7, secs(6)), Admission::Repeat, "said already");
+    let again = sent(gate.admit(7, 0, secs(304)));
+    assert_eq!((opens(again), again.count, again.first), (true, 1, secs(304)));
+    // Five minutes after a resolve it no longer flaps.
+    let calm = sent(gate.resolve(7, secs(700)));
+    assert_eq!(calm.status, RESOLVE, "five minutes after the trigger");
+    assert!(opens(sent(gate.admit(7, 0, secs(1_001)))));
+    assert_eq!(sent(gate.resolve(7, secs(1_002))).status, RESOLVE);
+}
+
+#[test]
+fn what_is_more_severe_goes_out_of_a_title_whose_resolve_is_held() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 3, secs(1));
+    assert!(opens(sent(gate.admit(7, 1, secs(7)))));
+    assert_eq!(gate.admit(7, 1, secs(8)), Admission::Repeat, "it is open");
+    let refused = sent(gate.resolve(7, secs(9)));
+    gate.give_back(7, refused.seq);
+    assert_eq!(gate.admit(7, 1, secs(10)), Admission::Repeat, "as it was");
+    let held = sent(gate.resolve(7, secs(11)));
+    let Sending { status, count, .. } = held;
+    assert_eq!(status, Status::Resolve { first: false, not_before: secs(310) });
+    assert_eq!(count, 4);
+    // A trigger that found no room leaves it held.
+    let still = sent(gate.admit(7, 0, secs(12)));
+    assert_eq!(still.status, Status::Still);
+    gate.give_back(7, still.seq);
+    assert_eq!(sent(gate.admit(7, 0, secs(13))).status, Status::Still);
+}
+
+#[test]
+fn slow_turns_are_no_flapping() {
+    let gate = Bench::new(EVERY);
+    let out = flap(&gate, 20, secs(301));
+    assert!(out.iter().all(|(trigger, _)| *trigger == TRIGGER));
+    assert!(out.iter().skip(1).all(|(_, resolve)| *resolve == Some(RESOLVE)), "{out:?}");
+}
+
+fn quiet_after(minutes: u64) -> Bench {
+    Bench::with(|settings| settings.resolve_after = Some(secs(60 * minutes)))
+}
+
+#[test]
+fn a_title_is_resolved_when_it_has_been_quiet_from_its_last_occurrence_on() {
+    let gate = quiet_after(10);
+    assert_eq!(gate.quiet(7, secs(0)), Quiet::Never, "not open");
+    sent(gate.admit(7, 0, secs(0)));
+    assert_eq!(gate.quiet(7, secs(1)), Quiet::Until(secs(600)));
+    assert_eq!(gate.admit(7, 0, secs(20)), Admission::Repeat);
+    assert_eq!(gate.quiet(7, secs(600)), Quiet::Until(secs(620)), "repeats count");
+    let Quiet::Resolved(sending) = gate.quiet(7, secs(620)) else { panic!("quiet for 10 min") };
+    assert_eq!((sending.count, sending.since_last), (2, 1));
+    assert_eq!(gate.quiet(7, secs(621)), Quiet::Never, "once");
+    assert_eq!(gate.resolve(7, secs(622)), Admission::Repeat, "an explicit one says nothing new");
+    assert!(opens(sent(gate.admit(7, 0, hours(2)))));
+    // Twin: without the setting, never.
+    let gate = Bench::new(EVERY);
+    sent(gate.admit(7, 0, secs(0)));
+    assert_eq!(gate.quiet(7, hours(9)), Quiet::Never);
+}
+
+#[test]
+fn an_incident_stays_open_for_five_minutes_at_least() {
+    let gate = quiet_after(1);
+    sent(gate.admit(7, 0, secs(10)));
+    assert_eq!(gate.quiet(7, secs(70)), Quiet::Until(secs(310)));
+    assert!(matches!(gate.quiet(7, secs(310)), Quiet::Resolved(_)));
+}
+
+#[test]
+fn a_title_that_comes_back_after_each_quiet_period_does_not_page_in_a_loop() {
+    let gate = quiet_after(10);
+    let (mut pages, mut resolves) = (0, 0);
+    // Every 11 minutes, for a day.
+    for minute in 0..1_440 {
+        let now = secs(60 * minute);
+        if minute % 11 == 0 {
+            let out = gate.admit(7, 0, now);
+            pages += usize::from(matches!(out, Admission::Send(sending) if opens(sending)));
+        }
+        resolves += usize::from(matches!(gate.quiet(7, now), Quiet::Resolved(_)));
+    }
+    assert_eq!((pages, resolves), (2, 1), "twice as long, from the second time on");
+}
+
+#[test]
+fn a_quiet_resolve_that_is_lost_is_tried_again() {
+    let gate = quiet_after(10);
+    sent(gate.admit(7, 0, secs(0)));
+    let Quiet::Resolved(lost) = gate.quiet(7, secs(600)) else { panic!("quiet for 10 min") };
+    gate.reopen(7, lost.seq, false);
+    assert!(gate.is_open(7, secs(601)));
+    assert!(matches!(gate.quiet(7, secs(601)), Quiet::Resolved(_)));
+}

@@ -1,0 +1,79 @@
+//! What the pipeline is asked: to page, or to resolve, and what is known of who asks.
+
+use std::{fmt, hash::DefaultHasher};
+
+use tracing::callsite::Identifier;
+
+use crate::{
+    capture::title::Folding,
+    incident::{Priority, Severity},
+    rule::Threshold,
+};
+
+/// What an incident is called, how grave it is, and where it goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Head<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) endpoint: usize,
+    /// How often it has to occur to page.
+    pub(crate) threshold: Option<Threshold>,
+    /// It is meant to page, by `spike = true` or by `Handle::trigger`: a budget of its own pays,
+    /// and it is nobody's follower.
+    pub(crate) meant: bool,
+}
+
+/// What asks to page.
+pub(crate) struct Asked<'a> {
+    pub(crate) head: Head<'a>,
+    /// Without an origin, the title is never folded.
+    pub(crate) origin: Option<Origin<'a>>,
+    pub(crate) failure: Failure<'a>,
+}
+
+/// Hashes what has failed, its error and its root span; false when there is no such thing.
+pub(crate) type Failure<'a> = &'a dyn Fn(&mut DefaultHasher) -> bool;
+
+/// Where a resolve goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goes {
+    To(usize),
+    /// To each endpoint where this process has opened the title, else to this one.
+    WhereOpen {
+        or: usize,
+    },
+}
+
+/// Where the events of a title come from, for the fold.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) site: Site<'a>,
+    pub(crate) folding: Folding<'a>,
+}
+
+/// One place in the source that makes events.
+#[derive(Debug, Hash)]
+pub(crate) enum Site<'a> {
+    Callsite(Identifier),
+    /// All `log` records of a level share a callsite, so theirs is where they say they are from;
+    /// not their target, which a program may make up for each.
+    Record {
+        file: &'a str,
+        line: u32,
+    },
+}
+
+impl<'a> Asked<'a> {
+    /// What a person asks for by hand.
+    pub(crate) fn by_hand(head: Head<'a>) -> Self {
+        Self { head: Head { meant: true, ..head }, origin: None, failure: &|_| false }
+    }
+}
+
+impl fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { head, origin, failure: _ } = self;
+        f.debug_struct("Asked").field("head", head).field("origin", origin).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! What the rules say about a target: how grave, where to, and after how many.
+//!
+//! Pure but for a mark on each rule that was in use. Invariants: for each setting by itself, the
+//! longest matching rule that sets it wins; a look-up allocates nothing, and without rules it does
+//! nothing.
+
+use std::{
+    cmp::Reverse,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    incident::{Priority, Severity},
+    rule::{Threshold, covers},
+};
+
+/// The rules of the builder, longest target first.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    rules: Vec<Routing>,
+}
+
+/// One rule, with its webhook as the number of an endpoint.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    pub(crate) target: String,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) endpoint: Option<usize>,
+    pub(crate) threshold: Option<Threshold>,
+    pub(crate) matched: AtomicBool,
+}
+
+/// What all rules together say about one target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    /// `None`: the default one.
+    pub(crate) endpoint: Option<usize>,
+    pub(crate) threshold: Option<Threshold>,
+}
+
+impl Routes {
+    pub(crate) fn new(mut rules: Vec<Routing>) -> Self {
+        rules.sort_by_key(|rule| Reverse(rule.target.len()));
+        Self { rules }
+    }
+
+    /// What the rules say about `target`.
+    pub(crate) fn find(&self, target: &str) -> Route {
+        let mut route = Route::default();
+        for rule in self.matching(target) {
+            route.severity = route.severity.or(rule.severity);
+            route.priority = route.priority.or(rule.priority);
+            route.endpoint = route.endpoint.or(rule.endpoint);
+            route.threshold = route.threshold.or(rule.threshold);
+        }
+        route
+    }
+
+    /// Remembers that the rules for this target are in use.
+    pub(crate) fn mark(&self, target: &str) {
+        for rule in self.matching(target) {
+            // Read first: what is marked already stays in every processor's cache.
+            if !rule.matched.load(Ordering::Relaxed) {
+                rule.matched.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The rules that have matched no callsite or `log` target so far.
+    pub(crate) fn unmatched(&self) -> impl Iterator<Item = String> {
+        let unmatched = self.rules.iter().filter(|rule| !rule.matched.load(Ordering::Relaxed));
+        unmatched.map(|rule| format!("rule {}", rule.target))
+    }
+
+    fn matching(&self, target: &str) -> impl Iterator<Item = &Routing> {
+        self.rules.iter().filter(move |rule| covers(&rule.target, target))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Storms, for real: a million events, one title or a million, from many threads.
+
+use std::{thread, time::Duration};
+
+use tracing::{error, info};
+use tracing_log::{
+    format_trace,
+    log::{Level, Record},
+};
+use tracing_spike::{Incident, sandbox};
+
+use crate::{
+    child,
+    context::{Alone, alone, titles},
+    rig::{rig, rig_with},
+};
+
+const MILLION: u64 = 1_000_000;
+const THREADS: u64 = 8;
+const STORM: &str = "error storm in it";
+
+/// All titles are of letters only, so no rule of titles makes them one.
+fn letters(mut number: u64) -> String {
+    const WORDS: [&str; 10] =
+        ["bar", "cor", "den", "fal", "gol", "han", "lam", "mar", "nor", "pel"];
+    let mut name = String::new();
+    for _ in 0..6 {
+        name.push_str(WORDS[(number % 10) as usize]);
+        name.push(' ');
+        number /= 10;
+    }
+    name
+}
+
+/// A million calls of `fail` with 0 to 999,999, from eight threads.
+fn a_million_times(rig: &Alone, fail: impl Fn(u64) + Sync) {
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let fail = &fail;
+            scope.spawn(move || {
+                rig.run(|| (thread..MILLION).step_by(THREADS as usize).for_each(fail));
+            });
+        }
+    });
+}
+
+fn count(incident: &sandbox::Incident) -> u64 {
+    incident.last_body()["occurrences"]["count"].as_u64().unwrap()
+}
+
+/// Resident memory in KiB, and the most that it ever was.
+fn memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let field = |name: &str| -> u64 {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// In a process of its own, `fail` a million times: the incidents, and what was printed.
+fn storm(test: &str, openings: u64, fail: impl Fn(u64) + Sync, check: impl FnOnce(&Alone)) {
+    child::run(test, &[], || {
+        let rig = alone(|builder| builder);
+        // What a first event allocates for good is no growth.
+        rig.run(|| fail(0));
+        rig.delivered();
+        let (before, _) = memory();
+        a_million_times(&rig, fail);
+        rig.delivered();
+        let (_, most) = memory();
+        assert!(most - before <= 16 * 1024, "G6: from {before} to {most} KiB");
+        let opened = rig.sandbox.incidents().len() as u64;
+        assert!(opened <= openings, "G8: {opened} openings");
+        check(&rig);
+    })
+    .well();
+}
+
+#[test]
+fn f081_a_million_identical_errors_are_two_requests_and_an_exact_count() {
+    let test = "storms::f081_a_million_identical_errors_are_two_requests_and_an_exact_count";
+    let fail = |number| error!(number, "disk is full");
+    storm(test, 1, fail, |rig| {
+        let stats = rig.handle.stats();
+        assert_eq!(stats.suppressed.repeat + stats.delivered, MILLION + 1, "{stats:?}");
+        assert!(rig.sandbox.received() <= 2, "{}", rig.sandbox.received());
+        // The next one that goes out tells them all; more severe, it goes at once.
+        rig.run(|| error!(spike.severity = "sev1", "disk is full"));
+        assert_eq!(count(&rig.delivered()[0]), MILLION + 2);
+    });
+}
+
+#[test]
+fn f097_a_million_ids_in_a_message_are_one_incident() {
+    let test = "storms::f097_a_million_ids_in_a_message_are_one_incident";
+    let fail = |id: u64| error!("user {id} failed: {:032x}", u128::from(id).pow(3));
+    storm(test, 1, fail, |rig| {
+        assert_eq!(rig.sandbox.incidents()[0].title(), "user # failed: # in it::storms");
+        assert_eq!(rig.handle.stats().suppressed.repeat, MILLION);
+    });
+}
+
+#[test]
+fn f080_a_million_titles_of_one_callsite_are_six_incidents_with_exact_counts() {
+    let test = "storms::f080_a_million_titles_of_one_callsite_are_six_incidents_with_exact_counts";
+    let fail = |number| error!("{} is broken", letters(number));
+    storm(test, 6, fail, |rig| {
+        let stats = rig.handle.stats();
+        // 0 was there before, and is among the million.
+        assert_eq!(stats.folded + 5 + 1, MILLION + 1, "{stats:?}");
+        rig.run(|| error!(spike.severity = "sev1", "{} is broken", letters(MILLION)));
+        let incidents = rig.delivered();
+        let folded = incidents.iter().find(|one| one.title().starts_with("more kinds of: "));
+        assert_eq!(count(folded.unwrap()), stats.folded + 1);
+    });
+}
+
+#[test]
+fn f080_a_million_titles_of_a_thousand_callsites_are_a_storm_with_exact_counts() {
+    let test = "storms::f080_a_million_titles_of_a_thousand_callsites_are_a_storm_with_exact_counts";
+    // Call sites of the `log` crate, which are told by file and line.
+    let fail = |number: u64| {
+        let mut record = Record::builder();
+        record.level(Level::Error).target("shop").file(Some("src/shop.rs"));
+        record.line(Some((number % 1_000) as u32));
+        format_trace(&record.args(format_args!("{} is broken", letters(number))).build()).unwrap();
+    };
+    storm(test, 50, fail, |rig| {
+        let incidents = rig.sandbox.incidents();
+        let stats = rig.handle.stats();
+        let own = |one: &&sandbox::Incident| one.title() != STORM;
+        let own = incidents.iter().filter(own).count() as u64;
+        assert!((10..=14).contains(&own), "the burst, and two a minute: {:?}", titles(&incidents));
+        // The next one that goes out tells them all; more severe, it goes at once.
+        rig.run(|| error!(spike.severity = "sev1", spike.title = "one more", "x"));
+        let told = rig.delivered();
+        let storm = told.iter().find(|one| one.title() == STORM).unwrap();
+        let folded = stats.suppressed.storm + 2;
+        assert_eq!(count(storm), folded, "{stats:?}");
+        let repeats = stats.suppressed.repeat;
+        assert_eq!(folded - 1 + own + repeats, MILLION + 1, "{stats:?}");
+        let about = storm.last_body()["storm"]["titles"].as_u64().unwrap();
+        assert!(about.abs_diff(MILLION) <= MILLION / 10, "about {about} titles");
+        assert!(!storm.last_body()["storm"]["sample"].as_array().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_rare_first_occurrence_in_a_storm_of_one_title_goes_out() {
+    let rig = alone(|builder| builder);
+    a_million_times(&rig, |number| {
+        error!("disk {number} is full");
+        if number == 777_777 {
+            error!("order book is closed");
+        }
+    });
+    let titles = titles(&rig.delivered());
+    assert_eq!(titles, ["disk # is full in it::storms", "order book is closed in it::storms"]);
+}
+
+#[test]
+fn what_is_beyond_the_budget_is_one_incident_that_is_resolved_like_any_other() {
+    let rig = rig();
+    let fail = |number| error!(spike.title = letters(number), "failed");
+    let incidents = rig.paged(|| (0..30).for_each(fail));
+    assert_eq!((incidents.len(), incidents[10].title()), (11, STORM));
+    let body = incidents[10].body();
+    assert_eq!((&body["storm"]["events"], &body["storm"]["titles"]), (&1.into(), &1.into()));
+    assert_eq!(body["storm"]["sample"][0], letters(10).trim());
+    assert_eq!(rig.stats().suppressed.storm, 19);
+    rig.handle().resolve(STORM).unwrap();
+    rig.flush();
+    assert!(!rig.sandbox.incidents()[10].is_open());
+    // The twin: a new storm is a new incident.
+    let incidents = rig.paged(|| fail(40));
+    assert_eq!((incidents.len(), incidents[11].title()), (12, STORM));
+}
+
+#[test]
+fn what_is_meant_to_page_has_a_budget_of_its_own() {
+    let rig = rig();
+    let incidents = rig.paged(|| {
+        (0..30).for_each(|number| error!(spike.title = letters(number), "failed"));
+        (100..110).for_each(|n| info!(spike = true, spike.title = letters(n), "look"));
+    });
+    assert_eq!((incidents.len(), rig.stats().suppressed.storm), (10 + 1 + 10, 19));
+    let incidents = rig.paged(|| {
+        info!(spike = true, spike.title = "one too many", "look");
+        rig.handle().trigger(Incident::new("by hand")).unwrap();
+    });
+    assert_eq!((incidents.len(), rig.stats().suppressed.storm), (21, 21));
+}
+
+#[test]
+fn the_budget_can_be_set() {
+    let rig = rig_with(|builder| builder.budget(25, 2));
+    let fail = |number| error!(spike.title = letters(number), "failed");
+    assert_eq!(rig.paged(|| (0..30).for_each(fail)).len(), 25 + 1);
+}
+
+#[test]
+fn a_title_that_flaps_pages_three_times_and_ends_with_the_last_word() {
+    let rig = rig();
+    for _ in 0..100 {
+        rig.run(|| error!("link is down"));
+        // The worker may be behind: then the two cancel each other, and nobody is paged.
+        rig.run(|| info!(spike.status = "resolve", "link is down"));
+    }
+    rig.run(|| error!("link is down"));
+    rig.flush();
+    let incidents = rig.sandbox.incidents();
+    assert!((1..=4).contains(&incidents.len()), "{incidents:?}");
+    assert!(incidents.last().unwrap().is_open());
+    // A flush sends the resolve that is held back.
+    rig.run(|| info!(spike.status = "resolve", "link is down"));
+    rig.flush();
+    assert!(rig.sandbox.incidents().iter().all(|one| !one.is_open()));
+    let in_a_minute = rig.sandbox.requests().iter().filter(|one| !one.is_resolve()).count();
+    assert!(in_a_minute < 10, "{in_a_minute} triggers");
+}
+
+#[test]
+fn one_failure_on_its_way_up_is_one_page() {
+    let rig = rig();
+    let failed = std::io::Error::other("connection refused");
+    let request = |logs: &dyn Fn()| tracing::info_span!("request").in_scope(logs);
+    let fail = || {
+        tracing::info_span!("query").in_scope(|| error!(error = %failed, "query failed"));
+        error!(error = &failed as &dyn std::error::Error, "order not loaded");
+        error!(%failed, e = %failed, "request failed");
+    };
+    let incidents = rig.paged(|| {
+        request(&fail);
+        request(&fail);
+    });
+    assert_eq!(titles(&incidents), ["query failed in it::storms"]);
+    assert_eq!((rig.stats().suppressed.same_cause, rig.stats().suppressed.repeat), (4, 1));
+    // Who followed is told with the next one that goes out.
+    rig.paged(|| request(&|| error!(spike.severity = "sev1", error = %failed, "query failed")));
+    let noted = rig.sandbox.incidents()[0].last_body()["notes"]["same_cause"].clone();
+    let place = "in it::storms";
+    assert_eq!(noted, format!("order not loaded {place}; request failed {place}"));
+    // Twins: another error, another request without the first, no span, and one that is meant.
+    let other = std::io::Error::other("disk full");
+    let incidents = rig.paged(|| {
+        request(&|| error!(error = %other, "order not saved"));
+        error!(error = %other, "backup not saved");
+        request(&|| {
+            error!(error = %other, "order not saved");
+            error!(spike = true, error = %other, "shop is closed");
+        });
+    });
+    let expected = ["query failed", "order not saved", "backup not saved", "shop is closed"];
+    assert_eq!(titles(&incidents), expected.map(|title| format!("{title} {place}")));
+}
+
+#[test]
+fn f007_what_was_applied_without_an_answer_is_sent_again_and_no_third_time() {
+    let rig = rig();
+    rig.sandbox.fault_next(1, sandbox::Fault::AppliedThenReset);
+    let incident = rig.paged_one(|| error!("disk is full"));
+    assert_eq!((incident.repeats(), rig.sandbox.received()), (1, 2));
+    let stats = rig.stats();
+    assert_eq!((stats.delivered, stats.retries, stats.asserted), (1, 1, 0), "{stats:?}");
+}
+
+/// A request that the server applies only after the answer to a later one: the newest state is
+/// asserted once more, 60 s after the change. This test waits for that, in real time.
+#[test]
+fn f008_what_arrives_late_does_not_have_the_last_word() {
+    let rig = rig();
+    let late = Duration::from_secs(14);
+    rig.sandbox.fault_next(1, sandbox::Fault::AppliedLate(late));
+    rig.run(|| error!("disk is full"));
+    // The attempt ends after 10 s, and the next one is accepted.
+    rig.flush();
+    rig.run(|| info!(spike.status = "resolve", "disk is full"));
+    rig.flush();
+    let resolved = |incidents: &[sandbox::Incident]| {
+        // Resolved, opened again by the late one, and resolved once more.
+        incidents.len() == 2 && incidents.iter().all(|one| !one.is_open())
+    };
+    rig.sandbox.wait_until(Duration::from_secs(90), resolved).unwrap();
+    assert_eq!(rig.stats().asserted, 1);
+}
