@@ -66,6 +66,11 @@ impl Fields {
         self.omitted = 0;
     }
 
+    /// What the set holds, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.text.len().saturating_add(self.list.len().saturating_mul(size_of::<Field>()))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty() && self.omitted == 0
     }

@@ -6,12 +6,16 @@
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration, time::SystemTime};
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::{
     fields::{Fields, Value},
     stats::{Count, Counters},
 };
+
+pub(crate) use weight::Manual;
+
+mod weight;
 
 /// How bad it is: Spike's `severity`.
 ///
@@ -135,7 +139,7 @@ pub struct Incident {
     pub(crate) title: String,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
-    pub(crate) fields: Map<String, Json>,
+    pub(crate) fields: Manual,
 }
 
 impl Incident {
@@ -143,7 +147,7 @@ impl Incident {
     /// (200 characters), and is the key at Spike: keep numbers and ids out of it, and put them
     /// into [`field`](Incident::field)s.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), severity: None, priority: None, fields: Map::new() }
+        Self { title: title.into(), severity: None, priority: None, fields: Manual::default() }
     }
 
     /// Sets the severity; none is sent by default.
@@ -158,7 +162,8 @@ impl Incident {
         self
     }
 
-    /// Adds a field to `body.fields`.
+    /// Adds a field to `body.fields`. All fields together have 48 KiB; what does not fit is left
+    /// out, and `body.notes.omitted_fields` tells how many.
     pub fn field(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.fields.insert(name.into(), value.into());
         self
@@ -226,7 +231,7 @@ pub(crate) struct Occurrences {
 #[expect(clippy::large_enum_variant, reason = "an op is boxed as a whole")]
 pub(crate) enum Detail {
     Event(Captured),
-    Manual(Map<String, Json>),
+    Manual(Manual),
     Storm(StormDetail),
     /// Of a resolve after a quiet period, which no event asked for.
     Quiet,
@@ -332,6 +337,11 @@ impl Ticket {
         let opening = matches!(sending.status, Status::Trigger { opening: true });
         let held = Held { gate, counters, key, seq: sending.seq, opening, committed: false };
         Self { held: Some(held) }
+    }
+
+    /// Of an op that has come to its end and is kept.
+    pub(crate) fn spent() -> Self {
+        Self { held: None }
     }
 
     /// The op is on its way: from now on it is pending.

@@ -72,7 +72,10 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
         }
         Detail::Manual(fields) => {
             put(&mut body, "message", op.title.as_str());
-            put_map(&mut body, "fields", manual(fields));
+            put_map(&mut body, "fields", manual(fields.map()));
+            if fields.omitted() > 0 {
+                put(&mut notes.0, "omitted_fields", fields.omitted());
+            }
         }
         Detail::Storm(storm) => storm_into(storm, op.occurrences.count, &mut body),
         Detail::Quiet => {

@@ -15,7 +15,7 @@ use std::{
 use crate::{
     delivery::{
         body::{self, Source},
-        outbox::{Change, Next, Outbox, Room},
+        outbox::{Change, Limits, Next, Outbox, Room},
         outcome::Outcome,
         transport::{Attempted, Transport},
     },
@@ -38,7 +38,7 @@ impl Endpoint {
     pub(crate) fn new(transport: Transport) -> Self {
         Self {
             transport: Arc::new(transport),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(Limits::default()),
             attempt: None,
             told: Stats::default(),
             telling: Stats::default(),
@@ -46,8 +46,8 @@ impl Endpoint {
     }
 
     /// Takes over an op.
-    pub(crate) fn push(&mut self, op: Box<Op>) {
-        self.outbox.push(op);
+    pub(crate) fn push(&mut self, op: Box<Op>, now: Duration) {
+        self.outbox.push(op, now);
     }
 
     /// Begins the next attempt if it is time for one; else when it will be, if that is known.
@@ -123,8 +123,8 @@ impl Endpoint {
         self.outbox.room()
     }
 
-    pub(crate) fn hurry(&mut self) {
-        self.outbox.hurry();
+    pub(crate) fn hurry(&mut self, mark: u64) {
+        self.outbox.hurry(mark);
     }
 
     pub(crate) fn pending(&self) -> usize {

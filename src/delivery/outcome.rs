@@ -28,8 +28,26 @@ pub(crate) struct Later {
     pub(crate) blames: Blames,
     /// What the server asked to wait, within [`SHORTEST_ASKED`] and [`LONGEST_ASKED`].
     pub(crate) asked: Option<Duration>,
+    pub(crate) reach: Reach,
+}
+
+/// How far a request that failed has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The server has not seen it.
+    NotSent,
+    /// The server has read it and did not apply it.
+    Answered,
+    /// It may have been applied, or may be so later: there was no answer, or one from a proxy that
+    /// had none.
+    Ambiguous,
+}
+
+impl Reach {
     /// Whether the server may have seen the request.
-    pub(crate) sent: bool,
+    pub(crate) fn is_sent(self) -> bool {
+        self != Reach::NotSent
+    }
 }
 
 /// Whom a failure holds up.
@@ -79,7 +97,11 @@ pub(crate) fn of_answer(answer: &Answer<'_>) -> Outcome {
             (None, 429) => Some(UNREADABLE_ASKED),
             (None, _) => None,
         };
-        Outcome::Later(Later { blames, asked, sent: true })
+        let reach = match answer.status {
+            408 | 502 | 504 | 520..=527 => Reach::Ambiguous,
+            _ => Reach::Answered,
+        };
+        Outcome::Later(Later { blames, asked, reach })
     };
     match answer.status {
         200..=299 => match ok_of(answer.body) {
@@ -97,11 +119,11 @@ pub(crate) fn of_answer(answer: &Answer<'_>) -> Outcome {
 }
 
 pub(crate) fn of_no_answer(failure: NoAnswer) -> Outcome {
-    let (blames, sent) = match failure {
-        NoAnswer::NotConnected => (Blames::Endpoint, false),
-        NoAnswer::Ambiguous => (Blames::Title, true),
+    let (blames, reach) = match failure {
+        NoAnswer::NotConnected => (Blames::Endpoint, Reach::NotSent),
+        NoAnswer::Ambiguous => (Blames::Title, Reach::Ambiguous),
     };
-    Outcome::Later(Later { blames, asked: None, sent })
+    Outcome::Later(Later { blames, asked: None, reach })
 }
 
 /// The value of `Ok` in a JSON answer.

@@ -192,12 +192,13 @@ impl Worker {
 
     /// Moves what has arrived into the outboxes, as far as there is room.
     fn receive(&mut self) {
+        let now = self.parts.clock.now();
         loop {
             for op in self.arrived.drain(..) {
                 self.received = self.received.saturating_add(1);
                 // The queue has a lane for each endpoint, and for no other.
                 if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
-                    endpoint.push(op);
+                    endpoint.push(op, now);
                 }
             }
             for (endpoint, lane) in self.endpoints.iter().zip(&mut self.parts.receiver.lanes) {
@@ -223,7 +224,7 @@ impl Worker {
     }
 
     fn begin_flush(&mut self, mark: u64, asker: Asker) {
-        self.endpoints.iter_mut().for_each(Endpoint::hurry);
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.hurry(mark));
         let others = self.parts.receiver.slots_taken().saturating_sub(asker.holds);
         let awaits = self.received.saturating_add(others);
         let delivered = self.parts.counters.get(Count::Delivered);

@@ -4,7 +4,7 @@ use super::{Asked, Goes, Head, Pipeline};
 use crate::{
     capture::title,
     error::{Error, Kind},
-    incident::{Detail, Incident},
+    incident::{Detail, Incident, Manual},
     queue::{RESOLVE_SLOTS, Sender},
     stats::Count,
 };
@@ -24,7 +24,7 @@ impl Pipeline {
     pub(crate) fn resolve_manual(&self, title: &str) -> Result<(), Error> {
         let name = self.clean_title(title)?;
         let goes = Goes::WhereOpen { or: 0 };
-        let sent = self.resolve(&name, goes, || Detail::Manual(serde_json::Map::new()));
+        let sent = self.resolve(&name, goes, || Detail::Manual(Manual::default()));
         self.manual(sent, "resolve", RESOLVE_SLOTS)
     }
 

@@ -62,7 +62,7 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
         let head = Head { title: "disk full", ..Head::default() };
         let build = || {
             drop(receiver.take_if(|_| dies));
-            Detail::Manual(serde_json::Map::new())
+            Detail::Manual(crate::incident::Manual::default())
         };
         assert_eq!(pipeline.trigger(Asked::by_hand(head), build), Ok(()));
         let stats = stats(&pipeline);
@@ -79,7 +79,7 @@ fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
     let head = Head { title, ..Head::default() };
     let asked = Asked { head, origin: Some(origin), failure: &|_| false };
-    pipeline.trigger(asked, || Detail::Manual(serde_json::Map::new()))
+    pipeline.trigger(asked, || Detail::Manual(crate::incident::Manual::default()))
 }
 
 fn queued(receiver: &mut Receiver) -> Vec<String> {

@@ -5,14 +5,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::{BODY_CAP, MINIMAL_MESSAGE, Source, payload};
 use crate::{
     fields::{FIELD_CAP, Fields, TEXT_CAP, Value},
     incident::{
-        Captured, Detail, Folded, Gatekeeper, Incident, Occurrences, Op, Priority, Quiet, Sending,
-        Severity, Status, Storm, Ticket,
+        Captured, Detail, Folded, Gatekeeper, Incident, Manual, Occurrences, Op, Priority, Quiet,
+        Sending, Severity, Status, Storm, Ticket,
     },
     stats::Counters,
 };
@@ -191,7 +191,8 @@ fn keys_that_would_be_empty_are_absent() {
 
 #[test]
 fn severity_and_priority_travel_with_an_opening_only() {
-    let manual = |status| payload(&op(status, Detail::Manual(Map::new())), &source(), false, None);
+    let manual =
+        |status| payload(&op(status, Detail::Manual(Manual::default())), &source(), false, None);
     let opening = manual(OPENING);
     assert_eq!((&opening["severity"], &opening["priority"]), (&json!("sev2"), &json!("p1")));
     let repeat = manual(Status::Trigger { opening: false });
@@ -211,7 +212,7 @@ fn a_manual_incident_has_its_title_as_message_and_its_fields() {
     assert_eq!(body["message"], "failed to load user # in checkout::users");
     assert_eq!(body["fields"], json!({"rows": 4711, "from": "warehouse"}));
     assert_eq!((body.get("level"), body.get("span")), (None, None));
-    let bare = body_from(&op(OPENING, Detail::Manual(Map::new())), false);
+    let bare = body_from(&op(OPENING, Detail::Manual(Manual::default())), false);
     assert_eq!(bare.get("fields"), None);
 }
 
@@ -348,7 +349,7 @@ fn what_the_capture_cut_or_left_out_is_named() {
 
 #[test]
 fn what_was_not_delivered_before_is_told() {
-    let op = op(OPENING, Detail::Manual(Map::new()));
+    let op = op(OPENING, Detail::Manual(Manual::default()));
     let told = payload(&op, &source(), false, Some("3 queue full, 1 rejected"));
     assert_eq!(told["body"]["notes"], json!({"undelivered": "3 queue full, 1 rejected"}));
     assert_eq!(payload(&op, &source(), false, None)["body"].get("notes"), None);
@@ -367,13 +368,13 @@ fn f017_a_minimal_body_says_what_happened_and_little_else() {
     assert!(body["notes"]["cut"].as_str().unwrap().contains("413"));
     assert!(body.to_string().len() < 2048, "{body}");
     // Severity still travels: it is the opening.
-    let manual = payload(&op(OPENING, Detail::Manual(Map::new())), &source(), true, None);
+    let manual = payload(&op(OPENING, Detail::Manual(Manual::default())), &source(), true, None);
     assert_eq!(manual["severity"], "sev2");
 }
 
 #[test]
 fn f111_a_clock_before_1970_reads_as_1970() {
-    let mut early = op(OPENING, Detail::Manual(Map::new()));
+    let mut early = op(OPENING, Detail::Manual(Manual::default()));
     early.occurrences.first = SystemTime::UNIX_EPOCH - Duration::from_secs(86_400);
     let body = body_from(&early, false);
     assert_eq!(body["occurrences"]["first"], "1970-01-01T00:00:00.000Z");

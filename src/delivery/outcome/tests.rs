@@ -1,4 +1,4 @@
-use super::{Answer, Blames, Later, NoAnswer, Outcome, of_answer, of_no_answer};
+use super::{Answer, Blames, Later, NoAnswer, Outcome, Reach, of_answer, of_no_answer};
 use crate::stats::Count;
 use std::time::{Duration, SystemTime};
 
@@ -6,8 +6,8 @@ fn answer(status: u16) -> Answer<'static> {
     Answer { status, retry_after: None, date: None, body: b"{}", local: SystemTime::UNIX_EPOCH }
 }
 
-fn later(blames: Blames) -> Outcome {
-    Outcome::Later(Later { blames, asked: None, sent: true })
+fn later(blames: Blames, reach: Reach) -> Outcome {
+    Outcome::Later(Later { blames, asked: None, reach })
 }
 
 #[test]
@@ -20,12 +20,14 @@ fn f014_f015_f016_f018_every_status_has_its_meaning() {
             429 => Outcome::Later(Later {
                 blames: Blames::Title,
                 asked: Some(Duration::from_secs(60)),
-                sent: true,
+                reach: Reach::Answered,
             }),
-            500 => later(Blames::Poison),
-            502..=504 => later(Blames::Endpoint),
-            408 | 425 => later(Blames::Title),
-            501 | 505.. => later(Blames::Title),
+            500 => later(Blames::Poison, Reach::Answered),
+            // A proxy's: the server behind it may have the request all the same.
+            502 | 504 => later(Blames::Endpoint, Reach::Ambiguous),
+            503 => later(Blames::Endpoint, Reach::Answered),
+            408 | 520..=527 => later(Blames::Title, Reach::Ambiguous),
+            425 | 501 | 505.. => later(Blames::Title, Reach::Answered),
             300..=399 => Outcome::Rejected(Count::LostRedirect),
             _ => Outcome::Rejected(Count::LostRejected),
         };
@@ -37,7 +39,7 @@ fn f014_f015_f016_f018_every_status_has_its_meaning() {
 fn f019_only_ok_true_is_verified_and_ok_false_is_a_failure() {
     let bodies: [(&[u8], Outcome); 6] = [
         (b"{\"Ok\": true}", Outcome::Accepted { verified: true }),
-        (b"{\"Ok\": false}", later(Blames::Poison)),
+        (b"{\"Ok\": false}", later(Blames::Poison, Reach::Answered)),
         (b"{}", Outcome::Accepted { verified: false }),
         (b"", Outcome::Accepted { verified: false }),
         (b"<html>", Outcome::Accepted { verified: false }),
@@ -78,10 +80,12 @@ fn f009_f010_f011_retry_after_is_read_in_both_forms_and_clamped() {
 
 #[test]
 fn f001_f004_what_was_not_sent_is_told_from_what_may_have_been() {
-    let sent = |failure| match of_no_answer(failure) {
-        Outcome::Later(Later { sent, .. }) => sent,
+    let reach = |failure| match of_no_answer(failure) {
+        Outcome::Later(Later { reach, .. }) => reach,
         other => panic!("{other:?}"),
     };
-    assert!(!sent(NoAnswer::NotConnected));
-    assert!(sent(NoAnswer::Ambiguous));
+    assert_eq!(reach(NoAnswer::NotConnected), Reach::NotSent);
+    assert_eq!(reach(NoAnswer::Ambiguous), Reach::Ambiguous);
+    let sent = [Reach::NotSent, Reach::Answered, Reach::Ambiguous].map(Reach::is_sent);
+    assert_eq!(sent, [false, true, true]);
 }

@@ -11,12 +11,12 @@ use std::{
 use crate::{
     backoff::scramble,
     delivery::{
-        outbox::{Change, Next, Outbox},
+        outbox::{Change, Limits, Next, Outbox},
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     },
     incident::{
-        Detail, Folded, Gatekeeper, Occurrences, Op, Quiet, Sending, Severity, Status, Storm,
-        Ticket,
+        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, Status,
+        Storm, StormDetail, Ticket,
     },
     stats::{Count, Counters, Stats},
 };
@@ -45,25 +45,46 @@ pub(super) fn not_sent() -> Outcome {
     of_no_answer(NoAnswer::NotConnected)
 }
 
-/// Records what is reopened.
+/// What the outbox tells the gate, and what the gate answers.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<Vec<u64>>);
+pub(super) struct Gate {
+    /// Titles, and whether with their opening.
+    reopened: Mutex<Vec<(u64, bool)>>,
+    /// Titles, severities and counts.
+    folded: Mutex<Vec<(String, Option<Severity>, u64)>>,
+    /// A fold sends the storm incident, with this number and status.
+    storm: Mutex<Option<(u64, Status)>>,
+    /// How often it was asked, and the next answer.
+    pub(super) quiet: Mutex<(usize, Option<Quiet>)>,
+}
+
+/// The key of the storm incident.
+pub(super) const STORM: u64 = 99_999;
 
 impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, _: u64) {
         panic!("title {key} was committed and is given back");
     }
 
-    fn reopen(&self, key: u64, _: u64, _: bool) {
-        self.0.lock().unwrap().push(key);
+    fn reopen(&self, key: u64, _: u64, opening: bool) {
+        self.reopened.lock().unwrap().push((key, opening));
     }
 
-    fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
-        None
+    fn fold(&self, _: u64, _: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
+        let Folded { title, severity, count } = folded;
+        let mut folds = self.folded.lock().unwrap();
+        folds.push((title.to_owned(), severity, count));
+        let (seq, status) = self.storm.lock().unwrap().take()?;
+        let count = folds.len() as u64;
+        let sending = Sending { seq, status, count, since_last: 1, first: now };
+        let detail = StormDetail { titles: count, sample: Vec::new() };
+        Some(Storm { key: STORM, title: "error storm".to_owned(), sending, detail })
     }
 
     fn quiet(&self, _: u64, _: Duration) -> Quiet {
-        Quiet::Never
+        let mut quiet = self.quiet.lock().unwrap();
+        quiet.0 += 1;
+        quiet.1.take().unwrap_or(Quiet::Never)
     }
 }
 
@@ -88,7 +109,7 @@ impl Sent {
 /// An outbox with its surroundings.
 pub(super) struct Bench {
     pub(super) outbox: Outbox,
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     counters: Arc<Counters>,
     pub(super) now: Duration,
     seq: u64,
@@ -112,6 +133,12 @@ impl Default for Bench {
 }
 
 impl Bench {
+    pub(super) fn with(limits: Limits) -> Self {
+        let mut bench = Self::default();
+        bench.outbox = Outbox::new(limits);
+        bench
+    }
+
     pub(super) fn op(&mut self, key: u64, status: Status) -> Box<Op> {
         self.seq += 1;
         self.counters.add(Count::Seen);
@@ -130,7 +157,7 @@ impl Bench {
             title: format!("title {key}"),
             severity: None,
             priority: None,
-            detail: Detail::Manual(serde_json::Map::new()),
+            detail: Detail::Manual(Manual::default()),
             panic: false,
             occurrences: Occurrences { count, since_last: count.min(4), first, last },
             admitted: self.now,
@@ -140,7 +167,32 @@ impl Bench {
 
     pub(super) fn push(&mut self, key: u64, status: Status) {
         let op = self.op(key, status);
-        self.outbox.push(op);
+        self.give(op);
+    }
+
+    pub(super) fn give(&mut self, op: Box<Op>) {
+        self.outbox.push(op, self.now);
+    }
+
+    /// A flush.
+    pub(super) fn hurry(&mut self) {
+        self.outbox.hurry(self.seq);
+    }
+
+    /// The next opening that is folded sends the storm incident.
+    pub(super) fn storm(&mut self, status: Status) {
+        self.seq += 1;
+        *self.gate.storm.lock().unwrap() = Some((self.seq, status));
+    }
+
+    /// The next number of an admission.
+    pub(super) fn seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    pub(super) fn folded(&self) -> Vec<(String, Option<Severity>, u64)> {
+        self.gate.folded.lock().unwrap().clone()
     }
 
     /// A title that is open at the endpoint, resolved once before.
@@ -215,7 +267,13 @@ impl Bench {
     }
 
     pub(super) fn reopened(&self) -> Vec<u64> {
-        self.gate.0.lock().unwrap().clone()
+        self.gate.reopened.lock().unwrap().iter().map(|(key, _)| *key).collect()
+    }
+
+    /// Of those, the ones whose opening was lost.
+    pub(super) fn lost_openings(&self) -> Vec<u64> {
+        let reopened = self.gate.reopened.lock().unwrap();
+        reopened.iter().filter(|(_, opening)| *opening).map(|(key, _)| *key).collect()
     }
 }
 

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use super::bench::{ACCEPTED, Bench, OPENING, REPEAT, RESOLVE, asking, not_sent, secs, status};
 use crate::delivery::{
-    outbox::{Change, PACE, PACE_WINDOW, PROBE},
+    outbox::{
+        Change,
+        endpoint::PROBE,
+        title::{PACE, PACE_WINDOW},
+    },
     outcome::{NoAnswer, Outcome, of_no_answer},
 };
 
@@ -14,7 +18,7 @@ fn f001_what_was_never_sent_is_kept_and_does_not_count_for_the_pace() {
     bench.push(1, OPENING);
     for _ in 0..10 * PACE {
         bench.answer(not_sent()).unwrap();
-        bench.outbox.hurry();
+        bench.hurry();
     }
     assert_eq!(bench.settle(0), [(1, OPENING)]);
     // Twin: what may have been seen does count.
@@ -23,7 +27,7 @@ fn f001_what_was_never_sent_is_kept_and_does_not_count_for_the_pace() {
     let mut attempts = 0;
     while bench.answer(ambiguous).is_some() {
         attempts += 1;
-        bench.outbox.hurry();
+        bench.hurry();
     }
     assert_eq!(attempts, PACE);
     assert_eq!(bench.settle(61), [(2, OPENING)]);
@@ -79,7 +83,7 @@ fn f013_poison_is_set_aside_after_eight_failures_and_two_other_titles_accepted()
     bench.delivered(3);
     for failures in 1..8 {
         assert_eq!((bench.outbox.pending(), bench.stats().lost.poison), (1, 0), "{failures}");
-        bench.outbox.hurry();
+        bench.hurry();
         assert_eq!(bench.answer(status(500)).unwrap().key, 1);
     }
     assert_eq!((bench.outbox.pending(), bench.stats().lost.poison), (0, 1));
@@ -161,7 +165,7 @@ fn f016_a_refused_endpoint_is_said_once_probed_every_five_minutes_and_loses_noth
         let gaps = sent.windows(2).map(|pair| pair[1].at - pair[0].at);
         assert!(gaps.into_iter().all(|gap| gap == PROBE), "{sent:?}");
         assert_eq!(sent.len(), 61);
-        bench.outbox.hurry();
+        bench.hurry();
         assert!(bench.next().is_err(), "a flush is no reason to ask a refused endpoint");
         assert_eq!(bench.stats().pending, 5);
         assert_eq!(bench.said, [Change::Refuses; 6], "when it begins, and hourly");
@@ -198,7 +202,7 @@ fn f009_f011_what_the_server_asks_for_is_kept_to_and_not_shortened_by_a_flush() 
         let mut bench = Bench::default();
         bench.push(1, OPENING);
         bench.answer(asking(code, header)).unwrap();
-        bench.outbox.hurry();
+        bench.hurry();
         let sent = bench.until(secs(400), |_| ACCEPTED);
         assert_eq!(sent[0].at, secs(seconds), "{code} {header:?}");
     }
@@ -217,7 +221,7 @@ fn a_flush_waives_delays_of_our_own() {
         bench.push(1, OPENING);
         bench.answer(outcome).unwrap();
         assert!(matches!(bench.next(), Err(Some(_))), "{outcome:?}");
-        bench.outbox.hurry();
+        bench.hurry();
         assert_eq!(bench.settle(0), [(1, OPENING)], "{outcome:?}");
     }
 }
@@ -233,7 +237,7 @@ fn flap(outcome: impl Fn(u64) -> Outcome) {
         if turn % 10 == 0 {
             bench.push(1, REPEAT);
         }
-        bench.outbox.hurry();
+        bench.hurry();
         for sent in bench.until(now, |_| outcome(attempts)) {
             triggers.extend(sent.is_trigger().then_some(sent.at));
             if matches!(outcome(attempts), Outcome::Accepted { .. }) {

@@ -75,7 +75,7 @@ impl World {
             5..7 => self.arrive(),
             7..9 => self.attempt(),
             9..11 => self.end(),
-            _ if self.random.below(3) == 0 => self.bench.outbox.hurry(),
+            _ if self.random.below(3) == 0 => self.bench.hurry(),
             _ => {
                 self.arrive_all();
                 let exponent = self.random.below(18);
@@ -127,7 +127,7 @@ impl World {
             _ => self.resolves.pop_front(),
         };
         if let Some(op) = op {
-            self.bench.outbox.push(op);
+            self.bench.give(op);
         }
     }
 

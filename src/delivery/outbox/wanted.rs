@@ -1,0 +1,278 @@
+//! What Spike should believe of one title and has not accepted yet, and what becomes of two of
+//! those.
+//!
+//! Invariant: of two, the ticket of the one that is not kept is settled.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    delivery::outbox::title::Belief,
+    incident::{Occurrences, Op, Status, Ticket},
+    stats::{Count, Counters},
+};
+
+/// An op with what has happened to it.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) op: Box<Op>,
+    /// The number of the oldest op that has become part of it: a flush waits for that one.
+    pub(super) oldest: u64,
+    /// What the op holds, in bytes.
+    pub(super) weight: usize,
+    /// The server may have seen it.
+    pub(super) attempted: bool,
+    /// It took the place of a resolve that Spike has not accepted, or is one that has to go out
+    /// whatever comes.
+    pub(super) owes_resolve: bool,
+    /// It took the place of a state that was to be sent once more: so is it, once accepted.
+    pub(super) owes_again: bool,
+    /// The server said it was too large.
+    pub(super) minimal: bool,
+    /// It was accepted, and its ticket is settled; it is sent once more.
+    again: Option<Again>,
+}
+
+/// When a state is sent once more, and where that is counted.
+#[derive(Debug)]
+struct Again {
+    at: Duration,
+    counters: Option<Arc<Counters>>,
+}
+
+impl Wanted {
+    pub(super) fn new(op: Box<Op>) -> Self {
+        Self {
+            oldest: op.seq,
+            weight: op.weight(),
+            op,
+            attempted: false,
+            owes_resolve: false,
+            owes_again: false,
+            minimal: false,
+            again: None,
+        }
+    }
+
+    pub(super) fn is_trigger(&self) -> bool {
+        matches!(self.op.status, Status::Trigger { .. } | Status::Still)
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        self.op.status == Status::Trigger { opening: true }
+    }
+
+    /// It opens its title at Spike, and nothing of the title was told before.
+    pub(super) fn is_alone(&self) -> bool {
+        // An escalation is an opening, too, but one with triggers before it.
+        let Occurrences { count, since_last, .. } = self.op.occurrences;
+        self.is_opening() && count == since_last
+    }
+
+    pub(super) fn is_again(&self) -> bool {
+        self.again.is_some()
+    }
+
+    /// It is not sent before this.
+    pub(super) fn not_before(&self) -> Duration {
+        match (&self.again, self.op.status) {
+            (Some(again), _) => again.at,
+            (None, Status::Resolve { not_before, .. }) => not_before,
+            (None, Status::Trigger { .. } | Status::Still) => Duration::ZERO,
+        }
+    }
+
+    /// Since when it waits.
+    pub(super) fn since(&self) -> Duration {
+        self.again.as_ref().map_or(self.op.admitted, |again| again.at)
+    }
+
+    /// The endpoint has accepted it: it has come to its end.
+    pub(super) fn settle_accepted(&mut self) {
+        match self.again.take() {
+            None => self.settle(Count::Delivered),
+            Some(Again { counters, .. }) => {
+                counters.iter().for_each(|counters| counters.add(Count::Asserted));
+            }
+        }
+    }
+
+    /// Settles the ticket and keeps the rest.
+    fn settle(&mut self, count: Count) {
+        std::mem::replace(&mut self.op.ticket, Ticket::spent()).settle(count);
+    }
+
+    /// What was accepted, to be sent once more at `at`. The opening has had its effect.
+    pub(super) fn again(mut self, at: Duration, counters: Option<Arc<Counters>>) -> Self {
+        if self.is_trigger() {
+            self.op.status = Status::Trigger { opening: false };
+        }
+        let again = Some(Again { at, counters });
+        Self { attempted: false, owes_resolve: false, owes_again: false, again, ..self }
+    }
+
+    /// From now on it opens its title, and its loss reopens it.
+    pub(super) fn open(&mut self) {
+        self.op.status = Status::Trigger { opening: true };
+        self.op.ticket.set_opening(true);
+    }
+
+    /// The opening before it was lost: it opens the title in its place.
+    pub(super) fn inherit(&mut self, lost: &mut Wanted) {
+        self.open();
+        self.op.severity = self.op.severity.max(lost.op.severity);
+        self.op.priority = self.op.priority.max(lost.op.priority);
+        lost.op.ticket.set_opening(false);
+    }
+}
+
+/// What a title's op that came, or waited for the end of an attempt, makes of what is there.
+pub(super) fn follow(there: Option<Wanted>, came: Wanted, spike: Belief) -> Option<Wanted> {
+    match there {
+        None => first(came, spike),
+        Some(there) if there.is_again() => instead(there, came, spike),
+        // Triggers and resolves come through channels of their own, so the newer may come first.
+        Some(there) if there.op.seq <= came.op.seq => combine(there, came, spike),
+        Some(there) => combine(came, there, spike),
+    }
+}
+
+/// Nothing else is wanted of the title.
+fn first(mut came: Wanted, spike: Belief) -> Option<Wanted> {
+    match (came.op.status, spike) {
+        (Status::Still, Belief::Open) => {
+            came.settle(Count::SuppressedRepeat);
+            return None;
+        }
+        (Status::Still, Belief::Unknown | Belief::Resolved | Belief::Doubtful)
+        | (Status::Trigger { .. }, Belief::Resolved | Belief::Doubtful) => came.open(),
+        (Status::Still, Belief::Undecided)
+        | (Status::Trigger { .. } | Status::Resolve { .. }, _) => {}
+    }
+    Some(came)
+}
+
+/// `there` was accepted, and waits to be sent once more.
+fn instead(there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted> {
+    if came.op.status == Status::Still && there.is_trigger() {
+        came.settle(Count::SuppressedRepeat);
+        return Some(there);
+    }
+    // Should the new one and its resolve cancel, this one would be missed.
+    came.owes_resolve |= !there.is_trigger();
+    came.owes_again = true;
+    first(came, spike)
+}
+
+/// One title's two ops as one: the newer state wins, and what the older one carried is kept.
+fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
+    new.oldest = new.oldest.min(old.oldest);
+    new.owes_again |= old.owes_again;
+    match (old.op.status, new.op.status) {
+        (Status::Trigger { opening: first }, Status::Trigger { opening: second }) => {
+            Some(merge(old, new, Status::Trigger { opening: first || second }))
+        }
+        (Status::Trigger { .. }, Status::Still) => {
+            let status = old.op.status;
+            Some(merge(old, new, status))
+        }
+        (Status::Still, Status::Trigger { .. } | Status::Still) => {
+            let status = new.op.status;
+            Some(merge(old, new, status))
+        }
+        (Status::Trigger { .. } | Status::Still, Status::Resolve { first, .. }) => {
+            let owed = old.attempted || old.owes_resolve || new.owes_resolve || new.owes_again;
+            // While an attempt is in flight nobody knows yet whether this one may be left out.
+            let is_open = matches!(spike, Belief::Open | Belief::Undecided);
+            let cancels = old.is_alone() && !owed && !first && !is_open;
+            old.settle(Count::SuppressedCancelled);
+            if cancels {
+                new.settle(Count::SuppressedCancelled);
+                return None;
+            }
+            Some(Wanted { owes_resolve: true, ..new })
+        }
+        (Status::Resolve { .. }, Status::Still) => {
+            old.settle(Count::SuppressedCancelled);
+            if spike == Belief::Open && !old.attempted && !new.owes_again {
+                new.settle(Count::SuppressedRepeat);
+                return None;
+            }
+            match spike {
+                Belief::Undecided => {}
+                // Only because it has to be sent once more.
+                Belief::Open if !old.attempted => {
+                    new.op.status = Status::Trigger { opening: false };
+                }
+                Belief::Open | Belief::Unknown | Belief::Resolved | Belief::Doubtful => new.open(),
+            }
+            Some(Wanted { owes_resolve: true, ..new })
+        }
+        (Status::Resolve { .. }, Status::Trigger { opening }) => {
+            old.settle(Count::SuppressedCancelled);
+            let is_open = matches!(spike, Belief::Open | Belief::Undecided) && !old.attempted;
+            if !opening && !is_open {
+                new.open();
+            }
+            Some(Wanted { owes_resolve: true, ..new })
+        }
+        (Status::Resolve { first: one, .. }, Status::Resolve { first: other, not_before }) => {
+            old.settle(Count::SuppressedCancelled);
+            let attempted = old.attempted || new.attempted;
+            let mut kept = Wanted { owes_resolve: true, attempted, ..new };
+            kept.op.status = Status::Resolve { first: one || other, not_before };
+            Some(kept)
+        }
+    }
+}
+
+/// Two triggers: what opened it is told, with the counts of the newer one.
+fn merge(old: Wanted, new: Wanted, status: Status) -> Wanted {
+    let mut kept = Wanted {
+        oldest: new.oldest,
+        attempted: old.attempted || new.attempted,
+        owes_resolve: old.owes_resolve || new.owes_resolve,
+        owes_again: new.owes_again,
+        minimal: old.minimal || new.minimal,
+        ..old
+    };
+    let Op { seq, severity, priority, panic, occurrences, ticket, .. } = *new.op;
+    kept.settle(Count::SuppressedRepeat);
+    let op = &mut *kept.op;
+    op.seq = seq;
+    op.status = status;
+    op.severity = op.severity.max(severity);
+    op.priority = op.priority.max(priority);
+    op.panic |= panic;
+    op.occurrences.count = occurrences.count;
+    op.occurrences.since_last = op.occurrences.since_last.saturating_add(occurrences.since_last);
+    op.occurrences.last = occurrences.last;
+    op.ticket = ticket;
+    op.ticket.set_opening(status == Status::Trigger { opening: true });
+    kept
+}
+
+/// The order of sending: lower goes first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Urgency {
+    class: u8,
+    mildness: u8,
+    admitted: Duration,
+    seq: u64,
+}
+
+impl Urgency {
+    pub(super) fn of(op: &Op) -> Self {
+        let class = match op.status {
+            Status::Trigger { .. } if op.panic => 0,
+            Status::Trigger { opening: true } => 1,
+            Status::Resolve { .. } => 2,
+            Status::Trigger { opening: false } | Status::Still => 3,
+        };
+        Self { class, mildness: mildness(op), admitted: op.admitted, seq: op.seq }
+    }
+}
+
+/// How far from the gravest.
+pub(super) fn mildness(op: &Op) -> u8 {
+    op.severity.map_or(u8::MAX, |severity| 3_u8.saturating_sub(severity as u8))
+}
