@@ -7,10 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+use std::time::Duration;
+
 use allocation_counter::{AllocationInfo, measure};
 use tracing::{Dispatch, error, info_span};
 use tracing_spike::{
-    Builder, Guard,
+    Builder, Guard, Priority, Rule, Severity,
     sandbox::{Fault, Sandbox},
     title::Titles,
 };
@@ -30,7 +32,7 @@ fn stuck_with(
     sandbox.fault(Fault::HangBeforeRead);
     let (spike, guard) = set(tracing_spike::builder(sandbox.webhook_url()))
         .queue_capacity(queue_capacity)
-        .shutdown_timeout(std::time::Duration::ZERO)
+        .shutdown_timeout(Duration::ZERO)
         .build::<Registry>()
         .unwrap();
     (sandbox, Dispatch::new(tracing_subscriber::registry().with(spike)), guard)
@@ -194,6 +196,52 @@ fn a_folded_repeat_allocates_nothing() {
     assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
     let stats = guard.handle().stats();
     assert_eq!((stats.seen, stats.folded, stats.pending), (128, 118, 6), "{stats:?}");
+}
+
+#[test]
+fn a_repeat_with_rules_for_its_target_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck_with(8, |builder| {
+        let within = Duration::from_secs(60);
+        let rule = |target: &str| Rule::target(target).severity(Severity::Sev2).after(1, within);
+        let other = "http://127.0.0.1:1/another-token/push-events";
+        builder
+            .rule(rule("shop"))
+            .rule(rule("shop::cart").priority(Priority::P2))
+            .rule(rule("shop::cart::lines").webhook(other))
+    });
+    let cost = warm(&dispatch, || {
+        for attempt in 0..100 {
+            error!(target: "shop", attempt, "cart is gone");
+            error!(target: "shop::cart::lines", attempt, "cart is gone");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.suppressed.repeat), (400, 398), "{stats:?}");
+}
+
+#[test]
+fn an_event_while_it_is_muted_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(8);
+    let handle = guard.handle();
+    handle.mute(Duration::from_secs(3600));
+    let letters: Vec<String> = (b'a'..=b'z').map(|c| char::from(c).to_string()).collect();
+    let cost = warm(&dispatch, || {
+        for letter in &letters {
+            // Each would be a new title, from a call site that may open five.
+            error!(attempt = 3, user = %"ann", "could not load {letter}");
+            error!(spike.title = letter.as_str(), attempt = 3, "x");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = handle.stats();
+    assert_eq!((stats.seen, stats.suppressed.mute, stats.folded), (104, 104, 0), "{stats:?}");
+    // Twin: what is not muted is an incident, with what that allocates.
+    handle.mute(Duration::ZERO);
+    let cost = tracing::dispatcher::with_default(&dispatch, || {
+        measure(|| error!(spike.title = "z", attempt = 3, "x"))
+    });
+    assert!(cost.count_total >= 4 && handle.stats().pending == 1, "{cost:?}");
 }
 
 #[test]

@@ -111,6 +111,30 @@ fn it_is_muted_while_any_of_several_lasts() {
 }
 
 #[test]
+fn f071_what_is_muted_and_not_under_load_is_counted_exactly() {
+    const EACH: u64 = 2_000;
+    let rig = rig();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| rig.run(|| (0..EACH).for_each(|_| fail())));
+        }
+        scope.spawn(|| {
+            for turn in 0..200 {
+                let muted = rig.handle().mute_scope(HOUR);
+                rig.handle().mute(if turn % 2 == 0 { HOUR } else { Duration::ZERO });
+                drop(muted);
+            }
+        });
+    });
+    assert_eq!(rig.stats().muted_for, None);
+    rig.run(fail);
+    assert_eq!(titles(&rig), ["card payment failed in it::mute"]);
+    let stats = rig.stats();
+    let counted = stats.suppressed.mute + stats.suppressed.repeat + stats.delivered;
+    assert_eq!((stats.seen, counted), (3 * EACH + 1, 3 * EACH + 1), "{stats:?}");
+}
+
+#[test]
 fn one_pipeline_mutes_no_other() {
     let (muted, other) = (rig(), rig());
     muted.handle().mute(HOUR);
