@@ -261,7 +261,10 @@ impl Builder {
     /// # use tracing_spike::{Mode, Rule, Severity};
     /// let (spike, _guard) = tracing_spike::from_env()
     ///     .rule(Rule::target("billing").severity(Severity::Sev1))
-    ///     .rule(Rule::target("shop::ops").webhook("https://hooks.spike.sh/0123456789ab/push-events"))
+    ///     .rule(
+    ///         Rule::target("shop::ops")
+    ///             .webhook("https://hooks.spike.sh/0123456789ab/push-events"),
+    ///     )
     /// #   .mode(Mode::Off)
     ///     .build::<tracing_subscriber::Registry>()?;
     /// # drop(spike);

@@ -359,6 +359,14 @@ impl Ticket {
         }
     }
 
+    /// The op goes on as another one that the gate has let through.
+    pub(crate) fn readmit(&mut self, key: u64, sending: &Sending) {
+        if let Some(held) = &mut self.held {
+            (held.key, held.seq) = (key, sending.seq);
+            held.opening = matches!(sending.status, Status::Trigger { opening: true });
+        }
+    }
+
     /// The gate that has let the op through, and its counters; `None` once it is settled.
     pub(crate) fn gate(&self) -> Option<(Arc<dyn Gatekeeper>, Arc<Counters>)> {
         self.held.as_ref().map(|held| (Arc::clone(&held.gate), Arc::clone(&held.counters)))

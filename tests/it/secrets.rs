@@ -102,8 +102,9 @@ fn f094_our_own_token_is_in_no_request() {
         error!(spike.title = %format!("hook {url} is down"), "a title");
         error!(spike.title = "a word", spike.severity = TOKEN, "a word");
         error!(error = &Failed as &dyn std::error::Error, "an error");
-        error!(err = %Failed);
-        error!(error = &Failed as &dyn std::error::Error);
+        // Meant, since they are one failure in one span.
+        error!(spike = true, err = %Failed);
+        error!(spike = true, error = &Failed as &dyn std::error::Error);
         error!("token {TOKEN} {TOKEN}{TOKEN} in Debug {:?}", Some(TOKEN));
         // Cut in the middle of the token, were it not removed first.
         for before in [2030, 2040, 2047] {

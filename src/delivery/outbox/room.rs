@@ -9,11 +9,10 @@ use crate::{
     delivery::outbox::{
         Outbox,
         bug::Bug,
-        quiet::Origin,
         title::Title,
         wanted::{Wanted, mildness},
     },
-    incident::{Detail, Folded, Manual, Status, Storm},
+    incident::{Detail, Folded, Manual, Occurrences, Op, Sending, Status, Storm},
     stats::Count,
 };
 
@@ -134,16 +133,25 @@ impl Outbox {
         }
         let count = op.occurrences.since_last;
         let folded = Folded { title: &op.title, severity: op.severity, count };
-        let storm = gate.fold(key, op.seq, folded, now);
-        let storm = storm.map(|Storm { key, title, sending, detail }| {
-            let origin = Origin::new(&op, key, title, &gate, &counters);
-            origin.op(sending, Detail::Storm(detail), now)
-        });
-        op.ticket.settle(Count::SuppressedStorm);
-        if let Some(storm) = storm {
-            self.place(storm, now);
+        match gate.fold(key, op.seq, folded, now) {
+            Some(storm) => self.place(as_storm(op, storm, now), now),
+            None => op.ticket.settle(Count::SuppressedStorm),
         }
     }
+}
+
+/// The op that is folded becomes the storm incident's.
+fn as_storm(mut op: Box<Op>, storm: Storm, now: Duration) -> Box<Op> {
+    let Storm { key, title, sending, detail } = storm;
+    let Sending { seq, status, count, since_last, first } = sending;
+    op.ticket.readmit(key, &sending);
+    let Occurrences { last, .. } = op.occurrences;
+    let first = last.checked_sub(now.saturating_sub(first)).unwrap_or(last);
+    (op.key, op.title, op.seq, op.status) = (key, title, seq, status);
+    op.detail = Detail::Storm(detail);
+    op.occurrences = Occurrences { count, since_last, first, last };
+    op.admitted = now;
+    op
 }
 
 /// Never makes room.
