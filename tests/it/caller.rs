@@ -78,15 +78,15 @@ fn traced() {
             mark(&mut marks, "end repeat");
             // Of resolves the worker holds 64, and 64 wait.
             let mut number = 20..;
-            eventually("the queue is full", || {
-                recovered(number.next()?);
-                (handle.stats().pending == 21 + 64 + 64).then_some(())
-            });
-            let before = handle.stats().refused.full;
+            let mut refused = || {
+                let before = handle.stats().refused.full;
+                number.by_ref().take(100).for_each(recovered);
+                handle.stats().refused.full - before
+            };
+            eventually("the queue is full", || (refused() == 100).then_some(()));
             mark(&mut marks, "begin full");
-            number.take(100).for_each(recovered);
+            assert_eq!(refused(), 100);
             mark(&mut marks, "end full");
-            assert_eq!(handle.stats().refused.full, before + 100);
             // The positive twin: what would be found.
             mark(&mut marks, "begin twin");
             drop(fs::read("/proc/self/comm"));
