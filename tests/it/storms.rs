@@ -257,7 +257,7 @@ fn one_failure_on_its_way_up_is_one_page() {
     let noted = rig.sandbox.incidents()[0].last_body()["notes"]["same_cause"].clone();
     let place = "in it::storms";
     assert_eq!(noted, format!("order not loaded {place}; request failed {place}"));
-    // Twins: another error, another request without the first, no span, and one that is meant.
+    // Twins: another error, no span, one that is meant, and one that is more severe.
     let other = std::io::Error::other("disk full");
     let incidents = rig.paged(|| {
         request(&|| error!(error = %other, "order not saved"));
@@ -265,10 +265,14 @@ fn one_failure_on_its_way_up_is_one_page() {
         request(&|| {
             error!(error = %other, "order not saved");
             error!(spike = true, error = %other, "shop is closed");
+            error!(spike.severity = "sev1", error = %other, "all is lost");
         });
     });
-    let expected = ["query failed", "order not saved", "backup not saved", "shop is closed"];
-    assert_eq!(titles(&incidents), expected.map(|title| format!("{title} {place}")));
+    let mut paged = titles(&incidents);
+    paged.sort_unstable();
+    let expected =
+        ["all is lost", "backup not saved", "order not saved", "query failed", "shop is closed"];
+    assert_eq!(paged, expected.map(|title| format!("{title} {place}")));
 }
 
 #[test]
