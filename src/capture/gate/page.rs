@@ -181,7 +181,8 @@ impl Page {
     /// The newest trigger was lost; `before` is what was before it.
     pub(super) fn lose(&mut self, before: Page, opening: bool) {
         if opening {
-            (self.open, self.resolved) = (false, false);
+            // Nothing of this incident was delivered.
+            (self.open, self.resolved, self.reported) = (false, false, self.base);
         } else {
             self.reported = before.reported;
         }
