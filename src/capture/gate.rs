@@ -344,7 +344,7 @@ impl Gatekeeper for Gate {
         let mut count = folded.count;
         self.undo(key, seq, |slot, book| {
             count = slot.count().saturating_sub(book.now.base);
-            book.now = Page::new(slot.count());
+            book.now = book.before.folded(slot.count());
             slot.worst.store(0, Ordering::Relaxed);
             slot.due.store(0, Ordering::Relaxed);
         });

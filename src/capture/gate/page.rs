@@ -173,6 +173,13 @@ impl Page {
         Self { paid: paid || before.paid, first: before.first.or(first), ..before }
     }
 
+    /// The opening that followed this has gone into another incident, with its occurrences. What
+    /// the title did before is remembered.
+    pub(super) fn folded(self, count: u64) -> Self {
+        let Self { resolved, sent_at, flaps, resolve, .. } = self;
+        Self { resolved, sent_at, flaps, resolve, ..Self::new(count) }
+    }
+
     /// The resolve that followed this was lost: the next one must go out.
     pub(super) fn still_open(self) -> Self {
         Self { resolved: false, ..self }

@@ -131,6 +131,17 @@ fn an_opening_without_room_is_folded_with_all_its_occurrences() {
 }
 
 #[test]
+fn a_title_whose_opening_was_folded_is_known_as_before() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let folded = Folded { title: "title", severity: None, count: 1 };
+    gate.fold(7, sent(gate.admit(7, 0, secs(4))).seq, folded, secs(5)).unwrap();
+    assert_eq!(gate.resolve(7, secs(6)), Admission::Repeat, "said already, and not triggered since");
+    sent(gate.admit(7, 0, secs(7)));
+    assert!(sent(gate.resolve(7, secs(8))).status != RESOLVE, "it flaps");
+}
+
+#[test]
 fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
     let gate = Bench::new(EVERY);
     for title in 1..=100 {
