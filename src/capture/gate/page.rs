@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{backoff::scramble, incident::Status};
 
-/// The second and third trigger of a title come this long after its first.
+/// The first occurrence this long after the opening goes out: one is enough for both.
 const EARLY_REPEATS: [u64; 2] = [30_000, 120_000];
 /// Two triggers of a title are never closer than this, openings and escalations aside: 8 in 60 s,
 /// under half of Spike's limit of 20.
@@ -119,10 +119,8 @@ impl Page {
         let share = scramble(key ^ u64::from(self.sent)) % 201;
         let every = times.every.saturating_mul(share.saturating_add(900)) / 1000;
         let regular = self.sent_at.saturating_add(every);
-        let early = usize::try_from(self.sent.saturating_sub(1))
-            .ok()
-            .and_then(|step| EARLY_REPEATS.get(step))
-            .map_or(u64::MAX, |after| self.opened_at.saturating_add(*after));
+        let early = EARLY_REPEATS.iter().map(|after| self.opened_at.saturating_add(*after));
+        let early = early.filter(|due| *due > self.sent_at).min().unwrap_or(u64::MAX);
         early.min(regular).max(self.paced())
     }
 

@@ -96,6 +96,20 @@ fn the_first_occurrence_goes_out_and_later_ones_are_counted_until_one_is_due() {
 }
 
 #[test]
+fn what_goes_out_early_or_late_does_not_move_the_other_repeats() {
+    let gate = Bench::new(EVERY);
+    sent(gate.admit(7, 0, secs(0)));
+    assert!(opens(sent(gate.admit(7, 2, secs(1)))), "more severe");
+    assert_eq!(gate.admit(7, 0, secs(29)), Admission::Repeat);
+    assert_eq!(sent(gate.admit(7, 0, secs(30))).since_last, 2);
+    // The first after 30 s, and after 2 min: one for both.
+    sent(gate.admit(8, 0, secs(0)));
+    assert_eq!(sent(gate.admit(8, 0, secs(125))).since_last, 1);
+    assert_eq!(gate.admit(8, 0, secs(125 + 269)), Admission::Repeat);
+    assert_eq!(sent(gate.admit(8, 0, secs(125 + 331))).since_last, 2);
+}
+
+#[test]
 fn a_repeat_is_only_ever_sent_by_an_occurrence_and_titles_are_apart() {
     let gate = Bench::new(EVERY);
     sent(gate.admit(1, 0, secs(0)));
