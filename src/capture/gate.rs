@@ -218,9 +218,9 @@ impl Gate {
     /// An occurrence of an open title that may have to go out; its set is locked.
     fn admit_locked(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
         let is_held = book.now.is_held(now);
+        // What the slot says may be later: when there is a repeat for any title.
         let due = match is_held {
-            // Nothing is a repeat without the lock then.
-            true => book.now.due(ask.key, self.times),
+            true => book.now.planned(ask.key, self.times),
             false => slot.due.load(Ordering::Relaxed),
         };
         let escalates = ask.rank > book.now.worst;
@@ -248,8 +248,7 @@ impl Gate {
         let first = ask.before.map_or(now, |(_, first)| millis(first));
         book.now.first.get_or_insert(first);
         book.now.send(ask.rank, count, now);
-        slot.worst.store(book.now.worst, Ordering::Relaxed);
-        slot.due.store(book.now.due(ask.key, self.times), Ordering::Relaxed);
+        self.show(slot, book, ask.key);
         Admission::Send(book.sending(slot, Status::Trigger { opening }, reported, now))
     }
 
@@ -263,9 +262,9 @@ impl Gate {
         now: u64,
     ) -> Sending {
         book.begin(self.next_seq(), before, true);
-        slot.worst.store(0, Ordering::Relaxed);
-        slot.due.store(0, Ordering::Relaxed);
-        if !book.now.open && slot.key.load(Ordering::Relaxed) == self.storm.1 {
+        let key = slot.key.load(Ordering::Relaxed);
+        self.show(slot, book, key);
+        if !book.now.open && key == self.storm.1 {
             self.folded.clear();
         }
         let (seq, count) = (book.seq, slot.count());
@@ -310,33 +309,26 @@ impl Gate {
         let mut books = lock(&set.books);
         if let Some((slot, book)) = set.known(&mut books, key).filter(|(_, book)| book.seq == seq) {
             change(slot, book);
+            self.show(slot, book, key);
         }
+    }
+
+    /// Puts into the slot what decides about repeats without the lock.
+    fn show(&self, slot: &Slot, book: &Book, key: u64) {
+        slot.worst.store(book.now.worst, Ordering::Relaxed);
+        slot.due.store(book.now.due(key, self.times), Ordering::Relaxed);
     }
 }
 
 impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, seq: u64) {
-        self.undo(key, seq, |slot, book| {
-            book.now = book.now.given_back(book.before);
-            slot.worst.store(book.now.worst, Ordering::Relaxed);
-            // Of a resolve, what was due is due again; of all else, it is now.
-            let is_timed = book.resolving && book.now.open;
-            let due = if is_timed { book.now.due(key.max(1), self.times) } else { 0 };
-            slot.due.store(due, Ordering::Relaxed);
-        });
+        self.undo(key, seq, |_, book| book.now = book.now.given_back(book.before));
     }
 
     fn reopen(&self, key: u64, seq: u64, opening: bool) {
-        self.undo(key, seq, |slot, book| {
-            let due = if book.resolving {
-                book.now = book.before.still_open();
-                slot.worst.store(book.now.worst, Ordering::Relaxed);
-                if book.now.open { book.now.due(key.max(1), self.times) } else { 0 }
-            } else {
-                book.now.lose(book.before, opening);
-                book.now.paced()
-            };
-            slot.due.store(due, Ordering::Relaxed);
+        self.undo(key, seq, |_, book| match book.resolving {
+            true => book.now = book.before.still_open(),
+            false => book.now.lose(book.before, opening),
         });
     }
 
@@ -345,8 +337,6 @@ impl Gatekeeper for Gate {
         self.undo(key, seq, |slot, book| {
             count = slot.count().saturating_sub(book.now.base);
             book.now = book.before.folded(slot.count());
-            slot.worst.store(0, Ordering::Relaxed);
-            slot.due.store(0, Ordering::Relaxed);
         });
         let rank = rank(folded.severity);
         match self.fold_many(key, folded.title, rank, count, now) {

@@ -48,6 +48,8 @@ pub(super) struct Page {
     sent: u32,
     opened_at: u64,
     pub(super) sent_at: u64,
+    /// The newest trigger was lost: the next occurrence goes out, at the pace.
+    lost: bool,
     /// When the first occurrence since the last resolve was.
     pub(super) first: Option<u64>,
     /// The slot's count when it was resolved last.
@@ -101,7 +103,7 @@ impl Page {
 
     /// An occurrence of the open title is sent.
     pub(super) fn send(&mut self, rank: u8, count: u64, now: u64) {
-        self.held_until = None;
+        (self.held_until, self.lost) = (None, false);
         self.worst = self.worst.max(rank);
         self.sent = self.sent.saturating_add(1);
         (self.sent_at, self.reported) = (now, count);
@@ -112,8 +114,19 @@ impl Page {
         self.held_until = None;
     }
 
-    /// From when on an occurrence of the open title is sent.
+    /// Before then, an occurrence that is no more severe than any is a repeat, for which nobody
+    /// has to look here. While a resolve is held back, there is none.
     pub(super) fn due(&self, key: u64, times: Times) -> u64 {
+        let is_timed = self.held_until.is_none() && (self.open || self.lost);
+        if is_timed { self.planned(key, times) } else { 0 }
+    }
+
+    /// From when on an occurrence of the title is sent again.
+    pub(super) fn planned(&self, key: u64, times: Times) -> u64 {
+        let paced = self.sent_at.saturating_add(PACE);
+        if self.lost {
+            return paced;
+        }
         // ± 10 %, so that replicas don't beat in step: the key is hashed with a seed of its own
         // in each process.
         let share = scramble(key ^ u64::from(self.sent)) % 201;
@@ -121,12 +134,7 @@ impl Page {
         let regular = self.sent_at.saturating_add(every);
         let early = EARLY_REPEATS.iter().map(|after| self.opened_at.saturating_add(*after));
         let early = early.filter(|due| *due > self.sent_at).min().unwrap_or(u64::MAX);
-        early.min(regular).max(self.paced())
-    }
-
-    /// The soonest that another trigger may follow the last one.
-    pub(super) fn paced(&self) -> u64 {
-        self.sent_at.saturating_add(PACE)
+        early.min(regular).max(paced)
     }
 
     /// Somebody says that it is over. `last` is when it occurred last. What goes out; `None` when
@@ -144,7 +152,9 @@ impl Page {
         if self.open {
             self.close(count, Resolved { at: now, quietly: false });
         } else {
-            *self = Self { base: count, reported: count, resolved: true, first: None, ..*self };
+            let Self { paid, flaps, resolve, sent_at, .. } = *self;
+            *self =
+                Self { resolved: true, paid, flaps, resolve, sent_at, ..Self::new(count) };
         }
         Some(Status::Resolve { first, not_before: Duration::ZERO })
     }
@@ -185,6 +195,7 @@ impl Page {
 
     /// The newest trigger was lost; `before` is what was before it.
     pub(super) fn lose(&mut self, before: Page, opening: bool) {
+        self.lost = true;
         if opening {
             // Nothing of this incident was delivered.
             (self.open, self.resolved, self.reported) = (false, false, self.base);

@@ -140,6 +140,18 @@ fn what_is_given_back_was_never_admitted() {
 }
 
 #[test]
+fn an_escalation_that_is_given_back_lets_no_repeat_go_out_early() {
+    let gate = Bench::new(EVERY);
+    sent(gate.admit(7, 0, secs(0)));
+    for second in 1..30 {
+        let refused = sent(gate.admit(7, 3, secs(second)));
+        gate.give_back(7, refused.seq);
+        assert_eq!(gate.admit(7, 0, secs(second)), Admission::Repeat, "at {second} s");
+    }
+    assert_eq!(sent(gate.admit(7, 0, secs(30))).since_last, 59);
+}
+
+#[test]
 fn what_is_lost_reopens_the_title_but_not_faster_than_the_pace() {
     let gate = Bench::new(EVERY);
     let first = sent(gate.admit(7, 0, secs(100)));
