@@ -43,6 +43,8 @@ pub(super) struct Page {
     pub(super) resolved: bool,
     /// The budget has paid for this opening.
     pub(super) paid: bool,
+    /// Whether this opening is a flap has been decided.
+    counted: bool,
     pub(super) worst: u8,
     /// Triggers since the opening.
     sent: u32,
@@ -92,12 +94,12 @@ impl Page {
             let quiet = times.resolve_after.filter(|_| resolve.quietly).unwrap_or(0);
             now.saturating_sub(resolve.at) < FLAP.max(quiet)
         };
-        // An opening that was paid for before was lost: this is the same one.
-        if !self.paid {
+        // After one that was lost, this is the same one.
+        if !self.counted {
             let again = self.resolve.is_some_and(soon);
             self.flaps = if again { self.flaps.saturating_add(1) } else { 0 };
         }
-        (self.open, self.paid, self.opened_at) = (true, true, now);
+        (self.open, self.paid, self.counted, self.opened_at) = (true, true, true, now);
         (self.sent, self.worst) = (0, 0);
     }
 
@@ -152,9 +154,9 @@ impl Page {
         if self.open {
             self.close(count, Resolved { at: now, quietly: false });
         } else {
-            let Self { paid, flaps, resolve, sent_at, .. } = *self;
-            *self =
-                Self { resolved: true, paid, flaps, resolve, sent_at, ..Self::new(count) };
+            let Self { paid, counted, flaps, resolve, sent_at, .. } = *self;
+            let kept = Self { paid, counted, flaps, resolve, sent_at, ..Self::new(count) };
+            *self = Self { resolved: true, ..kept };
         }
         Some(Status::Resolve { first, not_before: Duration::ZERO })
     }

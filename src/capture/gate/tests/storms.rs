@@ -216,6 +216,23 @@ fn a_held_resolve_goes_out_and_the_next_trigger_opens() {
 }
 
 #[test]
+fn an_opening_that_is_given_back_is_no_flap_and_the_next_one_is() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let refused = sent(gate.admit(7, 0, secs(4)));
+    gate.give_back(7, refused.seq);
+    sent(gate.admit(7, 0, secs(5)));
+    assert!(sent(gate.resolve(7, secs(6))).status != RESOLVE, "the third in a row");
+    // Twin: what was refused in time and comes an hour later.
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let refused = sent(gate.admit(7, 0, secs(4)));
+    gate.give_back(7, refused.seq);
+    sent(gate.admit(7, 0, hours(1)));
+    assert_eq!(sent(gate.resolve(7, hours(1))).status, RESOLVE);
+}
+
+#[test]
 fn what_is_more_severe_goes_out_of_a_title_whose_resolve_is_held() {
     let gate = Bench::new(EVERY);
     flap(&gate, 3, secs(1));
