@@ -185,7 +185,8 @@ impl Page {
 
     /// The opening that followed this has gone into another incident, with its occurrences. What
     /// the title did before is remembered.
-    pub(super) fn folded(self, count: u64) -> Self {
+    pub(super) fn folded(mut self, count: u64, now: u64) -> Self {
+        self.release(count, now);
         let Self { resolved, sent_at, flaps, resolve, .. } = self;
         Self { resolved, sent_at, flaps, resolve, ..Self::new(count) }
     }
