@@ -224,7 +224,8 @@ impl Gate {
             false => slot.due.load(Ordering::Relaxed),
         };
         let escalates = ask.rank > book.now.worst;
-        let repeats = if now < due { Err(due) } else { self.repeats.take(now) };
+        // What escalates is no repeat, and takes none from other titles.
+        let repeats = if escalates || now < due { Err(due) } else { self.repeats.take(now) };
         if escalates || repeats.is_ok() {
             book.begin(self.next_seq(), book.now, false);
             return self.send(slot, book, ask, escalates, now);

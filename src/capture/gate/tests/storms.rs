@@ -163,6 +163,12 @@ fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
     assert_eq!(counts, [8; 30]);
     // Twin: what is more severe does not wait.
     assert!(opens(sent(gate.admit(99, 1, secs(2_001)))));
+    // And takes no repeat from the others.
+    for title in 1..=40 {
+        assert!(opens(sent(gate.admit(title, 2, secs(3_000)))));
+    }
+    let others = (41..=100).filter(|title| gate.admit(*title, 0, secs(3_000)) != Admission::Repeat);
+    assert_eq!(others.count(), 30);
 }
 
 /// Triggers and resolves in turn, `step` apart, and what goes out of each pair.
