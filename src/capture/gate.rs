@@ -129,7 +129,7 @@ impl Gate {
         if !self.pays(ask, now) {
             return Admission::Storm;
         }
-        let Some((slot, book)) = set.make_room(&mut books, ask.key) else {
+        let Some((slot, book)) = set.make_room(&mut books, ask.key, now) else {
             return Admission::Repeat;
         };
         self.open(slot, book, ask, now)
@@ -180,8 +180,10 @@ impl Gate {
         let (key, now) = (key.max(1), millis(now));
         let Some(set) = self.set(key) else { return Admission::Repeat };
         let mut books = lock(&set.books);
-        let known = set.find(key).is_some();
-        let place = if known { set.known(&mut books, key) } else { set.make_room(&mut books, key) };
+        let place = match set.find(key) {
+            Some(_) => set.known(&mut books, key),
+            None => set.make_room(&mut books, key, now),
+        };
         let Some((slot, book)) = place else { return Admission::Repeat };
         let count = slot.count();
         book.now.release(count, now);
