@@ -15,6 +15,7 @@ use crate::{
     incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status},
 };
 
+mod reference;
 mod storms;
 
 const EVERY: Duration = Duration::from_secs(300);

@@ -136,7 +136,11 @@ fn a_title_whose_opening_was_folded_is_known_as_before() {
     flap(&gate, 2, secs(1));
     let folded = Folded { title: "title", severity: None, count: 1 };
     gate.fold(7, sent(gate.admit(7, 0, secs(4))).seq, folded, secs(5)).unwrap();
-    assert_eq!(gate.resolve(7, secs(6)), Admission::Repeat, "said already, and not triggered since");
+    assert_eq!(
+        gate.resolve(7, secs(6)),
+        Admission::Repeat,
+        "said already, and not triggered since"
+    );
     sent(gate.admit(7, 0, secs(7)));
     assert!(sent(gate.resolve(7, secs(8))).status != RESOLVE, "it flaps");
 }
