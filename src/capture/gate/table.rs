@@ -93,7 +93,11 @@ impl Set {
         &'a self,
         books: &'a mut [Book; WAYS],
         key: u64,
+        now: u64,
     ) -> Option<(&'a Slot, &'a mut Book)> {
+        for (slot, book) in self.slots.iter().zip(books.iter_mut()) {
+            book.now.release(slot.count(), now);
+        }
         let worth = |(slot, book): &(&Slot, &mut Book)| {
             let Page { open, resolved, sent_at, .. } = book.now;
             let held = slot.key.load(Ordering::Relaxed) != 0;

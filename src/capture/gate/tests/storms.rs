@@ -131,6 +131,21 @@ fn an_opening_without_room_is_folded_with_all_its_occurrences() {
 }
 
 #[test]
+fn a_title_whose_opening_was_folded_is_known_as_before() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let folded = Folded { title: "title", severity: None, count: 1 };
+    gate.fold(7, sent(gate.admit(7, 0, secs(4))).seq, folded, secs(5)).unwrap();
+    assert_eq!(
+        gate.resolve(7, secs(6)),
+        Admission::Repeat,
+        "said already, and not triggered since"
+    );
+    sent(gate.admit(7, 0, secs(7)));
+    assert!(sent(gate.resolve(7, secs(8))).status != RESOLVE, "it flaps");
+}
+
+#[test]
 fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
     let gate = Bench::new(EVERY);
     for title in 1..=100 {
@@ -152,6 +167,12 @@ fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
     assert_eq!(counts, [8; 30]);
     // Twin: what is more severe does not wait.
     assert!(opens(sent(gate.admit(99, 1, secs(2_001)))));
+    // And takes no repeat from the others.
+    for title in 1..=40 {
+        assert!(opens(sent(gate.admit(title, 2, secs(3_000)))));
+    }
+    let others = (41..=100).filter(|title| gate.admit(*title, 0, secs(3_000)) != Admission::Repeat);
+    assert_eq!(others.count(), 30);
 }
 
 /// Triggers and resolves in turn, `step` apart, and what goes out of each pair.
@@ -202,6 +223,23 @@ fn a_held_resolve_goes_out_and_the_next_trigger_opens() {
     assert_eq!(calm.status, RESOLVE, "five minutes after the trigger");
     assert!(opens(sent(gate.admit(7, 0, secs(1_001)))));
     assert_eq!(sent(gate.resolve(7, secs(1_002))).status, RESOLVE);
+}
+
+#[test]
+fn an_opening_that_is_given_back_is_no_flap_and_the_next_one_is() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let refused = sent(gate.admit(7, 0, secs(4)));
+    gate.give_back(7, refused.seq);
+    sent(gate.admit(7, 0, secs(5)));
+    assert!(sent(gate.resolve(7, secs(6))).status != RESOLVE, "the third in a row");
+    // Twin: what was refused in time and comes an hour later.
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let refused = sent(gate.admit(7, 0, secs(4)));
+    gate.give_back(7, refused.seq);
+    sent(gate.admit(7, 0, hours(1)));
+    assert_eq!(sent(gate.resolve(7, hours(1))).status, RESOLVE);
 }
 
 #[test]
