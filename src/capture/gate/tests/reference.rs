@@ -6,7 +6,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Admission, Ask, Bench, Folded, Gatekeeper, Quiet, SETS, STORM, Sending, Status, WAYS};
+use super::{
+    Admission, Ask, Bench, Folded, Gatekeeper, Openings, Quiet, SETS, STORM, Sending, Status, WAYS,
+};
 use crate::{
     backoff::scramble,
     incident::{Severity, StormDetail},
@@ -472,7 +474,7 @@ impl Night {
             keys.extend([0, STORM]);
         }
         let gate = Bench::with(|settings| {
-            (settings.burst, settings.per_minute) = (burst, per_minute);
+            settings.budget = Openings { burst, per_minute };
             settings.repeat_every = Duration::from_millis(every);
             settings.resolve_after = resolve_after.map(Duration::from_millis);
         });
