@@ -266,6 +266,9 @@ pub(crate) trait Gatekeeper: Send + Sync + fmt::Debug {
     /// An opening that there is no room for is folded into the storm incident, with its `count`
     /// occurrences, and its title is reopened. What the storm incident sends, if anything.
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm>;
+    /// What has been folded into the storm incident until now, if its newest op is this one: what
+    /// is told is more than was known when it was admitted.
+    fn so_far(&self, key: u64, seq: u64) -> Option<SoFar>;
     /// Whether an open title has been quiet for long enough to be resolved.
     fn quiet(&self, key: u64, now: Duration) -> Quiet;
 }
@@ -284,6 +287,16 @@ pub(crate) struct Storm {
     pub(crate) key: u64,
     pub(crate) title: String,
     pub(crate) sending: Sending,
+    pub(crate) detail: StormDetail,
+}
+
+/// How far the storm incident has come.
+#[derive(Debug)]
+pub(crate) struct SoFar {
+    pub(crate) count: u64,
+    /// Since that was told last.
+    pub(crate) more: u64,
+    pub(crate) last: Duration,
     pub(crate) detail: StormDetail,
 }
 

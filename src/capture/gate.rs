@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     clock::millis,
-    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status, Storm, StormDetail},
+    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, SoFar, Status, Storm, StormDetail},
     lock::lock,
 };
 use budget::{Budget, Window};
@@ -141,8 +141,8 @@ impl Gate {
         self.open(slot, book, ask, now)
     }
 
-    /// As [`admit`](Gate::admit) for a title that is open; `None`, and nothing is changed, when
-    /// this occurrence would open it.
+    /// As [`admit`](Gate::admit) for a title that is open, or whose opening was lost; `None`, and
+    /// nothing is changed, when this occurrence would open it.
     pub(crate) fn admit_open(&self, ask: Ask, now: Duration) -> Option<Admission> {
         let (ask, now) = (Ask { key: ask.key.max(1), ..ask }, millis(now));
         let set = self.set(ask.key)?;
@@ -153,7 +153,11 @@ impl Gate {
         let mut books = lock(&set.books);
         let (slot, book) = set.known(&mut books, ask.key)?;
         book.now.release(slot.count(), now);
-        book.now.open.then(|| self.admit_locked(slot, book, ask, now))
+        if book.now.open {
+            Some(self.admit_locked(slot, book, ask, now))
+        } else {
+            book.now.lost.then(|| self.open(slot, book, ask, now))
+        }
     }
 
     /// An occurrence that the budget does not pay for, of the title `key`, is folded into the
@@ -357,6 +361,21 @@ impl Gatekeeper for Gate {
             }),
             Admission::Repeat | Admission::Storm => None,
         }
+    }
+
+    fn so_far(&self, key: u64, seq: u64) -> Option<SoFar> {
+        let mut so_far = None;
+        self.undo(key, seq, |slot, book| {
+            let (count, page) = (slot.count(), &mut book.now);
+            so_far = Some(SoFar {
+                count: count.saturating_sub(page.base),
+                more: count.saturating_sub(page.reported),
+                last: Duration::from_millis(slot.last.load(Ordering::Relaxed)),
+                detail: self.folded.tell(),
+            });
+            page.reported = count;
+        });
+        so_far.filter(|_| key.max(1) == self.storm.1)
     }
 
     fn quiet(&self, key: u64, now: Duration) -> Quiet {

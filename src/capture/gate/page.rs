@@ -51,7 +51,7 @@ pub(super) struct Page {
     opened_at: u64,
     pub(super) sent_at: u64,
     /// The newest trigger was lost: the next occurrence goes out, at the pace.
-    lost: bool,
+    pub(super) lost: bool,
     /// When the first occurrence since the last resolve was.
     pub(super) first: Option<u64>,
     /// The slot's count when it was resolved last.

@@ -240,12 +240,13 @@ impl Title {
 
     pub(super) fn hurry(&mut self, mark: u64) {
         self.pause.waive();
+        self.release(mark);
+    }
+
+    /// What a flush waits for is not held back.
+    pub(super) fn release(&mut self, mark: u64) {
         for held in [&mut self.wanted, &mut self.newer].into_iter().flatten() {
-            if let Status::Resolve { not_before, .. } = &mut held.op.status
-                && held.op.seq <= mark
-            {
-                *not_before = Duration::ZERO;
-            }
+            held.hurried |= held.op.seq <= mark;
         }
     }
 

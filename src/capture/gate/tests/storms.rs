@@ -99,6 +99,30 @@ fn a_storm_is_an_incident_like_any_other() {
 }
 
 #[test]
+fn what_a_storm_has_come_to_can_be_told_later_than_it_was_admitted() {
+    let gate = bench();
+    for title in 1..=10 {
+        sent(gate.admit(title, 0, secs(0)));
+    }
+    let opening = sent(gate.storm(11, "first", 0, secs(1)));
+    for title in 12..=40 {
+        gate.storm(title, "other", 0, secs(2));
+    }
+    let so_far = gate.so_far(STORM, opening.seq).unwrap();
+    assert_eq!((so_far.count, so_far.more, so_far.last), (30, 29, secs(2)));
+    assert_eq!(so_far.detail.sample, ["first", "other"]);
+    gate.storm(41, "more", 0, secs(3));
+    let so_far = gate.so_far(STORM, opening.seq).unwrap();
+    assert_eq!((so_far.count, so_far.more), (31, 1), "only what was not told");
+    // What is told is told: the repeat tells the rest.
+    let repeat = sent(gate.storm(42, "rest", 0, secs(31)));
+    assert_eq!((repeat.count, repeat.since_last), (32, 1));
+    assert!(gate.so_far(STORM, opening.seq).is_none(), "no longer the newest");
+    let other = sent(gate.admit(1, 0, secs(32)));
+    assert!(gate.so_far(1, other.seq).is_none(), "no storm");
+}
+
+#[test]
 fn an_opening_that_did_not_go_out_is_not_paid_for_twice() {
     let gate = bench();
     for title in 1..=10 {
