@@ -2,6 +2,7 @@
 
 use std::{thread, time::Duration};
 
+use serde_json::Value;
 use tracing::{Dispatch, dispatcher::with_default, error, info, warn};
 use tracing_spike::{
     Builder, Guard, Incident, Priority, Rule, Severity,
@@ -319,6 +320,29 @@ fn a_flush_waits_for_all_endpoints_and_a_shutdown_ends_all() {
     rig.drop_guard();
     assert_eq!(rig.titles()[1], ["down in billing", "late in billing"]);
     assert_eq!((rig.stats().delivered, rig.stats().pending), (4, 0));
+}
+
+#[test]
+fn what_one_lost_is_told_once_at_each() {
+    let rig = routed();
+    rig.others[0].fault_next(1, Fault::Status(400));
+    let told = |is_billing: bool, title: &str| {
+        if is_billing {
+            error!(target: "billing", { spike.title = title }, "x");
+        } else {
+            error!(target: "shop", { spike.title = title }, "x");
+        }
+        assert_eq!(rig.handle().flush(DEADLINE).pending, 0);
+        let sandbox = if is_billing { &rig.others[0] } else { &rig.sandbox };
+        sandbox.incidents().last().map(|one| one.body()["notes"]["undelivered"].clone())
+    };
+    rig.run(|| {
+        assert_eq!(told(true, "lost"), None);
+        for is_billing in [true, false] {
+            assert_eq!(told(is_billing, "one"), Some("1 rejected".into()));
+            assert_eq!(told(is_billing, "two"), Some(Value::Null), "said already");
+        }
+    });
 }
 
 // === several layers (f071) ===
