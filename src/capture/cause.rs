@@ -154,7 +154,8 @@ impl Recent {
 
 /// The word and the bit of a title in the set of those that lead.
 fn place(title: u64) -> (usize, u64) {
-    let word = usize::try_from((title >> 6) % WORDS as u64).unwrap_or(0);
+    // `WORDS` is a power of two.
+    let word = usize::try_from((title >> 6) & (WORDS as u64).wrapping_sub(1)).unwrap_or(0);
     (word, 1_u64.rotate_left((title & 63) as u32))
 }
 

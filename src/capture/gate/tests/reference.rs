@@ -4,6 +4,8 @@
 //! Random operations, each from one seed; the two must agree on every answer.
 //! `SPIKE_GATE_SEEDS` asks for more seeds.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it has done")]
+
 use std::{collections::HashMap, time::Duration};
 
 use super::{
