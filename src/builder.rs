@@ -354,10 +354,11 @@ impl Builder {
     /// those are spent. Default: 10, then 2 a minute; each 1 to 1,000.
     ///
     /// Beyond that, new titles are folded into one incident, `error storm in {service}`, with the
-    /// number of events, about how many titles they had (± 10 %), and a few of them. Events with
-    /// `spike = true` and `Handle::trigger` have a second budget of this size, and each
-    /// [webhook](crate::Rule::webhook) has budgets of its own. Repeats are not counted: they are
-    /// at most 30 a minute.
+    /// number of events, about how many titles they had (± 10 %), and a few of them. It waits for
+    /// a second, so that it can tell all that come at once. Events with `spike = true` and
+    /// `Handle::trigger` have a second budget of this size, and each
+    /// [webhook](crate::Rule::webhook) has budgets of its own. Repeats take nothing from it; there
+    /// are at most 30 of them a minute.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().budget(20, 5);
