@@ -1,6 +1,9 @@
 //! Storms, for real: a million events, one title or a million, from many threads.
 
-use std::{thread, time::Duration};
+use std::{
+    env, thread,
+    time::{Duration, Instant},
+};
 
 use tracing::{error, info};
 use tracing_log::{
@@ -33,14 +36,28 @@ fn letters(mut number: u64) -> String {
     name
 }
 
+/// Over how many seconds a storm spreads: none, but for `.ci/long minute`.
+const SECONDS: &str = "SPIKE_STORM_SECONDS";
+/// Events of a thread between two looks at the clock.
+const CHUNK: u64 = 1_000;
+
 /// A million calls of `fail` with 0 to 999,999, from eight threads.
 fn a_million_times(rig: &Alone, fail: impl Fn(u64) + Sync) {
+    let start = Instant::now();
+    let length =
+        env::var(SECONDS).map_or(Duration::ZERO, |text| Duration::from_secs(text.parse().unwrap()));
+    let chunks = u32::try_from(MILLION / THREADS / CHUNK).unwrap();
+    let storm = |thread: u64| {
+        for chunk in 0..chunks {
+            // The pace of the storm, not a wait for anybody.
+            thread::sleep((length / chunks * chunk).saturating_sub(start.elapsed()));
+            let first = u64::from(chunk) * CHUNK;
+            (first..first + CHUNK).for_each(|number| fail(number * THREADS + thread));
+        }
+    };
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let fail = &fail;
-            scope.spawn(move || {
-                rig.run(|| (thread..MILLION).step_by(THREADS as usize).for_each(fail));
-            });
+            scope.spawn(move || rig.run(|| storm(thread)));
         }
     });
 }
@@ -61,7 +78,9 @@ fn memory() -> (u64, u64) {
 
 /// In a process of its own, `fail` a million times: the incidents, and what was printed.
 fn storm(test: &str, openings: u64, fail: impl Fn(u64) + Sync, check: impl FnOnce(&Alone)) {
-    child::run(test, &[], || {
+    let seconds = env::var(SECONDS).ok();
+    let variables: Vec<_> = seconds.iter().map(|seconds| (SECONDS, seconds.as_str())).collect();
+    let ended = child::run(test, &variables, || {
         let rig = alone(|builder| builder.budget(10, 2));
         // What a first event allocates for good is no growth.
         rig.run(|| fail(0));
@@ -70,12 +89,16 @@ fn storm(test: &str, openings: u64, fail: impl Fn(u64) + Sync, check: impl FnOnc
         a_million_times(&rig, fail);
         rig.delivered();
         let (_, most) = memory();
-        assert!(most - before <= 16 * 1024, "G6: from {before} to {most} KiB");
-        let opened = rig.sandbox.incidents().len() as u64;
+        let (opened, received) = (rig.sandbox.incidents().len() as u64, rig.sandbox.received());
+        let grew = most - before;
+        println!("figures: {received} requests, {opened} openings, grew by {grew} KiB");
+        assert!(grew <= 16 * 1024, "G6: from {before} to {most} KiB");
         assert!(opened <= openings, "G8: {opened} openings");
         check(&rig);
-    })
-    .well();
+    });
+    let figures = ended.well().stdout;
+    let figures = figures.lines().find_map(|line| line.split_once("figures: ")).unwrap().1;
+    println!("{test}: {figures}");
 }
 
 #[test]
