@@ -19,6 +19,7 @@ mod lock;
 mod queue;
 mod reentry;
 mod stats;
+mod sync;
 mod webhook;
 
 #[cfg(feature = "sandbox")]

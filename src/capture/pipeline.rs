@@ -10,7 +10,7 @@ use std::{
     io::Write,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -29,6 +29,7 @@ use crate::{
     incident::{Detail, Incident, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, RESOLVE_SLOTS, Sender},
     stats::{Count, Counters},
+    sync::AtomicU64,
 };
 
 /// What the builder decided for the caller's side.

@@ -3,20 +3,16 @@
 //! Invariants: a title is in one of its set's slots or nowhere; what a repeat needs is in its slot,
 //! and read and counted there without the lock.
 
-use std::{
-    array,
-    sync::{
-        Mutex,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{array, time::Duration};
 
 use super::{Ask, page::Page};
-use crate::incident::{Sending, Status};
+use crate::{
+    incident::{Sending, Status},
+    sync::{AtomicU8, AtomicU64, Mutex, Ordering},
+};
 
 /// Slots of a set.
-pub(super) const WAYS: usize = 8;
+pub(super) const WAYS: usize = if cfg!(spike_loom) { 1 } else { 8 };
 
 /// Titles whose keys share a set. A title is in one of its set's slots or nowhere.
 #[derive(Debug)]
