@@ -185,7 +185,7 @@ impl Gate {
         let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
             return Admission::Repeat;
         };
-        Admission::Send(self.resolved(slot, book, before, status, now))
+        Admission::Send(self.resolved((slot, count), book, before, status, now))
     }
 
     /// Whether the title is open, as far as is known here.
@@ -226,7 +226,7 @@ impl Gate {
             book.begin(self.next_seq(), book.now, false);
             return self.send(slot, book, ask, escalates, now);
         }
-        slot.add(ask.occurrences(), now);
+        let count = slot.add(ask.occurrences(), now);
         slot.due.store(repeats.err().unwrap_or(due), Ordering::Relaxed);
         if !is_held {
             return Admission::Repeat;
@@ -235,24 +235,25 @@ impl Gate {
         book.begin(self.next_seq(), book.now, false);
         book.now.keep_open();
         slot.worst.store(book.now.worst, Ordering::Relaxed);
-        Admission::Send(book.sending(slot, Status::Still, book.now.reported, now))
+        Admission::Send(book.sending(count, Status::Still, book.now.reported, now))
     }
 
     /// The occurrence goes out.
     fn send(&self, slot: &Slot, book: &mut Book, ask: Ask, opening: bool, now: u64) -> Admission {
-        slot.add(ask.occurrences(), now);
-        let (count, reported) = (slot.count(), book.now.reported);
+        // Read once, as repeats go on meanwhile: what is told now is not told again.
+        let (count, reported) = (slot.add(ask.occurrences(), now), book.now.reported);
         let first = ask.before.map_or(now, |(_, first)| millis(first));
         book.now.first.get_or_insert(first);
         book.now.send(ask.rank, count, now);
         self.show(slot, book, ask.key);
-        Admission::Send(book.sending(slot, Status::Trigger { opening }, reported, now))
+        Admission::Send(book.sending(count, Status::Trigger { opening }, reported, now))
     }
 
-    /// The title was closed, or its resolve is held back; `before` is what it was.
+    /// The title was closed, or its resolve is held back, at this count of its slot; `before` is
+    /// what it was.
     fn resolved(
         &self,
-        slot: &Slot,
+        (slot, count): (&Slot, u64),
         book: &mut Book,
         before: Page,
         status: Status,
@@ -264,9 +265,8 @@ impl Gate {
         if !book.now.open && key == self.storm.1 {
             self.folded.clear();
         }
-        let (seq, count) = (book.seq, slot.count());
         Sending {
-            seq,
+            seq: book.seq,
             status,
             count: count.saturating_sub(before.base),
             since_last: count.saturating_sub(before.reported),
@@ -332,8 +332,9 @@ impl Gatekeeper for Gate {
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
         let mut count = folded.count;
         self.undo(key, seq, |slot, book| {
-            count = slot.count().saturating_sub(book.now.base);
-            book.now = book.before.folded(slot.count(), millis(now));
+            let all = slot.count();
+            count = all.saturating_sub(book.now.base);
+            book.now = book.before.folded(all, millis(now));
         });
         let rank = rank(folded.severity);
         match self.fold_many(key, folded.title, rank, count, now) {
@@ -357,9 +358,9 @@ impl Gatekeeper for Gate {
             None => Quiet::Never,
             Some(at) if now < at => Quiet::Until(Duration::from_millis(at)),
             Some(_) => {
-                let before = book.now;
-                let status = book.now.resolve_quietly(slot.count(), now);
-                Quiet::Resolved(self.resolved(slot, book, before, status, now))
+                let (before, count) = (book.now, slot.count());
+                let status = book.now.resolve_quietly(count, now);
+                Quiet::Resolved(self.resolved((slot, count), book, before, status, now))
             }
         }
     }

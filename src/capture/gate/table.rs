@@ -114,9 +114,11 @@ impl Slot {
         now < self.due.load(Ordering::Relaxed) && rank <= self.worst.load(Ordering::Relaxed)
     }
 
-    pub(super) fn add(&self, occurrences: u64, now: u64) {
-        self.count.fetch_add(occurrences, Ordering::Relaxed);
+    /// Counts, and tells how many there are now.
+    pub(super) fn add(&self, occurrences: u64, now: u64) -> u64 {
+        let count = self.count.fetch_add(occurrences, Ordering::Relaxed);
         self.last.store(now, Ordering::Relaxed);
+        count.wrapping_add(occurrences)
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -132,9 +134,8 @@ impl Book {
         self.resolving = resolving;
     }
 
-    /// What goes out of the open title.
-    pub(super) fn sending(&self, slot: &Slot, status: Status, reported: u64, now: u64) -> Sending {
-        let count = slot.count();
+    /// What goes out of the open title, at this count of its slot.
+    pub(super) fn sending(&self, count: u64, status: Status, reported: u64, now: u64) -> Sending {
         Sending {
             seq: self.seq,
             status,
