@@ -11,8 +11,8 @@ use std::{
     },
 };
 
-use loom::sync::{MutexGuard, atomic as shared};
 pub(crate) use loom::sync::{Mutex, atomic::Ordering};
+use loom::sync::{MutexGuard, atomic as shared};
 
 /// What may be seeded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +21,20 @@ pub(crate) enum Bug {
     Torn,
     /// Who has counted a repeat does not look whether the slot was still the title's.
     Unchecked,
+    /// A count is told, and read anew to be remembered as told.
+    ReadTwice,
+    /// A title is folded before it is known into which storm.
+    TooEarly,
+}
+
+loom::lazy_static! {
+    /// Touched with every access. Loom swaps two accesses only where it takes them for dependent,
+    /// and overlooks some: of a load, and then a load and a change by another thread, say.
+    static ref TOUCHED: shared::AtomicUsize = shared::AtomicUsize::new(0);
+}
+
+fn touch() {
+    TOUCHED.fetch_add(1, Ordering::Relaxed);
 }
 
 thread_local! {
@@ -60,10 +74,12 @@ pub(crate) fn holds(name: &str, preemptions: usize, bugs: &[Bug], model: fn()) {
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    touch();
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    touch();
     match mutex.try_lock() {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -83,20 +99,25 @@ macro_rules! atomic {
             }
 
             pub(crate) fn load(&self, order: Ordering) -> $of {
+                touch();
                 self.0.load(order)
             }
 
             pub(crate) fn store(&self, value: $of, order: Ordering) {
+                touch();
                 self.0.store(value, order);
             }
 
             fn change(&self, change: impl Fn($of) -> Option<$of>) -> Result<$of, $of> {
+                touch();
                 let was = self.0.load(Ordering::Relaxed);
+                touch();
                 self.0.store(change(was).ok_or(was)?, Ordering::Relaxed);
                 Ok(was)
             }
 
             pub(crate) fn fetch_add(&self, value: $of, order: Ordering) -> $of {
+                touch();
                 match is_seeded(Bug::Torn) {
                     true => self.change(|was| Some(was.wrapping_add(value))).unwrap_or(0),
                     false => self.0.fetch_add(value, order),
@@ -104,6 +125,7 @@ macro_rules! atomic {
             }
 
             pub(crate) fn fetch_sub(&self, value: $of, order: Ordering) -> $of {
+                touch();
                 match is_seeded(Bug::Torn) {
                     true => self.change(|was| Some(was.wrapping_sub(value))).unwrap_or(0),
                     false => self.0.fetch_sub(value, order),
@@ -111,6 +133,7 @@ macro_rules! atomic {
             }
 
             pub(crate) fn fetch_max(&self, value: $of, order: Ordering) -> $of {
+                touch();
                 match is_seeded(Bug::Torn) {
                     true => self.change(|was| Some(was.max(value))).unwrap_or(0),
                     false => self.0.fetch_max(value, order),
@@ -123,6 +146,7 @@ macro_rules! atomic {
                 fetch: Ordering,
                 change: impl Fn($of) -> Option<$of>,
             ) -> Result<$of, $of> {
+                touch();
                 match is_seeded(Bug::Torn) {
                     true => self.change(change),
                     false => self.0.fetch_update(set, fetch, change),
@@ -136,6 +160,7 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$of, $of> {
+                touch();
                 match is_seeded(Bug::Torn) {
                     true => self.change(|now| (now == was).then_some(next)),
                     false => self.0.compare_exchange(was, next, success, failure),

@@ -3,9 +3,9 @@
 //! Pure: time is an argument, in milliseconds. Invariants: no allocation, no lock for an opening;
 //! however many threads ask, no more is given than one would get.
 
-use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 #[cfg(all(test, spike_loom))]
 use crate::sync::tests::{Bug, is_seeded};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 
 /// Repeats of all titles together within [`REPEAT_WINDOW`], at most.
 pub(super) const REPEATS: usize = if cfg!(spike_loom) { 2 } else { 30 };

@@ -4,6 +4,8 @@
 //! and room for [`SAMPLE`] titles that is taken once); a title that was folded before costs no
 //! lock and no allocation.
 
+#[cfg(all(test, spike_loom))]
+use crate::sync::tests::{Bug, is_seeded};
 use crate::{
     capture::title::MAX_CHARS,
     incident::StormDetail,
@@ -81,6 +83,11 @@ impl Folded {
     pub(super) fn tell(&self) -> StormDetail {
         let mut sample = lock(&self.sample);
         let taken = std::mem::take(&mut sample.taken);
+        #[cfg(all(test, spike_loom))]
+        if is_seeded(Bug::Torn) {
+            drop(sample);
+            sample = lock(&self.sample);
+        }
         let sample = sample.titles.iter().take(taken).cloned().collect();
         StormDetail { titles: self.estimate(), sample }
     }

@@ -6,12 +6,12 @@
 use std::{array, time::Duration};
 
 use super::{Ask, page::Page};
+#[cfg(all(test, spike_loom))]
+use crate::sync::tests::{Bug, is_seeded};
 use crate::{
     incident::{Sending, Status},
     sync::{AtomicU8, AtomicU64, Mutex, Ordering},
 };
-#[cfg(all(test, spike_loom))]
-use crate::sync::tests::{Bug, is_seeded};
 
 /// Slots of a set.
 pub(super) const WAYS: usize = if cfg!(spike_loom) { 1 } else { 8 };

@@ -1,11 +1,13 @@
 //! What threads share in the gate, under every interleaving of two or three of them. The table has
 //! one slot, the window two repeats, the sketch four registers.
 
-use std::{sync::Arc, thread::panicking};
+use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Admission, Bench, EVERY, Folded, Gatekeeper, Quiet, STORM, Sending, opens, secs, sent};
+use super::{
+    Admission, Bench, EVERY, Folded, Gatekeeper, Quiet, STORM, Sending, opens, secs, sent,
+};
 use crate::{
     capture::gate::{
         budget::{Budget, REPEATS, Window},
@@ -37,7 +39,7 @@ fn next(gate: &Bench, key: u64) -> Sending {
 
 #[test]
 fn interleavings_of_a_title_that_occurs_first_on_three_threads() {
-    holds("three first occurrences", 2, &[Bug::Torn], || {
+    holds("three first occurrences", 1, &[Bug::Torn], || {
         let gate = bench();
         let threads = [(), ()].map(|()| {
             let gate = Arc::clone(&gate);
@@ -53,7 +55,7 @@ fn interleavings_of_a_title_that_occurs_first_on_three_threads() {
 
 #[test]
 fn interleavings_of_repeats_that_go_out() {
-    holds("a repeat that is due on two threads", 4, &[Bug::Torn], || {
+    holds("a repeat that is due on two threads", 2, &[Bug::Torn], || {
         let gate = bench();
         sent(gate.admit(7, 0, secs(0)));
         let due = |gate: &Bench| gate.admit(7, 0, secs(30));
@@ -72,7 +74,7 @@ fn interleavings_of_repeats_that_go_out() {
 
 #[test]
 fn interleavings_of_a_repeat_and_an_escalation() {
-    holds("a repeat and an escalation", 4, &[Bug::Torn], || {
+    holds("a repeat and an escalation", 2, &[Bug::Torn], || {
         let gate = bench();
         sent(gate.admit(7, 0, secs(0)));
         let (theirs, ours) =
@@ -85,7 +87,7 @@ fn interleavings_of_a_repeat_and_an_escalation() {
 
 #[test]
 fn interleavings_of_a_repeat_and_a_resolve_and_a_trigger() {
-    holds("a repeat, a resolve, a trigger", 4, &[Bug::Torn], || {
+    holds("a repeat, a resolve, a trigger", 2, &[Bug::Torn, Bug::ReadTwice], || {
         let gate = bench();
         sent(gate.admit(7, 0, secs(0)));
         let (theirs, (resolved, ours)) = both(
@@ -103,7 +105,7 @@ fn interleavings_of_a_repeat_and_a_resolve_and_a_trigger() {
 
 #[test]
 fn interleavings_of_a_repeat_and_the_eviction_of_its_slot() {
-    holds("a repeat and an eviction", 4, &[Bug::Torn, Bug::Unchecked], || {
+    holds("a repeat and an eviction", 2, &[Bug::Torn, Bug::Unchecked], || {
         let gate = bench();
         sent(gate.admit(7, 0, secs(0)));
         let (theirs, ours) =
@@ -123,7 +125,7 @@ fn interleavings_of_a_repeat_and_the_eviction_of_its_slot() {
 
 #[test]
 fn interleavings_of_a_repeat_and_an_opening_that_is_given_back() {
-    holds("a repeat and a give back", 4, &[Bug::Torn], || {
+    holds("a repeat and a give back", 2, &[Bug::Torn], || {
         let gate = bench();
         let (theirs, ()) = both(
             &gate,
@@ -143,7 +145,7 @@ fn interleavings_of_a_repeat_and_an_opening_that_is_given_back() {
 
 #[test]
 fn interleavings_of_a_repeat_and_an_opening_that_is_folded() {
-    holds("a repeat and a fold", 3, &[Bug::Torn], || {
+    holds("a repeat and a fold", 2, &[Bug::ReadTwice], || {
         let gate = bench();
         let opening = sent(gate.admit(7, 0, secs(0)));
         let (_, storm) = both(
@@ -160,7 +162,7 @@ fn interleavings_of_a_repeat_and_an_opening_that_is_folded() {
 
 #[test]
 fn interleavings_of_a_repeat_and_a_quiet_period() {
-    holds("a repeat and a quiet period", 4, &[Bug::Torn], || {
+    holds("a repeat and a quiet period", 2, &[Bug::ReadTwice], || {
         let gate = Arc::new(Bench::with(|settings| settings.resolve_after = Some(secs(600))));
         sent(gate.admit(7, 0, secs(0)));
         // Too soon for a repeat, were it not for the end of the quiet period.
@@ -177,7 +179,7 @@ fn interleavings_of_a_repeat_and_a_quiet_period() {
 
 #[test]
 fn interleavings_of_a_budget() {
-    holds("a budget of two", 5, &[Bug::Torn], || {
+    holds("a budget of two", 3, &[Bug::Torn], || {
         let budget = Arc::new(Budget::new(2, 2));
         let threads = [(), ()].map(|()| {
             let budget = Arc::clone(&budget);
@@ -192,7 +194,7 @@ fn interleavings_of_a_budget() {
 
 #[test]
 fn interleavings_of_the_window_of_repeats() {
-    holds("a window of two", 5, &[Bug::Torn], || {
+    holds("a window of two", 3, &[Bug::Torn], || {
         let window = Arc::new(Window::new());
         let threads = [(), ()].map(|()| {
             let window = Arc::clone(&window);
@@ -207,11 +209,11 @@ fn interleavings_of_the_window_of_repeats() {
 
 #[test]
 fn interleavings_of_a_fold_and_its_telling_and_its_end() {
-    holds("fold, tell, clear", 3, &[], || {
+    holds("fold, tell, clear", 2, &[Bug::Torn], || {
         let folded = Arc::new(storm::Folded::new());
-        folded.add(1 << 2, "old");
+        folded.add(1, "old");
         let theirs = Arc::clone(&folded);
-        let thread = thread::spawn(move || theirs.add(1 << 3, "new"));
+        let thread = thread::spawn(move || theirs.add(2, "new"));
         let told = folded.tell();
         folded.clear();
         thread.join().unwrap();
@@ -221,20 +223,20 @@ fn interleavings_of_a_fold_and_its_telling_and_its_end() {
         samples.sort_unstable();
         let expected: [&[&str]; 2] = [&["old"], &["new", "old"]];
         assert!(expected.contains(&&samples.iter().map(String::as_str).collect::<Vec<_>>()[..]));
-        assert!(after.titles <= 1);
-        folded.add(1 << 4, "next");
-        assert!((1..=2).contains(&folded.tell().titles));
+        assert!(after.titles <= 1, "the storm is over");
+        folded.add(3, "next");
+        assert!((1..=3).contains(&folded.tell().titles));
     });
 }
 
 #[test]
 fn interleavings_of_a_fold_and_the_end_of_its_storm() {
-    holds("a fold and the end of its storm", 3, &[Bug::Torn], || {
+    holds("a fold and the end of its storm", 2, &[Bug::TooEarly], || {
         let gate = bench();
-        sent(gate.storm(1 << 2, "old", 0, secs(0)));
+        sent(gate.storm(1, "old", 0, secs(0)));
         let (theirs, ours) = both(
             &gate,
-            |gate| gate.storm(1 << 3, "new", 0, secs(1)),
+            |gate| gate.storm(2, "new", 0, secs(1)),
             |gate| sent(gate.resolve(STORM, secs(1))),
         );
         match theirs {
@@ -242,8 +244,7 @@ fn interleavings_of_a_fold_and_the_end_of_its_storm() {
                 assert_eq!((opens(sending), sending.count, ours.count), (true, 1, 1));
                 assert!(gate.storm_detail().titles >= 1, "an incident of no title");
             }
-            _ => assert_eq!(ours.count + sent(gate.storm(1 << 3, "new", 0, secs(99))).count, 3),
+            _ => assert_eq!(ours.count + sent(gate.storm(2, "new", 0, secs(99))).count, 3),
         }
-        assert!(!panicking());
     });
 }
