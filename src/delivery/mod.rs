@@ -3,6 +3,7 @@
 //! Imports nothing of `capture`.
 
 pub(crate) mod body;
+pub(crate) mod flush;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
 pub(crate) mod transport;

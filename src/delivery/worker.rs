@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     delivery::{
         body::{self, Source},
+        flush::{Flushes, Seen},
         outbox::{Change, Next, Outbox, Room},
         outcome::Outcome,
         transport::{Attempted, Transport},
@@ -57,9 +58,7 @@ struct Worker {
     transport: Arc<Transport>,
     outbox: Outbox,
     arrived: VecDeque<Box<Op>>,
-    /// Ops taken over so far.
-    received: usize,
-    flushes: Vec<Flush>,
+    flushes: Flushes<reply::SyncSender<FlushReport>>,
     said: HashSet<String>,
     /// The counters as the newest accepted op told of them, and as the attempt in flight does.
     told: Stats,
@@ -73,17 +72,6 @@ struct Worker {
 struct Ends {
     at: Duration,
     holds: usize,
-}
-
-/// Somebody who waits for a flush.
-struct Flush {
-    /// The newest op it waits for.
-    mark: u64,
-    /// How many ops the worker will have received when it has all that was on its way.
-    awaits: usize,
-    asker: Asker,
-    delivered: u64,
-    lost: u64,
 }
 
 /// Starts the worker and waits until it works. `transport` runs on the worker's thread, since
@@ -144,8 +132,7 @@ impl Worker {
             transport: Arc::new(transport),
             outbox: Outbox::default(),
             arrived: VecDeque::new(),
-            received: 0,
-            flushes: Vec::new(),
+            flushes: Flushes::new(),
             said: HashSet::new(),
             told: Stats::default(),
             telling: Stats::default(),
@@ -194,8 +181,8 @@ impl Worker {
     /// Sleeps until something happens. In this order, since a flush must not wait behind data and
     /// a finished attempt makes room for it.
     async fn wait(&mut self, attempt: &mut Option<Attempt>, wake: Option<Duration>) -> Woke {
-        let flushes = self.flushes.iter().map(|flush| flush.asker.deadline);
-        let wake = flushes.chain(self.ends.map(|ends| ends.at)).chain(wake).min();
+        let ends = self.ends.map(|ends| ends.at);
+        let wake = self.flushes.deadline().into_iter().chain(ends).chain(wake).min();
         let until = self.parts.clock.instant(wake.unwrap_or(Duration::MAX));
         let room = self.outbox.room();
         let Receiver { triggers, resolves, control } = &mut self.parts.receiver;
@@ -216,7 +203,7 @@ impl Worker {
     fn receive(&mut self) {
         loop {
             for op in self.arrived.drain(..) {
-                self.received = self.received.saturating_add(1);
+                self.flushes.receive();
                 self.outbox.push(op);
             }
             let Room { triggers, resolves } = self.outbox.room();
@@ -241,11 +228,13 @@ impl Worker {
 
     fn begin_flush(&mut self, mark: u64, asker: Asker) {
         self.outbox.hurry();
-        let others = self.parts.receiver.slots_taken().saturating_sub(asker.holds);
-        let awaits = self.received.saturating_add(others);
+        self.flushes.begin(mark, asker, self.seen());
+    }
+
+    fn seen(&self) -> Seen {
+        let slots = self.parts.receiver.slots_taken();
         let delivered = self.parts.counters.get(Count::Delivered);
-        let lost = self.lost();
-        self.flushes.push(Flush { mark, awaits, asker, delivered, lost });
+        Seen { slots, delivered, lost: self.lost() }
     }
 
     /// Answers the flushes that are complete or out of time; tells whether the worker should end.
@@ -257,26 +246,12 @@ impl Worker {
         if end {
             self.give_up();
         }
-        let on_their_way = self.parts.receiver.slots_taken();
-        let (delivered, lost) = (self.parts.counters.get(Count::Delivered), self.lost());
-        let (outbox, received) = (&self.outbox, self.received);
-        self.flushes.retain(|flush| {
-            let others = on_their_way.saturating_sub(flush.asker.holds);
-            let missing = flush.awaits.saturating_sub(received).min(others);
-            let held = outbox.held_since(flush.mark).saturating_add(missing);
-            if held > 0 && !end && now < flush.asker.deadline {
-                return true;
-            }
-            let report = FlushReport {
-                delivered: delivered.saturating_sub(flush.delivered),
-                lost: lost.saturating_sub(flush.lost),
-                pending: u64::try_from(held).unwrap_or(u64::MAX),
-                worker_gone: false,
-            };
+        let (seen, outbox) = (self.seen(), &self.outbox);
+        for (reply, report) in self.flushes.answers(now, end, seen, |mark| outbox.held_since(mark))
+        {
             // Whoever asked may have stopped waiting.
-            flush.asker.reply.try_send(report).ok();
-            false
-        });
+            reply.try_send(report).ok();
+        }
         end
     }
 

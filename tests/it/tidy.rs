@@ -22,10 +22,11 @@ const FLOORS: [&[&str]; 4] =
     [&["lib"], &["builder", "internals"], &["env", "guard"], &["capture", "delivery"]];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "capture/fold",
     "capture/gate",
     "capture/title",
+    "delivery/flush",
     "delivery/outbox",
     "delivery/outcome",
     "backoff",
