@@ -20,6 +20,7 @@ mod queue;
 mod reentry;
 mod rule;
 mod stats;
+mod sync;
 mod webhook;
 
 #[cfg(feature = "sandbox")]

@@ -34,9 +34,9 @@ pub(crate) enum Control {
 
 /// Somebody who waits for the worker.
 #[derive(Debug)]
-pub(crate) struct Asker {
+pub(crate) struct Asker<R = reply::SyncSender<FlushReport>> {
     pub(crate) deadline: Duration,
-    pub(crate) reply: reply::SyncSender<FlushReport>,
+    pub(crate) reply: R,
     /// Slots that the asker itself holds, being inside the building of an event. They are not
     /// waited for.
     pub(crate) holds: usize,

@@ -13,7 +13,7 @@ use std::{
     mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -31,6 +31,7 @@ use crate::{
     incident::{Detail, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, Sender},
     stats::{Count, Counters},
+    sync::AtomicU64,
 };
 pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
 
