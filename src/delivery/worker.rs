@@ -201,6 +201,8 @@ impl Worker {
     fn obey(&mut self, control: Control) {
         match control {
             Control::Say(line) => self.say(line),
+            // The loop does.
+            Control::Look => {}
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
             Control::Shutdown { asker } => {
                 self.parts.receiver.close();

@@ -60,7 +60,10 @@ pub(crate) fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'stat
 }
 
 /// As [`explore`], and prints what it came to; each of `bugs`, seeded, must be found.
+/// `SPIKE_MORE_PREEMPTIONS` asks for more.
 pub(crate) fn holds(name: &str, preemptions: usize, bugs: &[Bug], model: fn()) {
+    let more = std::env::var("SPIKE_MORE_PREEMPTIONS").ok();
+    let preemptions = preemptions + more.map_or(0, |more| more.parse::<usize>().unwrap());
     let started = std::time::Instant::now();
     let runs = explore(preemptions, model);
     println!("{name}: {runs} interleavings, {} ms", started.elapsed().as_millis());
