@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::{
-    Admission, Bench, EVERY, Folded, Gatekeeper, Quiet, STORM, Sending, opens, secs, sent,
+    Admission, Bench, EVERY, Folded, Gatekeeper, Openings, Quiet, STORM, Sending, opens, secs, sent,
 };
 use crate::{
     capture::gate::{
@@ -180,7 +180,7 @@ fn interleavings_of_a_repeat_and_a_quiet_period() {
 #[test]
 fn interleavings_of_a_budget() {
     holds("a budget of two", 3, &[Bug::Torn], || {
-        let budget = Arc::new(Budget::new(2, 2));
+        let budget = Arc::new(Budget::new(Openings { burst: 2, per_minute: 2 }));
         let threads = [(), ()].map(|()| {
             let budget = Arc::clone(&budget);
             thread::spawn(move || budget.take(5))
