@@ -184,6 +184,9 @@ pub(crate) fn bad_target(target: &str) -> Option<String> {
     if target.is_empty() {
         return Some("nothing".to_owned());
     }
+    if target.starts_with("::") || target.ends_with("::") {
+        return Some("a :: at its beginning or end".to_owned());
+    }
     let bad = |c: char| c.is_whitespace() || c.is_control() || "[]{}*\"'/,=".contains(c);
     target.chars().find(|c| bad(*c)).map(|c| format!("the character {c:?} in it"))
 }
@@ -204,7 +207,7 @@ impl fmt::Debug for Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, covers};
+    use super::{Rule, bad_target, covers};
     use std::time::Duration;
 
     #[test]
@@ -214,6 +217,16 @@ mod tests {
         }
         for other in ["", "bill", "billings", "billing:cards", "shop::billing"] {
             assert!(!covers("billing", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_matches_no_target_is_none() {
+        for target in ["", "billing::", "::billing", "::", "billing::*", "billing=warn", "a b"] {
+            assert!(bad_target(target).is_some(), "{target}");
+        }
+        for target in ["billing", "billing::cards", "my-crate", "r#mod"] {
+            assert_eq!(bad_target(target), None);
         }
     }
 
