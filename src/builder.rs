@@ -357,7 +357,7 @@ impl Builder {
     /// number of events, about how many titles they had (± 10 %), and a few of them. Events with
     /// `spike = true` and `Handle::trigger` have a second budget of this size, and each
     /// [webhook](crate::Rule::webhook) has budgets of its own. Repeats are not counted: they are
-    /// at most 30 a minute.
+    /// at most 30 a minute at each webhook.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().budget(20, 5);
