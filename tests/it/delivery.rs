@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::error;
+use serde_json::Value;
+use tracing::{error, info};
 use tracing_spike::{
     Builder, Incident, Severity,
     sandbox::{Effect, Fault, Sandbox},
@@ -397,4 +398,18 @@ fn a_handle_is_closed_after_its_guard() {
     }
     assert_eq!(rig.stats().refused.closed, 2);
     assert!(handle.flush(DEADLINE).worker_gone);
+}
+
+#[test]
+fn what_was_lost_is_told_by_a_trigger_and_not_by_a_resolve() {
+    let rig = rig();
+    rig.sandbox.fault_next(1, Fault::Status(400));
+    rig.run(|| error!("lost"));
+    assert_eq!(rig.handle().flush(DEADLINE).pending, 0);
+    rig.paged(|| info!(spike.status = "resolve", spike.title = "of an earlier run", "x"));
+    let told = rig.paged_one(|| error!("next")).body()["notes"]["undelivered"].clone();
+    assert_eq!(told, "1 rejected");
+    let requests = rig.sandbox.requests();
+    let of_resolve = requests.iter().find(|request| request.is_resolve()).unwrap();
+    assert_eq!(of_resolve.json().unwrap()["body"]["notes"], Value::Null);
 }
