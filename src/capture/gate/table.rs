@@ -73,8 +73,8 @@ impl Set {
         }
         let counted = slot.counted.fetch_add(ask.occurrences(), Ordering::Relaxed);
         slot.last.store(now, Ordering::Relaxed);
-        // The slot may have gone to another title meanwhile. If so, that one's count is too high
-        // for a moment; had it begun with this occurrence, it would stay wrong.
+        // The slot may have gone to another title meanwhile. What was counted before it went is no
+        // part of that one's count; what was counted after is, for a moment, and is taken back.
         let kept = title_of(counted) == title;
         #[cfg(all(test, spike_loom))]
         let kept = kept || is_seeded(Bug::Unchecked);
