@@ -170,9 +170,11 @@ fn f015_what_is_rejected_is_counted_at_once_and_the_rest_goes_on() {
         rig.sandbox.fault_next(1, Fault::Status(code));
         trigger(&rig, &format!("status {code}"));
         trigger(&rig, &format!("behind {code}"));
+        // Either may have come to its end before the flush begins.
         let report = rig.handle().flush(DEADLINE);
-        assert!(report.lost == 1 && report.delivered == 1 && !report.is_complete(), "{report:?}");
-        assert_eq!((rig.stats().lost.rejected, rig.stats().retries), (n, 0), "{code}");
+        assert!(report.lost <= 1 && report.delivered <= 1 && report.pending == 0, "{report:?}");
+        let stats = rig.stats();
+        assert_eq!((stats.lost.rejected, stats.delivered, stats.retries), (n, n, 0), "{code}");
     }
     assert_eq!(rig.sandbox.open().len(), 5);
 }
