@@ -115,7 +115,8 @@ fn print_end(spike: &Handle, sandbox: &Sandbox) {
     println!("What Spike saw: {} requests, {} incidents\n", sandbox.received(), incidents.len());
     println!("  repeats  last count  title");
     for incident in &incidents {
-        let count = incident.last_body()["occurrences"]["count"].to_string();
+        let count = incident.last_body().pointer("/occurrences/count");
+        let count = count.map_or(String::new(), |count| count.to_string());
         println!("  {:>7}  {count:>10}  {}", incident.repeats(), incident.title());
     }
     let stats = spike.stats();
@@ -128,7 +129,9 @@ fn print_end(spike: &Handle, sandbox: &Sandbox) {
     );
     println!("  {:>11} refused or lost", stats.undelivered());
     if let Some(storm) = incidents.iter().find(|one| one.title().starts_with("error storm")) {
-        println!("\nThe storm incident says:\n\n{:#}", storm.last_body()["storm"]);
+        if let Some(says) = storm.last_body().get("storm") {
+            println!("\nThe storm incident says:\n\n{says:#}");
+        }
         println!("\n(as it was opened, or told last: a repeat comes after 30 s at the earliest)");
     }
 }
