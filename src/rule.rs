@@ -114,8 +114,8 @@ impl Rule {
     /// builder. The URL is a secret, as that one is.
     ///
     /// Each webhook has titles, budgets, repeats, a queue and retries of its own, so one that takes
-    /// nothing does not hold up the others. Rules with the same URL share them. At most 16 different
-    /// webhooks, the builder's included.
+    /// nothing does not hold up the others. Rules with the same URL share them. At most 16
+    /// different webhooks, the builder's included.
     ///
     /// ```
     /// # use tracing_spike::Rule;
