@@ -24,6 +24,8 @@ use table::{Book, Set, Slot};
 
 mod budget;
 mod page;
+#[cfg(test)]
+mod probe;
 mod storm;
 mod table;
 
@@ -334,7 +336,10 @@ impl Gatekeeper for Gate {
 
     fn reopen(&self, key: u64, seq: u64, opening: bool) {
         self.undo(key, seq, |slot, book| {
-            let due = if book.resolving {
+            let due = if book.resolving && opening {
+                book.now.lose(book.before, opening);
+                0
+            } else if book.resolving {
                 book.now = book.before.still_open();
                 slot.worst.store(book.now.worst, Ordering::Relaxed);
                 if book.now.open { book.now.due(key.max(1), self.times) } else { 0 }

@@ -86,6 +86,13 @@ impl Window {
 }
 
 #[cfg(test)]
+impl Window {
+    pub(super) fn clear(&self) {
+        self.times.iter().for_each(|time| time.store(0, Ordering::Relaxed));
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::{Budget, Openings, REPEAT_WINDOW, REPEATS, Window};
 

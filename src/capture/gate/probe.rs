@@ -1,0 +1,81 @@
+//! What the proofs need of a gate beside its interface: what it knows of a title, and to have it as
+//! it was.
+//!
+//! Only there in tests.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    Gate,
+    table::{Book, Slot, WAYS},
+};
+use crate::{clock::millis, lock::lock};
+
+/// What a gate knows of a title, as seen from a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Probe {
+    /// In the order of [`Page::probe`](super::page::Page::probe).
+    pub(crate) page: [u64; 6],
+    /// Before the newest admission.
+    pub(crate) before: [u64; 6],
+    /// Of the newest admission.
+    pub(crate) seq: u64,
+    pub(crate) resolving: bool,
+    /// Until the next occurrence goes out.
+    pub(crate) due: u64,
+    pub(crate) worst: u8,
+}
+
+/// A gate as far as it concerns a few titles.
+pub(crate) struct Saved(Vec<[(u64, u64, u8, u64, u64, Book); WAYS]>);
+
+impl Gate {
+    pub(crate) fn probe(&self, key: u64, now: Duration) -> Option<Probe> {
+        let now = millis(now);
+        let set = self.set(key)?;
+        let books = lock(&set.books);
+        let mut places = set.slots.iter().zip(books.iter());
+        let (slot, book) = places.find(|(slot, _)| slot.key.load(Ordering::Relaxed) == key)?;
+        Some(Probe {
+            page: book.now.probe(now),
+            before: book.before.probe(now),
+            seq: book.seq,
+            resolving: book.resolving,
+            due: slot.due.load(Ordering::Relaxed).saturating_sub(now),
+            worst: slot.worst.load(Ordering::Relaxed),
+        })
+    }
+
+    /// What is known of these titles, and of those beside them in the table.
+    pub(crate) fn save(&self, keys: &[u64]) -> Saved {
+        let sets = keys.iter().filter_map(|key| self.set(*key));
+        let set = |set: &super::Set| {
+            let books = lock(&set.books);
+            let place = |way: usize| {
+                let Slot { key, due, worst, count, last } = &set.slots[way];
+                let [key, due, count, last] =
+                    [key, due, count, last].map(|it| it.load(Ordering::Relaxed));
+                (key, due, worst.load(Ordering::Relaxed), count, last, books[way])
+            };
+            std::array::from_fn(place)
+        };
+        Saved(sets.map(set).collect())
+    }
+
+    /// As it was when that was saved for the same titles. The minute's repeats are forgotten.
+    pub(crate) fn restore(&self, keys: &[u64], saved: &Saved) {
+        self.repeats.clear();
+        for (set, saved) in keys.iter().filter_map(|key| self.set(*key)).zip(&saved.0) {
+            let mut books = lock(&set.books);
+            for ((slot, book), saved) in set.slots.iter().zip(books.iter_mut()).zip(saved) {
+                let (key, due, worst, count, last, kept) = *saved;
+                slot.key.store(key, Ordering::Relaxed);
+                slot.due.store(due, Ordering::Relaxed);
+                slot.worst.store(worst, Ordering::Relaxed);
+                slot.count.store(count, Ordering::Relaxed);
+                slot.last.store(last, Ordering::Relaxed);
+                *book = kept;
+            }
+        }
+    }
+}
