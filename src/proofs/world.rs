@@ -66,7 +66,16 @@ pub(super) struct World {
     /// Requests that arrive later, with the time until when.
     pub(super) late: Vec<(Request, Duration)>,
     pub(super) titles: Vec<Title>,
-    entropy: u64,
+    pub(super) entropy: u64,
+    pub(super) met: Met,
+}
+
+/// What has been met that no counter tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Met {
+    pub(super) held: u64,
+    pub(super) still: u64,
+    pub(super) quiet: u64,
 }
 
 /// A request, as Spike sees it.
@@ -120,6 +129,8 @@ pub(super) struct Relay {
     pub(super) gate: Arc<Gate>,
     /// Key, number, and whether the title can't be relied on to be as it was before.
     lost: Mutex<Vec<(u64, u64, bool)>>,
+    /// Titles that were resolved since they were quiet, with the number of that.
+    quiet: Mutex<Vec<(u64, u64)>>,
 }
 
 impl Relay {
@@ -149,7 +160,11 @@ impl Gatekeeper for Relay {
     }
 
     fn quiet(&self, key: u64, now: Duration) -> Quiet {
-        self.gate.quiet(key, now)
+        let quiet = self.gate.quiet(key, now);
+        if let Quiet::Resolved(sending) = quiet {
+            self.quiet.lock().unwrap().push((key, sending.seq));
+        }
+        quiet
     }
 }
 
@@ -171,7 +186,9 @@ pub(super) const STORM: u64 = u64::MAX;
 impl World {
     /// `base` is the key of its first title and grows from world to world.
     pub(super) fn new(size: Size, gate: &Arc<Gate>, base: u64, now: Duration) -> Self {
-        let relay = Arc::new(Relay { gate: Arc::clone(gate), lost: Mutex::default() });
+        let gate_of_relay = Arc::clone(gate);
+        let relay = Relay { gate: gate_of_relay, lost: Mutex::default(), quiet: Mutex::default() };
+        let relay = Arc::new(relay);
         // Left open by the world before.
         gate.resolve(STORM, now);
         let keys = (0..size.titles as u64).map(|title| base + title);
@@ -187,11 +204,17 @@ impl World {
             late: Vec::new(),
             titles: keys.chain([STORM]).map(|key| Title { key, ..Title::default() }).collect(),
             entropy: 0,
+            met: Met::default(),
         }
     }
 
     pub(super) fn gate(&self) -> &Gate {
         &self.relay.gate
+    }
+
+    /// The place of a title among the titles.
+    pub(super) fn at(&self, key: u64) -> usize {
+        self.titles.iter().position(|title| title.key == key).expect("a title of this world")
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -291,7 +314,7 @@ impl World {
     }
 
     fn op(
-        &self,
+        &mut self,
         title: usize,
         sending: Sending,
         mut ticket: Ticket,
@@ -300,6 +323,10 @@ impl World {
     ) -> Box<Op> {
         ticket.commit();
         let Sending { seq, status, count, since_last, .. } = sending;
+        self.met.still += u64::from(status == Status::Still);
+        self.met.held += u64::from(
+            matches!(status, Status::Resolve { not_before, .. } if !not_before.is_zero()),
+        );
         let (first, last) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
         Box::new(Op {
             endpoint: 0,
@@ -319,6 +346,12 @@ impl World {
 
     /// Takes down what the gate was told of losses.
     fn hear(&mut self) {
+        let quiet = mem::take(&mut *self.relay.quiet.lock().unwrap());
+        for (key, seq) in quiet {
+            let at = self.at(key);
+            self.carry(at, false, seq);
+            self.met.quiet += 1;
+        }
         for (key, seq, whole) in mem::take(&mut *self.relay.lost.lock().unwrap()) {
             let title = self.titles.iter_mut().find(|title| title.key == key);
             let Some(title) = title.filter(|title| title.carrier == seq) else { continue };
@@ -354,8 +387,7 @@ impl World {
             Next::Idle => return Ok(None),
         };
         self.hear();
-        let at = self.titles.iter().position(|title| title.key == key);
-        let at = at.ok_or("a title that is not of this world")?;
+        let at = self.at(key);
         if let Some(flight) = self.flight {
             return Err(format!("title {at} in flight, and title {} is", flight.title));
         }
@@ -424,9 +456,11 @@ impl World {
             && self.outbox.pending() == 0
     }
 
-    /// Nothing fails any more: all that is on its way is delivered.
-    pub(super) fn settle(&mut self) -> Result<(), String> {
-        let end = self.now + SETTLES;
+    /// Nothing fails any more: all that is on its way is delivered. Tells how long that took; late
+    /// requests and assertions take longer.
+    pub(super) fn settle(&mut self) -> Result<Duration, String> {
+        let (start, end) = (self.now, self.now + SETTLES);
+        let mut took = None;
         loop {
             while self.can_arrive(true) || self.can_arrive(false) {
                 let resolve = self.can_arrive(true);
@@ -434,6 +468,10 @@ impl World {
             }
             if self.flight.is_none() {
                 let wait = self.begin()?;
+                let is_empty = self.triggers.is_empty() && self.resolves.is_empty();
+                if took.is_none() && is_empty && self.outbox.pending() == 0 {
+                    took = Some(self.now - start);
+                }
                 if self.flight.is_none() {
                     let late = self.late.iter().map(|(_, until)| *until);
                     let Some(next) = late.chain(wait).min() else { break };
@@ -454,7 +492,7 @@ impl World {
                 self.stats().pending
             ));
         }
-        Ok(())
+        took.ok_or("it was never settled".to_owned())
     }
 
     /// At rest: Spike has each title as the program said last, unless that was lost.
@@ -482,6 +520,9 @@ impl World {
                 return Ok(());
             }
             for title in lost {
+                if !self.titles[title].lost {
+                    continue;
+                }
                 match self.titles[title].word {
                     Some(true) => self.trigger(title, None, true),
                     _ => self.resolve(title),
@@ -493,6 +534,18 @@ impl World {
             true => Err("lost again, though nothing fails".to_owned()),
             false => Ok(()),
         }
+    }
+
+    /// How Spike has the titles after a crash.
+    pub(super) fn after<const N: usize>(&self, applied: u32) -> [bool; N] {
+        let mut open = std::array::from_fn(|at| self.titles[at].is_open);
+        let late = self.late.iter().map(|(request, _)| request);
+        for (at, request) in late.chain(&self.flight).enumerate() {
+            if applied >> at & 1 == 1 && request.title < N {
+                open[request.title] = request.is_trigger;
+            }
+        }
+        open
     }
 
     /// The process dies, and another begins. Of its requests, those in `applied` arrive.

@@ -7,7 +7,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Gate,
-    table::{Book, Slot, WAYS},
+    table::{Book, Slot},
 };
 use crate::{clock::millis, lock::lock};
 
@@ -26,8 +26,9 @@ pub(crate) struct Probe {
     pub(crate) worst: u8,
 }
 
-/// A gate as far as it concerns a few titles.
-pub(crate) struct Saved(Vec<[(u64, u64, u8, u64, u64, Book); WAYS]>);
+/// A gate as far as it concerns a few titles that are each the only one of their set, and so in its
+/// first slot.
+pub(crate) struct Saved(Vec<(u64, u64, u8, u64, u64, Book)>);
 
 impl Gate {
     pub(crate) fn probe(&self, key: u64, now: Duration) -> Option<Probe> {
@@ -46,36 +47,31 @@ impl Gate {
         })
     }
 
-    /// What is known of these titles, and of those beside them in the table.
+    /// What is known of these titles.
     pub(crate) fn save(&self, keys: &[u64]) -> Saved {
-        let sets = keys.iter().filter_map(|key| self.set(*key));
-        let set = |set: &super::Set| {
-            let books = lock(&set.books);
-            let place = |way: usize| {
-                let Slot { key, due, worst, count, last } = &set.slots[way];
-                let [key, due, count, last] =
-                    [key, due, count, last].map(|it| it.load(Ordering::Relaxed));
-                (key, due, worst.load(Ordering::Relaxed), count, last, books[way])
-            };
-            std::array::from_fn(place)
-        };
-        Saved(sets.map(set).collect())
+        let mut saved = Vec::with_capacity(keys.len());
+        for set in keys.iter().filter_map(|key| self.set(*key)) {
+            let Slot { key, due, worst, count, last } = &set.slots[0];
+            let [key, due, count, last] =
+                [key, due, count, last].map(|it| it.load(Ordering::Relaxed));
+            let book = lock(&set.books)[0];
+            saved.push((key, due, worst.load(Ordering::Relaxed), count, last, book));
+        }
+        Saved(saved)
     }
 
     /// As it was when that was saved for the same titles. The minute's repeats are forgotten.
     pub(crate) fn restore(&self, keys: &[u64], saved: &Saved) {
         self.repeats.clear();
         for (set, saved) in keys.iter().filter_map(|key| self.set(*key)).zip(&saved.0) {
-            let mut books = lock(&set.books);
-            for ((slot, book), saved) in set.slots.iter().zip(books.iter_mut()).zip(saved) {
-                let (key, due, worst, count, last, kept) = *saved;
-                slot.key.store(key, Ordering::Relaxed);
-                slot.due.store(due, Ordering::Relaxed);
-                slot.worst.store(worst, Ordering::Relaxed);
-                slot.count.store(count, Ordering::Relaxed);
-                slot.last.store(last, Ordering::Relaxed);
-                *book = kept;
-            }
+            let slot = &set.slots[0];
+            let (key, due, worst, count, last, book) = *saved;
+            slot.key.store(key, Ordering::Relaxed);
+            slot.due.store(due, Ordering::Relaxed);
+            slot.worst.store(worst, Ordering::Relaxed);
+            slot.count.store(count, Ordering::Relaxed);
+            slot.last.store(last, Ordering::Relaxed);
+            lock(&set.books)[0] = book;
         }
     }
 }

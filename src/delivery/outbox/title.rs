@@ -161,6 +161,7 @@ impl Title {
         }
         if !is_trigger && let Some(newer) = self.newer.take_if(|newer| !newer.is_trigger()) {
             // Nothing in between was sent.
+            done.op.seq = newer.op.seq;
             newer.op.ticket.settle(Count::SuppressedCancelled);
         }
         let at = now.saturating_add(LATEST);

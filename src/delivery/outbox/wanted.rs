@@ -175,8 +175,9 @@ fn first(mut came: Wanted, spike: Belief) -> Option<Wanted> {
 }
 
 /// `there` was accepted, and waits to be sent once more.
-fn instead(there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted> {
+fn instead(mut there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted> {
     if came.op.status == Status::Still && there.is_trigger() {
+        there.op.seq = came.op.seq;
         came.settle(Count::SuppressedRepeat);
         return Some(there);
     }
