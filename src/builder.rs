@@ -261,7 +261,10 @@ impl Builder {
     /// # use tracing_spike::{Mode, Rule, Severity};
     /// let (spike, _guard) = tracing_spike::from_env()
     ///     .rule(Rule::target("billing").severity(Severity::Sev1))
-    ///     .rule(Rule::target("shop::ops").webhook("https://hooks.spike.sh/0123456789ab/push-events"))
+    ///     .rule(
+    ///         Rule::target("shop::ops")
+    ///             .webhook("https://hooks.spike.sh/0123456789ab/push-events"),
+    ///     )
     /// #   .mode(Mode::Off)
     ///     .build::<tracing_subscriber::Registry>()?;
     /// # drop(spike);
@@ -322,6 +325,47 @@ impl Builder {
     /// ```
     pub fn repeat_every(mut self, interval: Duration) -> Self {
         self.repeat_every = interval;
+        self
+    }
+
+    /// Resolves an incident that has not occurred for this long. Default: never; 1 min to 24 h.
+    ///
+    /// Counted from the last occurrence, those that no repeat told included; an incident stays
+    /// open for 5 min at least. Of a title that comes back within 5 min (or within `quiet`, if
+    /// that is longer) of such a resolve, the quiet period doubles each time, up to a day, so that
+    /// it does not page in a loop. Only what this process has opened is resolved, and nothing when
+    /// it ends.
+    ///
+    /// Each process counts alone: with several that page the same titles, one that is quiet
+    /// resolves what occurs in another. There, use the timer that Spike has itself (1 min at
+    /// least), in an integration or an alert rule.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let builder = tracing_spike::from_env().resolve_after(Duration::from_secs(30 * 60));
+    /// # drop(builder);
+    /// ```
+    pub fn resolve_after(mut self, quiet: Duration) -> Self {
+        self.resolve_after = Some(quiet);
+        self
+    }
+
+    /// How many new incidents page by themselves: so many at once, and so many a minute once
+    /// those are spent. Default: 10, then 2 a minute; each 1 to 1,000.
+    ///
+    /// Beyond that, new titles are folded into one incident, `error storm in {service}`, with the
+    /// number of events, about how many titles they had (± 10 %), and a few of them. It waits for
+    /// a second, so that it can tell all that come at once. Events with `spike = true` and
+    /// `Handle::trigger` have a second budget of this size, and each
+    /// [webhook](crate::Rule::webhook) has budgets of its own. Repeats take nothing from it; there
+    /// are at most 30 of them a minute.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().budget(20, 5);
+    /// # drop(builder);
+    /// ```
+    pub fn budget(mut self, at_once: u32, per_minute: u32) -> Self {
+        self.budget = Openings { burst: at_once, per_minute };
         self
     }
 

@@ -250,9 +250,9 @@ impl Handle {
         self.shared.pipeline.mute().set(lasts, self.shared.pipeline.clock().now());
     }
 
-    /// As [`mute`](Handle::mute), until the returned value is dropped, or for at most `longest` (24 h
-    /// at most), so that one that is forgotten can't silence a pager for ever. Several may overlap:
-    /// it is muted while any of them, or a `mute`, lasts.
+    /// As [`mute`](Handle::mute), until the returned value is dropped, or for at most `longest`
+    /// (24 h at most), so that one that is forgotten can't silence a pager for ever. Several may
+    /// overlap: it is muted while any of them, or a `mute`, lasts.
     ///
     /// ```
     /// use std::time::Duration;

@@ -268,6 +268,9 @@ pub(crate) trait Gatekeeper: Send + Sync + fmt::Debug {
     /// An opening that there is no room for is folded into the storm incident, with its `count`
     /// occurrences, and its title is reopened. What the storm incident sends, if anything.
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm>;
+    /// What has been folded into the storm incident until now, if its newest op is this one: what
+    /// is told is more than was known when it was admitted.
+    fn so_far(&self, key: u64, seq: u64) -> Option<SoFar>;
     /// Whether an open title has been quiet for long enough to be resolved.
     fn quiet(&self, key: u64, now: Duration) -> Quiet;
 }
@@ -286,6 +289,16 @@ pub(crate) struct Storm {
     pub(crate) key: u64,
     pub(crate) title: String,
     pub(crate) sending: Sending,
+    pub(crate) detail: StormDetail,
+}
+
+/// How far the storm incident has come.
+#[derive(Debug)]
+pub(crate) struct SoFar {
+    pub(crate) count: u64,
+    /// Since that was told last.
+    pub(crate) more: u64,
+    pub(crate) last: Duration,
     pub(crate) detail: StormDetail,
 }
 
@@ -360,6 +373,14 @@ impl Ticket {
     pub(crate) fn set_opening(&mut self, opening: bool) {
         if let Some(held) = &mut self.held {
             held.opening = opening;
+        }
+    }
+
+    /// The op goes on as another one that the gate has let through.
+    pub(crate) fn readmit(&mut self, key: u64, sending: &Sending) {
+        if let Some(held) = &mut self.held {
+            (held.key, held.seq) = (key, sending.seq);
+            held.opening = matches!(sending.status, Status::Trigger { opening: true });
         }
     }
 

@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 
 use crate::incident::Op;
 
-/// Resolves of an endpoint waiting for the worker at most; beyond that `Handle::resolve` returns an error.
+/// Resolves of an endpoint waiting for the worker at most; beyond that `Handle::resolve` returns an
+/// error.
 pub(crate) const RESOLVE_SLOTS: usize = 64;
 
 /// A message to the worker that is no incident.
@@ -250,5 +251,27 @@ fn no_slot<T>(error: &mpsc::error::TrySendError<T>) -> NoSlot {
     match error {
         mpsc::error::TrySendError::Full(_) => NoSlot::Full,
         mpsc::error::TrySendError::Closed(_) => NoSlot::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NoSlot, bounded};
+
+    #[test]
+    fn a_lane_that_is_full_or_has_a_slot_taken_is_no_other() {
+        let (sender, mut receiver) = bounded(1, 2);
+        let slot = sender.reserve_trigger(1).ok();
+        assert_eq!(sender.reserve_trigger(1).map(drop), Err(NoSlot::Full));
+        assert_eq!(sender.reserve_trigger(0).map(drop), Ok(()));
+        assert_eq!(sender.reserve_resolve(1).map(drop), Ok(()));
+        assert_eq!((receiver.slots_taken(), sender.capacity()), (1, 1));
+        drop(slot);
+        assert_eq!((receiver.slots_taken(), sender.reserve_trigger(1).map(drop)), (0, Ok(())));
+        receiver.close();
+        for endpoint in [0, 1, 2] {
+            assert_eq!(sender.reserve_trigger(endpoint).map(drop), Err(NoSlot::Closed));
+        }
+        assert!(sender.is_closed());
     }
 }

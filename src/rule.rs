@@ -119,7 +119,8 @@ impl Rule {
     ///
     /// ```
     /// # use tracing_spike::Rule;
-    /// let rule = Rule::target("billing").webhook("https://hooks.spike.sh/0123456789ab/push-events");
+    /// let url = "https://hooks.spike.sh/0123456789ab/push-events";
+    /// let rule = Rule::target("billing").webhook(url);
     /// # drop(rule);
     /// ```
     pub fn webhook(mut self, url: impl Into<String>) -> Self {

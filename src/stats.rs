@@ -151,7 +151,8 @@ impl Counters {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Events that reached the layer, and calls of `Handle::trigger` and `Handle::resolve`.
+    /// Events that reached the layer, calls of `Handle::trigger` and `Handle::resolve` (one that
+    /// resolves a title at several webhooks counts for each), and resolves after a quiet period.
     pub seen: u64,
     /// Did not concern us.
     pub ignored: Ignored,

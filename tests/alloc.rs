@@ -7,10 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+use std::time::Duration;
+
 use allocation_counter::{AllocationInfo, measure};
-use tracing::{Dispatch, error, info_span};
+use tracing::{Dispatch, error, info, info_span};
 use tracing_spike::{
-    Builder, Guard,
+    Builder, Guard, Priority, Rule, Severity,
     sandbox::{Fault, Sandbox},
     title::Titles,
 };
@@ -30,7 +32,7 @@ fn stuck_with(
     sandbox.fault(Fault::HangBeforeRead);
     let (spike, guard) = set(tracing_spike::builder(sandbox.webhook_url()))
         .queue_capacity(queue_capacity)
-        .shutdown_timeout(std::time::Duration::ZERO)
+        .shutdown_timeout(Duration::ZERO)
         .build::<Registry>()
         .unwrap();
     (sandbox, Dispatch::new(tracing_subscriber::registry().with(spike)), guard)
@@ -197,30 +199,110 @@ fn a_folded_repeat_allocates_nothing() {
 }
 
 #[test]
-fn an_event_that_meets_a_full_queue_allocates_nothing() {
-    let (_sandbox, dispatch, guard) = stuck(1);
+fn a_repeat_with_rules_for_its_target_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck_with(8, |builder| {
+        let within = Duration::from_secs(60);
+        let rule = |target: &str| Rule::target(target).severity(Severity::Sev2).after(1, within);
+        let other = "http://127.0.0.1:1/another-token/push-events";
+        builder
+            .rule(rule("shop"))
+            .rule(rule("shop::cart").priority(Priority::P2))
+            .rule(rule("shop::cart::lines").webhook(other))
+    });
+    let cost = warm(&dispatch, || {
+        for attempt in 0..100 {
+            error!(target: "shop", attempt, "cart is gone");
+            error!(target: "shop::cart::lines", attempt, "cart is gone");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.suppressed.repeat), (400, 398), "{stats:?}");
+}
+
+#[test]
+fn an_event_while_it_is_muted_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(8);
     let handle = guard.handle();
-    let letters = || (b'a'..=b'z').map(char::from);
-    let mut words = letters()
-        .flat_map(|one| letters().map(move |two| format!("{one}{two}")))
-        .flat_map(|head| letters().map(move |three| format!("{head}{three}")));
-    // The worker takes 256; its first attempt times out 10 s from now.
+    handle.mute(Duration::from_secs(3600));
+    let letters: Vec<String> = (b'a'..=b'z').map(|c| char::from(c).to_string()).collect();
+    let cost = warm(&dispatch, || {
+        for letter in &letters {
+            // Each would be a new title, from a call site that may open five.
+            error!(attempt = 3, user = %"ann", "could not load {letter}");
+            error!(spike.title = letter.as_str(), attempt = 3, "x");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = handle.stats();
+    assert_eq!((stats.seen, stats.suppressed.mute, stats.folded), (104, 104, 0), "{stats:?}");
+    // Twin: what is not muted is an incident, with what that allocates.
+    handle.mute(Duration::ZERO);
+    let cost = tracing::dispatcher::with_default(&dispatch, || {
+        measure(|| error!(spike.title = "z", attempt = 3, "x"))
+    });
+    assert!(cost.count_total >= 4 && handle.stats().pending == 1, "{cost:?}");
+}
+
+#[test]
+fn an_event_that_meets_a_full_queue_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(8);
+    let handle = guard.handle();
+    // The worker takes 64 resolves and 64 wait; its first attempt times out 10 s from now.
+    let names: Vec<String> = (0..1_000).map(|job| format!("job {job} failed")).collect();
+    let resolve = |name: &String| info!(spike.status = "resolve", spike.title = name, "done");
+    let mut others = names.iter();
     tracing::dispatcher::with_default(&dispatch, || {
-        while handle.stats().pending < 256 + 1 {
-            let word = words.next().unwrap();
-            error!(spike.title = word.as_str(), attempt = 1, "no room for {word}");
+        while handle.stats().pending < 64 + 64 {
+            resolve(others.next().unwrap());
         }
     });
     let before = handle.stats().refused.full;
-    let last: Vec<String> = words.take(100).collect();
+    let cost = warm(&dispatch, || names.iter().rev().take(100).for_each(resolve));
+    let refused = handle.stats().refused.full - before;
+    assert_eq!(refused, 2 * 100, "{:?}", handle.stats());
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+}
+
+#[test]
+fn what_is_beyond_the_budget_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(64);
+    let names: Vec<String> = (0..400).map(|n| format!("title of {n}")).collect();
     let cost = warm(&dispatch, || {
-        for word in &last {
-            error!(spike.title = word.as_str(), attempt = 1, "no room for {word}");
+        for name in &names {
+            error!(spike.title = name, attempt = 1, "stopped");
         }
     });
-    let refused = handle.stats().refused.full - before;
-    assert_eq!(refused, 2 * last.len() as u64, "{:?}", handle.stats());
     assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.suppressed.storm, stats.suppressed.repeat), (2 * 390 - 1, 10), "{stats:?}");
+}
+
+#[test]
+fn what_is_too_seldom_allocates_nothing() {
+    let rule = Rule::target("shop").after(100, Duration::from_secs(60));
+    let (_sandbox, dispatch, guard) = stuck_with(8, |builder| builder.rule(rule));
+    let cost = warm(&dispatch, || {
+        for order in 0..40 {
+            error!(target: "shop", order, "order {order} is late");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    assert_eq!(guard.handle().stats().suppressed.threshold, 80);
+}
+
+#[test]
+fn one_failure_on_its_way_up_allocates_nothing_when_it_comes_again() {
+    let (_sandbox, dispatch, guard) = stuck(8);
+    let cost = warm(&dispatch, || {
+        let _request = info_span!("request").entered();
+        for _ in 0..10 {
+            error!(error = &Declined as &dyn std::error::Error, "could not charge the card");
+            error!(error = %Declined, "could not place the order");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    assert_eq!(guard.handle().stats().suppressed.same_cause, 20);
 }
 
 #[test]

@@ -39,11 +39,21 @@ struct Recent {
     leaders: [Leader; LEADERS],
 }
 
-/// A failure: the hash of its error and root span, the title that it had first, and when.
+/// A failure under one title.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Failure {
+    /// Of its error and root span.
+    pub(crate) hash: u64,
+    /// The title's key.
+    pub(crate) title: u64,
+    /// How severe it is, 0 for unsaid.
+    pub(crate) rank: u8,
+}
+
+/// A failure, and when it was seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cause {
-    hash: u64,
-    title: u64,
+    failure: Failure,
     /// The time and 1; 0 is never.
     at: u64,
 }
@@ -73,11 +83,12 @@ impl Causes {
         self.leading.get(word).is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0)
     }
 
-    /// The failure `hash` went out, or was counted, under the title `title`.
-    pub(crate) fn note(&self, hash: u64, title: u64, now: Duration) {
-        let cause = Cause { hash, title, at: millis(now).saturating_add(1) };
+    /// The failure went out, or was counted.
+    pub(crate) fn note(&self, failure: Failure, now: Duration) {
+        let cause = Cause { failure, at: millis(now).saturating_add(1) };
+        let Failure { hash, title, .. } = failure;
         let mut recent = lock(&self.recent);
-        let of_it = |known: &Cause| known.hash == hash && known.title == title;
+        let of_it = |Cause { failure, .. }: &Cause| failure.hash == hash && failure.title == title;
         let known = recent.causes.iter().position(of_it);
         let place = match known {
             Some(known) => recent.causes.get_mut(known),
@@ -88,15 +99,17 @@ impl Causes {
         }
     }
 
-    /// Whether the failure was noted a moment ago under another title than this one, which has
-    /// the name `name` and would be opened now. If so, that other title's next op tells of it.
-    pub(crate) fn follows(&self, hash: u64, title: u64, name: &str, now: Duration) -> bool {
+    /// Whether the failure, which would open the title of the name `name` now, was noted a moment
+    /// ago under another title and as no milder. If so, that one's next op tells of it.
+    pub(crate) fn follows(&self, failure: Failure, name: &str, now: Duration) -> bool {
         let oldest = millis(now).saturating_sub(millis(WINDOW));
         let mut recent = lock(&self.recent);
         let leads = |cause: &&Cause| {
-            cause.hash == hash && cause.title != title && cause.at > oldest && cause.at > 0
+            let Failure { hash, title, rank } = cause.failure;
+            let is_same = hash == failure.hash && title != failure.title && rank >= failure.rank;
+            is_same && cause.at > oldest && cause.at > 0
         };
-        let Some(leader) = recent.causes.iter().find(leads).map(|cause| cause.title) else {
+        let Some(leader) = recent.causes.iter().find(leads).map(|cause| cause.failure.title) else {
             return false;
         };
         let (word, bit) = place(leader);
@@ -141,42 +154,10 @@ impl Recent {
 
 /// The word and the bit of a title in the set of those that lead.
 fn place(title: u64) -> (usize, u64) {
-    let word = usize::try_from((title >> 6) % WORDS as u64).unwrap_or(0);
+    // `WORDS` is a power of two.
+    let word = usize::try_from((title >> 6) & (WORDS as u64).wrapping_sub(1)).unwrap_or(0);
     (word, 1_u64.rotate_left((title & 63) as u32))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{CAUSES, Causes};
-    use std::time::Duration;
-
-    fn millis(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn the_same_error_soon_after_under_another_title_follows_the_first() {
-        let causes = Causes::new();
-        assert!(!causes.follows(9, 1, "query failed", millis(0)), "nobody before it");
-        causes.note(9, 1, millis(0));
-        assert!(!causes.follows(9, 1, "query failed", millis(1)), "its own title is a repeat");
-        assert!(!causes.follows(8, 2, "order failed", millis(1)), "another error");
-        assert!(!causes.leads(1));
-        assert!(causes.follows(9, 2, "order failed", millis(1_000)) && causes.leads(1));
-        assert!(causes.follows(9, 3, "request failed", millis(1_000)));
-        assert!(causes.follows(9, 2, "order failed", millis(1_000)));
-        assert!(!causes.follows(9, 2, "order failed", millis(1_001)), "a second later");
-        assert_eq!(causes.followers(1).as_deref(), Some("order failed; request failed"));
-        assert_eq!((causes.followers(1), causes.followers(2)), (None, None), "told once");
-    }
-
-    #[test]
-    fn the_oldest_is_forgotten_first() {
-        let causes = Causes::new();
-        for hash in 0..=CAUSES as u64 {
-            causes.note(hash, 1, millis(hash));
-        }
-        assert!(!causes.follows(0, 2, "x", millis(100)));
-        assert!(causes.follows(1, 2, "x", millis(100)));
-    }
-}
+mod tests;

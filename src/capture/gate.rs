@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     clock::millis,
-    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status, Storm, StormDetail},
+    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, SoFar, Status, Storm, StormDetail},
     lock::lock,
 };
 use budget::{Budget, Window};
@@ -137,14 +137,14 @@ impl Gate {
         if !self.pays(ask, now) {
             return Admission::Storm;
         }
-        let Some((slot, book)) = set.make_room(&mut books, ask.key) else {
+        let Some((slot, book)) = set.make_room(&mut books, ask.key, now) else {
             return Admission::Repeat;
         };
         self.open(slot, book, ask, now)
     }
 
-    /// As [`admit`](Gate::admit) for a title that is open; `None`, and nothing is changed, when
-    /// this occurrence would open it.
+    /// As [`admit`](Gate::admit) for a title that is open, or whose opening was lost; `None`, and
+    /// nothing is changed, when this occurrence would open it.
     pub(crate) fn admit_open(&self, ask: Ask, now: Duration) -> Option<Admission> {
         let (ask, now) = (Ask { key: ask.key.max(1), ..ask }, millis(now));
         let set = self.set(ask.key)?;
@@ -155,7 +155,11 @@ impl Gate {
         let mut books = lock(&set.books);
         let (slot, book) = set.known(&mut books, ask.key)?;
         book.now.release(slot.count(), now);
-        book.now.open.then(|| self.admit_locked(slot, book, ask, now))
+        if book.now.open {
+            Some(self.admit_locked(slot, book, ask, now))
+        } else {
+            book.now.lost.then(|| self.open(slot, book, ask, now))
+        }
     }
 
     /// An occurrence that the budget does not pay for, of the title `key`, is folded into the
@@ -188,8 +192,10 @@ impl Gate {
         let (key, now) = (key.max(1), millis(now));
         let Some(set) = self.set(key) else { return Admission::Repeat };
         let mut books = lock(&set.books);
-        let known = set.find(key).is_some();
-        let place = if known { set.known(&mut books, key) } else { set.make_room(&mut books, key) };
+        let place = match set.find(key) {
+            Some(_) => set.known(&mut books, key),
+            None => set.make_room(&mut books, key, now),
+        };
         let Some((slot, book)) = place else { return Admission::Repeat };
         let count = slot.count();
         book.now.release(count, now);
@@ -226,13 +232,14 @@ impl Gate {
     /// An occurrence of an open title that may have to go out; its set is locked.
     fn admit_locked(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
         let is_held = book.now.is_held(now);
+        // What the slot says may be later: when there is a repeat for any title.
         let due = match is_held {
-            // Nothing is a repeat without the lock then.
-            true => book.now.due(ask.key, self.times),
+            true => book.now.planned(ask.key, self.times),
             false => slot.due.load(Ordering::Relaxed),
         };
         let escalates = ask.rank > book.now.worst;
-        let repeats = if now < due { Err(due) } else { self.repeats.take(now) };
+        // What escalates is no repeat, and takes none from other titles.
+        let repeats = if escalates || now < due { Err(due) } else { self.repeats.take(now) };
         if escalates || repeats.is_ok() {
             book.begin(self.next_seq(), book.now, false);
             return self.send(slot, book, ask, escalates, now);
@@ -256,8 +263,7 @@ impl Gate {
         let first = ask.before.map_or(now, |(_, first)| millis(first));
         book.now.first.get_or_insert(first);
         book.now.send(ask.rank, count, now);
-        slot.worst.store(book.now.worst, Ordering::Relaxed);
-        slot.due.store(book.now.due(ask.key, self.times), Ordering::Relaxed);
+        self.show(slot, book, ask.key);
         Admission::Send(book.sending(slot, Status::Trigger { opening }, reported, now))
     }
 
@@ -271,9 +277,9 @@ impl Gate {
         now: u64,
     ) -> Sending {
         book.begin(self.next_seq(), before, true);
-        slot.worst.store(0, Ordering::Relaxed);
-        slot.due.store(0, Ordering::Relaxed);
-        if !book.now.open && slot.key.load(Ordering::Relaxed) == self.storm.1 {
+        let key = slot.key.load(Ordering::Relaxed);
+        self.show(slot, book, key);
+        if !book.now.open && key == self.storm.1 {
             self.folded.clear();
         }
         let (seq, count) = (book.seq, slot.count());
@@ -318,36 +324,27 @@ impl Gate {
         let mut books = lock(&set.books);
         if let Some((slot, book)) = set.known(&mut books, key).filter(|(_, book)| book.seq == seq) {
             change(slot, book);
+            self.show(slot, book, key);
         }
+    }
+
+    /// Puts into the slot what decides about repeats without the lock.
+    fn show(&self, slot: &Slot, book: &Book, key: u64) {
+        slot.worst.store(book.now.worst, Ordering::Relaxed);
+        slot.due.store(book.now.due(key, self.times), Ordering::Relaxed);
     }
 }
 
 impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, seq: u64) {
-        self.undo(key, seq, |slot, book| {
-            book.now = book.now.given_back(book.before);
-            slot.worst.store(book.now.worst, Ordering::Relaxed);
-            // Of a resolve, what was due is due again; of all else, it is now.
-            let is_timed = book.resolving && book.now.open;
-            let due = if is_timed { book.now.due(key.max(1), self.times) } else { 0 };
-            slot.due.store(due, Ordering::Relaxed);
-        });
+        self.undo(key, seq, |_, book| book.give_back());
     }
 
     fn reopen(&self, key: u64, seq: u64, opening: bool) {
-        self.undo(key, seq, |slot, book| {
-            let due = if book.resolving && opening {
-                book.now.lose(book.before, opening);
-                0
-            } else if book.resolving {
-                book.now = book.before.still_open();
-                slot.worst.store(book.now.worst, Ordering::Relaxed);
-                if book.now.open { book.now.due(key.max(1), self.times) } else { 0 }
-            } else {
-                book.now.lose(book.before, opening);
-                book.now.paced()
-            };
-            slot.due.store(due, Ordering::Relaxed);
+        self.undo(key, seq, |_, book| match book.resolving {
+            true if opening => book.now = book.before.unknown(),
+            true => book.now = book.before.still_open(),
+            false => book.now.lose(book.before, opening),
         });
     }
 
@@ -355,9 +352,7 @@ impl Gatekeeper for Gate {
         let mut count = folded.count;
         self.undo(key, seq, |slot, book| {
             count = slot.count().saturating_sub(book.now.base);
-            book.now = Page::new(slot.count());
-            slot.worst.store(0, Ordering::Relaxed);
-            slot.due.store(0, Ordering::Relaxed);
+            book.now = book.before.folded(slot.count(), millis(now));
         });
         let rank = rank(folded.severity);
         match self.fold_many(key, folded.title, rank, count, now) {
@@ -369,6 +364,21 @@ impl Gatekeeper for Gate {
             }),
             Admission::Repeat | Admission::Storm => None,
         }
+    }
+
+    fn so_far(&self, key: u64, seq: u64) -> Option<SoFar> {
+        let mut so_far = None;
+        self.undo(key, seq, |slot, book| {
+            let (count, page) = (slot.count(), &mut book.now);
+            so_far = Some(SoFar {
+                count: count.saturating_sub(page.base),
+                more: count.saturating_sub(page.reported),
+                last: Duration::from_millis(slot.last.load(Ordering::Relaxed)),
+                detail: self.folded.tell(),
+            });
+            page.reported = count;
+        });
+        so_far.filter(|_| key.max(1) == self.storm.1)
     }
 
     fn quiet(&self, key: u64, now: Duration) -> Quiet {

@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     capture::{
-        cause::Causes,
+        cause::{Causes, Failure},
         fold::{Fold, Opens},
         gate::{self, Admission, Ask, Gate, Openings, rank},
         mute::Mute,
@@ -32,7 +32,7 @@ use crate::{
     queue::{NoSlot, Sender},
     stats::{Count, Counters},
 };
-pub(crate) use asked::{Asked, Failure, Goes, Head, Origin, Site};
+pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
 
 mod asked;
 mod manual;
@@ -182,11 +182,10 @@ impl Pipeline {
         let (now, key) = (self.clock.now(), self.key(head.title));
         let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
         if let Some(admission) = self.gate(head.endpoint).admit_open(ask, now) {
-            let here = at(head.endpoint, key);
-            if self.causes.leads(here)
-                && let Some(failure) = self.failure(head, failure)
+            if self.causes.leads(at(head.endpoint, key))
+                && let Some(failure) = self.failure(head, ask, failure)
             {
-                self.causes.note(failure, here, now);
+                self.causes.note(failure, now);
             }
             return self.page(queue, head, (ask, now), admission, build);
         }
@@ -203,9 +202,9 @@ impl Pipeline {
     ) -> Result<(), Count> {
         let Asked { head, origin, failure } = asked;
         let here = at(head.endpoint, ask.key);
-        let failure = self.failure(head, failure);
+        let failure = self.failure(head, ask, failure);
         if !head.meant
-            && failure.is_some_and(|failure| self.causes.follows(failure, here, head.title, now))
+            && failure.is_some_and(|failure| self.causes.follows(failure, head.title, now))
         {
             return Err(Count::SuppressedSameCause);
         }
@@ -220,7 +219,8 @@ impl Pipeline {
             self.waiting.clear(here);
         }
         if let (Ok(()) | Err(Count::SuppressedRepeat), Some(failure)) = (paged, failure) {
-            self.causes.note(failure, at(head.endpoint, opened), now);
+            let title = at(head.endpoint, opened);
+            self.causes.note(Failure { title, ..failure }, now);
         }
         paged
     }
@@ -306,11 +306,12 @@ impl Pipeline {
         Ok(())
     }
 
-    /// What has failed, as a number; the same for the same error in the same root span.
-    fn failure(&self, head: Head<'_>, failure: Failure<'_>) -> Option<u64> {
+    /// What has failed: the same for the same error in the same root span.
+    fn failure(&self, head: Head<'_>, ask: Ask, failed: Failed<'_>) -> Option<Failure> {
         let mut state = self.hasher.build_hasher();
         state.write_usize(head.endpoint);
-        failure(&mut state).then(|| state.finish())
+        let title = at(head.endpoint, ask.key);
+        failed(&mut state).then(|| Failure { hash: state.finish(), title, rank: ask.rank })
     }
 
     /// Resolves the incident with this title. What becomes of it at the first endpoint is returned,

@@ -156,9 +156,12 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
 /// What beyond the budget did not page by itself.
 fn storm_into(storm: &StormDetail, events: u64, body: &mut Map<String, Json>) {
     let StormDetail { titles, sample } = storm;
+    let many =
+        |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     let message = format!(
-        "{events} events of about {titles} titles were beyond the budget for new incidents; what \
-         is here did not page by itself"
+        "{} of about {} beyond the budget for new incidents: they did not page by themselves",
+        many(events, "event"),
+        many(*titles, "title"),
     );
     put(body, "message", message);
     let mut storm = Map::new();

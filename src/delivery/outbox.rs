@@ -73,14 +73,11 @@ impl Outbox {
         self.make_room(now);
     }
 
-    fn place(&mut self, mut op: Box<Op>, now: Duration) {
-        if let Status::Resolve { not_before, .. } = &mut op.status
-            && op.seq <= self.hurried
-        {
-            *not_before = Duration::ZERO;
-        }
+    fn place(&mut self, op: Box<Op>, now: Duration) {
         let in_flight = self.in_flight == Some(op.key);
-        self.titles.entry(op.key).or_default().push(op, in_flight, now, self.bugs);
+        let title = self.titles.entry(op.key).or_default();
+        title.push(op, in_flight, now, self.bugs);
+        title.release(self.hurried);
     }
 
     /// The most urgent op that may be sent now: panics, then openings by severity and age, then
@@ -110,7 +107,8 @@ impl Outbox {
         }
         let chosen = best.and_then(|(_, key)| Some((key, self.titles.get_mut(&key)?)));
         let Some((key, title)) = chosen else { return wake.map_or(Next::Idle, Next::Wait) };
-        let Some(wanted) = &title.wanted else { return Next::Idle };
+        let Some(wanted) = &mut title.wanted else { return Next::Idle };
+        wanted.grow();
         if wanted.is_trigger() {
             title.triggers.push_back(now);
         }

@@ -5,4 +5,5 @@
 //! small world, `nights.rs` at some of what can happen in a large one.
 
 mod exhaustive;
+mod nights;
 mod world;

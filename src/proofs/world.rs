@@ -19,8 +19,8 @@ use crate::{
         outcome::Outcome,
     },
     incident::{
-        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, Status,
-        Storm, Ticket,
+        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
+        Status, Storm, Ticket,
     },
     stats::{Count, Counters, Stats},
 };
@@ -68,6 +68,8 @@ pub(super) struct World {
     pub(super) titles: Vec<Title>,
     pub(super) entropy: u64,
     pub(super) met: Met,
+    /// What happened is printed.
+    pub(super) talks: bool,
 }
 
 /// What has been met that no counter tells.
@@ -95,6 +97,8 @@ pub(super) struct Title {
     pub(super) word: Option<bool>,
     /// The newest op that the gate has sent.
     pub(super) carrier: u64,
+    /// The one before: if the newest is given back, this is the newest again.
+    pub(super) earlier: u64,
     /// That one was not taken or was given up, and the program was told by a counter.
     pub(super) lost: bool,
     /// Spike has it open.
@@ -127,10 +131,19 @@ pub(super) const ACCEPTED: End =
 #[derive(Debug)]
 pub(super) struct Relay {
     pub(super) gate: Arc<Gate>,
-    /// Key, number, and whether the title can't be relied on to be as it was before.
-    lost: Mutex<Vec<(u64, u64, bool)>>,
+    /// Keys, numbers, and what was lost.
+    lost: Mutex<Vec<(u64, u64, Loss)>>,
     /// Titles that were resolved since they were quiet, with the number of that.
     quiet: Mutex<Vec<(u64, u64)>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    GivenBack,
+    /// The title is as it was before.
+    OfRepeat,
+    /// It can't be relied on to be.
+    Whole,
 }
 
 impl Relay {
@@ -138,25 +151,29 @@ impl Relay {
         self.lost.lock().unwrap().clear();
     }
 
-    fn note(&self, key: u64, seq: u64, whole: bool) {
-        self.lost.lock().unwrap().push((key, seq, whole));
+    fn note(&self, key: u64, seq: u64, loss: Loss) {
+        self.lost.lock().unwrap().push((key, seq, loss));
     }
 }
 
 impl Gatekeeper for Relay {
     fn give_back(&self, key: u64, seq: u64) {
-        self.note(key, seq, true);
+        self.note(key, seq, Loss::GivenBack);
         self.gate.give_back(key, seq);
     }
 
     fn reopen(&self, key: u64, seq: u64, opening: bool) {
-        self.note(key, seq, opening);
+        self.note(key, seq, if opening { Loss::Whole } else { Loss::OfRepeat });
         self.gate.reopen(key, seq, opening);
     }
 
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
-        self.note(key, seq, true);
+        self.note(key, seq, Loss::Whole);
         self.gate.fold(key, seq, folded, now)
+    }
+
+    fn so_far(&self, key: u64, seq: u64) -> Option<SoFar> {
+        self.gate.so_far(key, seq)
     }
 
     fn quiet(&self, key: u64, now: Duration) -> Quiet {
@@ -205,6 +222,7 @@ impl World {
             titles: keys.chain([STORM]).map(|key| Title { key, ..Title::default() }).collect(),
             entropy: 0,
             met: Met::default(),
+            talks: false,
         }
     }
 
@@ -221,12 +239,20 @@ impl World {
         self.counters.snapshot(Vec::new())
     }
 
+    fn tell(&self, what: std::fmt::Arguments<'_>) {
+        if self.talks {
+            println!("{:>12.3} {what}", self.now.as_secs_f64());
+        }
+    }
+
     /// The title occurs.
     pub(super) fn trigger(&mut self, title: usize, severity: Option<Severity>, meant: bool) {
         let key = self.say(title, true);
         let ask = Ask { key, rank: rank(severity), meant, before: None };
         let gate = Arc::clone(&self.relay.gate);
-        match gate.admit(ask, self.now) {
+        let admission = gate.admit(ask, self.now);
+        self.tell(format_args!("title {title} fails: {admission:?}"));
+        match admission {
             Admission::Repeat => self.swallowed(title, true),
             Admission::Send(sending) => {
                 self.carry(title, true, sending.seq);
@@ -258,7 +284,9 @@ impl World {
     /// The program says that the title is over.
     pub(super) fn resolve(&mut self, title: usize) {
         let key = self.say(title, false);
-        let Admission::Send(sending) = self.relay.gate.resolve(key, self.now) else {
+        let admission = self.relay.gate.resolve(key, self.now);
+        self.tell(format_args!("title {title} is over: {admission:?}"));
+        let Admission::Send(sending) = admission else {
             return self.swallowed(title, false);
         };
         self.carry(title, false, sending.seq);
@@ -281,13 +309,16 @@ impl World {
     /// The gate has counted it and no more: what was said before says it, too.
     fn swallowed(&mut self, title: usize, word: bool) {
         self.counters.add(Count::SuppressedRepeat);
+        let is_open = self.relay.gate.is_open(self.titles[title].key, self.now);
         let title = &mut self.titles[title];
-        title.lost &= title.word == Some(word);
+        // After a loss the next trigger waits for the gate's pace.
+        title.lost = if word { !is_open } else { title.lost && title.word == Some(false) };
         title.word = Some(word);
     }
 
     fn carry(&mut self, title: usize, word: bool, seq: u64) {
         let title = &mut self.titles[title];
+        title.earlier = title.carrier;
         (title.word, title.carrier, title.lost) = (Some(word), seq, false);
     }
 
@@ -349,14 +380,20 @@ impl World {
         let quiet = mem::take(&mut *self.relay.quiet.lock().unwrap());
         for (key, seq) in quiet {
             let at = self.at(key);
+            self.tell(format_args!("title {at} is quiet: {seq}"));
             self.carry(at, false, seq);
             self.met.quiet += 1;
         }
-        for (key, seq, whole) in mem::take(&mut *self.relay.lost.lock().unwrap()) {
+        let lost = mem::take(&mut *self.relay.lost.lock().unwrap());
+        for (key, seq, loss) in lost {
+            self.tell(format_args!("title {} loses {seq}: {loss:?}", self.at(key)));
             let title = self.titles.iter_mut().find(|title| title.key == key);
             let Some(title) = title.filter(|title| title.carrier == seq) else { continue };
             // A repeat that is lost leaves the title open.
-            title.lost |= whole || title.word == Some(false);
+            title.lost |= loss != Loss::OfRepeat || title.word == Some(false);
+            if loss == Loss::GivenBack {
+                title.carrier = title.earlier;
+            }
         }
     }
 
@@ -378,15 +415,19 @@ impl World {
 
     /// Begins an attempt; else when there may be one.
     pub(super) fn begin(&mut self) -> Result<Option<Duration>, String> {
-        let (key, seq, is_trigger, minimal) = match self.outbox.next(self.now) {
+        let next = match self.outbox.next(self.now) {
             Next::Attempt { op, minimal } => {
-                (op.key, op.seq, matches!(op.status, Status::Trigger { .. }), minimal)
+                Ok((op.key, op.seq, matches!(op.status, Status::Trigger { .. }), minimal))
             }
             Next::Wait(until) if until <= self.now => return Err("a wait that is over".to_owned()),
-            Next::Wait(until) => return Ok(Some(until)),
-            Next::Idle => return Ok(None),
+            Next::Wait(until) => Err(Some(until)),
+            Next::Idle => Err(None),
         };
         self.hear();
+        let (key, seq, is_trigger, minimal) = match next {
+            Ok(attempt) => attempt,
+            Err(wait) => return Ok(wait),
+        };
         let at = self.at(key);
         if let Some(flight) = self.flight {
             return Err(format!("title {at} in flight, and title {} is", flight.title));
@@ -396,6 +437,9 @@ impl World {
             return Err(format!("title {at}: an older state is attempted after a newer one"));
         }
         title.attempted = seq;
+        let what = if is_trigger { "trigger" } else { "resolve" };
+        self.tell(format_args!("attempt: title {at}, {what} {seq}"));
+        let title = &mut self.titles[at];
         if is_trigger {
             let past = |first: &Duration| self.now - *first > Duration::from_secs(60);
             while title.attempts.front().is_some_and(past) {
@@ -412,6 +456,7 @@ impl World {
 
     pub(super) fn end(&mut self, end: End) {
         let Some(request) = self.flight.take() else { return };
+        self.tell(format_args!("ended: {end:?}"));
         match end.applied {
             Applied::AtOnce => self.apply(request),
             Applied::Never => {}
@@ -427,6 +472,7 @@ impl World {
     }
 
     pub(super) fn apply(&mut self, request: Request) {
+        self.tell(format_args!("applied: {request:?}"));
         self.titles[request.title].is_open = request.is_trigger;
     }
 
@@ -530,7 +576,9 @@ impl World {
                 self.settle()?;
             }
         }
-        match self.titles.iter().take(self.size.titles).any(|title| title.lost) {
+        // The gate may know that there is nothing to say.
+        let is_wrong = |title: &Title| title.lost && title.word != Some(title.is_open);
+        match self.titles.iter().take(self.size.titles).any(is_wrong) {
             true => Err("lost again, though nothing fails".to_owned()),
             false => Ok(()),
         }

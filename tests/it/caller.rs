@@ -13,7 +13,7 @@ use std::{
 };
 
 use rustix::time::{ClockId, clock_gettime};
-use tracing::error;
+use tracing::{error, info};
 use tracing_spike::sandbox::Fault;
 
 use crate::{
@@ -54,6 +54,10 @@ fn fresh(number: usize) {
     error!(spike.title = format!("fresh incident {number}"), number, long = "x".repeat(500), "no");
 }
 
+fn recovered(number: usize) {
+    info!(spike.status = "resolve", spike.title = format!("fresh incident {number}"), "recovered");
+}
+
 // === system calls ===
 
 /// The scenario that is traced. Each part stands between two marks on a pipe.
@@ -72,17 +76,17 @@ fn traced() {
             mark(&mut marks, "begin repeat");
             (0..1_000).for_each(|_| repeat());
             mark(&mut marks, "end repeat");
-            // The worker holds 256, and the queue has room for 64.
+            // Of resolves the worker holds 64, and 64 wait.
             let mut number = 20..;
-            eventually("the queue is full", || {
-                fresh(number.next()?);
-                (handle.stats().pending == 256 + 64).then_some(())
-            });
-            let before = handle.stats().refused.full;
+            let mut refused = || {
+                let before = handle.stats().refused.full;
+                number.by_ref().take(100).for_each(recovered);
+                handle.stats().refused.full - before
+            };
+            eventually("the queue is full", || (refused() == 100).then_some(()));
             mark(&mut marks, "begin full");
-            number.take(100).for_each(fresh);
+            assert_eq!(refused(), 100);
             mark(&mut marks, "end full");
-            assert_eq!(handle.stats().refused.full, before + 100);
             // The positive twin: what would be found.
             mark(&mut marks, "begin twin");
             drop(fs::read("/proc/self/comm"));

@@ -17,8 +17,9 @@ use crate::rig::{TOKEN, leaks};
 
 /// Set in the child, to the path of the test it is to play.
 const ROLE: &str = "SPIKE_TEST_CHILD";
-/// A child that runs longer hangs.
+/// A child that runs longer hangs, but for one that has to take its time.
 const WATCHDOG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(150);
 
 /// What a child left behind.
 #[derive(Debug)]
@@ -76,7 +77,8 @@ pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Com
     let stdout = collect(child.stdout.take().unwrap());
     let stderr = collect(child.stderr.take().unwrap());
     // Its streams end when it does.
-    let deadline = Instant::now() + WATCHDOG;
+    let is_long = variables.iter().any(|(name, _)| *name == "SPIKE_STORM_SECONDS");
+    let deadline = Instant::now() + if is_long { LONG } else { WATCHDOG };
     let text = |from: &mpsc::Receiver<String>| {
         from.recv_timeout(deadline.saturating_duration_since(Instant::now()))
     };

@@ -57,7 +57,8 @@ fn start(
     dispatch: impl FnOnce(Box<dyn Layer<Registry> + Send + Sync>) -> Dispatch,
 ) -> Alone {
     let sandbox = Sandbox::start().unwrap();
-    let builder = set(tracing_spike::builder(sandbox.url_for(TOKEN)).service("it"));
+    let builder = tracing_spike::builder(sandbox.url_for(TOKEN)).service("it");
+    let builder = set(builder.budget(1_000, 1_000));
     let (spike, guard) = builder.build().unwrap();
     let handle = guard.handle();
     Alone { sandbox, dispatch: dispatch(Box::new(spike)), guard: Some(guard), handle }

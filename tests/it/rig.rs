@@ -21,13 +21,16 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// The token of every rig; CI looks for it in all that the tests print.
 pub(crate) const TOKEN: &str = "Tk7spikeTestTokenQ9zX";
 
+/// The token of a rule's webhook.
+pub(crate) const OTHER_TOKEN: &str = "Rw4routeTestTokenJ6vY";
+
 /// Whether an https webhook can be used at all.
 pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 
-/// The pieces of the token that must be nowhere: raw, reversed, each half, base64 at each of its
+/// The pieces of the tokens that must be nowhere: raw, reversed, each half, base64 at each of its
 /// three alignments. `.ci/run` reads them from here.
 pub(crate) fn leaks(text: &str) -> Option<&'static str> {
-    const FORMS: [&str; 9] = [
+    const FORMS: [&str; 18] = [
         "Tk7spikeTestTokenQ9zX",
         "Tk7spikeTe",
         "stTokenQ9zX",
@@ -37,12 +40,23 @@ pub(crate) fn leaks(text: &str) -> Option<&'static str> {
         "VGs3c3Bpa2VUZXN0VG9rZW5ROXpY",
         "RrN3NwaWtlVGVzdFRva2VuUTl6W",
         "UazdzcGlrZVRlc3RUb2tlblE5el",
+        "Rw4routeTestTokenJ6vY",
+        "Rw4routeTe",
+        "stTokenJ6vY",
+        "Yv6JnekoTtseTetuor4wR",
+        "seTetuor4wR",
+        "Yv6JnekoTts",
+        "Unc0cm91dGVUZXN0VG9rZW5KNnZZ",
+        "J3NHJvdXRlVGVzdFRva2VuSjZ2W",
+        "SdzRyb3V0ZVRlc3RUb2tlbko2dl",
     ];
     FORMS.into_iter().find(|form| text.contains(form))
 }
 
 pub(crate) struct Rig {
     pub(crate) sandbox: Sandbox,
+    /// Where the webhooks of rules are, if not there.
+    pub(crate) others: Vec<Sandbox>,
     pub(crate) dispatch: Dispatch,
     /// All that a `fmt` layer at TRACE beside ours has written.
     pub(crate) written: Written,
@@ -51,7 +65,8 @@ pub(crate) struct Rig {
     finished: bool,
 }
 
-/// A pipeline that pages a sandbox, with the default settings.
+/// A pipeline that pages a sandbox, with the default settings but for a budget that no test but
+/// those of storms spends.
 pub(crate) fn rig() -> Rig {
     rig_with(|builder| builder)
 }
@@ -60,14 +75,23 @@ pub(crate) fn rig() -> Rig {
 pub(crate) fn rig_with(set: impl FnOnce(Builder) -> Builder) -> Rig {
     let sandbox = Sandbox::start().unwrap();
     let builder = tracing_spike::builder(sandbox.url_for(TOKEN));
-    let (spike, guard) = set(builder.service("it")).build::<Registry>().unwrap();
+    let (spike, guard) =
+        set(builder.service("it").budget(1_000, 1_000)).build::<Registry>().unwrap();
     let written = Written::default();
     let fmt = tracing_subscriber::fmt::layer()
         .with_writer(written.clone())
         .with_filter(LevelFilter::TRACE);
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(spike).with(fmt));
     let handle = guard.handle();
-    Rig { sandbox, dispatch, written, guard: Some(guard), handle, finished: false }
+    Rig {
+        sandbox,
+        others: Vec::new(),
+        dispatch,
+        written,
+        guard: Some(guard),
+        handle,
+        finished: false,
+    }
 }
 
 impl Rig {
@@ -111,20 +135,25 @@ impl Rig {
     /// The teardown, early: nothing is in motion afterwards.
     pub(crate) fn finish(&mut self) {
         self.finished = true;
-        self.sandbox.clear_faults();
+        self.sandboxes().for_each(Sandbox::clear_faults);
         self.guard = None;
         let stats = eventually("the counts balance", || {
             let stats = self.handle.stats();
             (stats.pending == 0 && stats.accounted() == stats.seen).then_some(stats)
         });
-        assert_accepted(&self.sandbox, &stats);
+        assert_accepted_by(self.sandboxes(), &stats);
         self.assert_no_leak(&stats);
     }
 
+    fn sandboxes(&self) -> impl Iterator<Item = &Sandbox> {
+        std::iter::once(&self.sandbox).chain(&self.others)
+    }
+
     fn assert_no_leak(&self, stats: &Stats) {
-        let mut said = vec![show(stats), show(&self.handle), show(&self.sandbox)];
+        let mut said = vec![show(stats), show(&self.handle)];
+        said.extend(self.sandboxes().map(show));
         said.push(self.written.text());
-        for request in self.sandbox.requests() {
+        for request in self.sandboxes().flat_map(Sandbox::requests) {
             said.push(String::from_utf8_lossy(request.body()).into_owned());
             for (name, value) in request.headers() {
                 said.push(format!("{name}: {}", String::from_utf8_lossy(value)));
@@ -138,8 +167,12 @@ impl Rig {
 
 /// Fails unless these are the stats of all that the sandbox has accepted.
 pub(crate) fn assert_accepted(sandbox: &Sandbox, stats: &Stats) {
-    let requests = sandbox.requests();
-    let statuses = requests.iter().filter_map(|request| request.status());
+    assert_accepted_by(std::iter::once(sandbox), stats);
+}
+
+fn assert_accepted_by<'a>(sandboxes: impl Iterator<Item = &'a Sandbox>, stats: &Stats) {
+    let requests = sandboxes.flat_map(Sandbox::requests);
+    let statuses = requests.filter_map(|request| request.status());
     let accepted = statuses.filter(|status| (200..300).contains(status)).count() as u64;
     // An answer that came too late, or after the end, is known to the ledger only.
     let exact = stats.retries == 0 && stats.lost.shutdown == 0;

@@ -90,7 +90,8 @@ impl std::error::Error for Failed {}
 fn f094_our_own_token_is_in_no_request() {
     let sandbox = Sandbox::start().unwrap();
     let url = sandbox.url_for(TOKEN);
-    let (spike, guard) = tracing_spike::builder(&url).service("it").build().unwrap();
+    let (spike, guard) =
+        tracing_spike::builder(&url).service("it").budget(100, 100).build().unwrap();
     let handle = guard.handle();
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(spike));
     with_default(&dispatch, || {
@@ -101,8 +102,9 @@ fn f094_our_own_token_is_in_no_request() {
         error!(spike.title = %format!("hook {url} is down"), "a title");
         error!(spike.title = "a word", spike.severity = TOKEN, "a word");
         error!(error = &Failed as &dyn std::error::Error, "an error");
-        error!(err = %Failed);
-        error!(error = &Failed as &dyn std::error::Error);
+        // Meant, since they are one failure in one span.
+        error!(spike = true, err = %Failed);
+        error!(spike = true, error = &Failed as &dyn std::error::Error);
         error!("token {TOKEN} {TOKEN}{TOKEN} in Debug {:?}", Some(TOKEN));
         // Cut in the middle of the token, were it not removed first.
         for before in [2030, 2040, 2047] {

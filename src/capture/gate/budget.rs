@@ -65,8 +65,10 @@ impl Window {
     pub(super) fn take(&self, now: u64) -> Result<(), u64> {
         loop {
             let next = self.next.load(Ordering::Acquire);
-            let place = usize::try_from(next % REPEATS as u64).unwrap_or(0);
-            let Some(oldest) = self.times.get(place) else { return Ok(()) };
+            let place = next.checked_rem(REPEATS as u64).and_then(|n| usize::try_from(n).ok());
+            let Some(oldest) = place.and_then(|place| self.times.get(place)) else {
+                return Ok(());
+            };
             let free_at = match oldest.load(Ordering::Acquire) {
                 0 => 0,
                 at => at.saturating_add(REPEAT_WINDOW),

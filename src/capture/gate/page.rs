@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{backoff::scramble, incident::Status};
 
-/// The second and third trigger of a title come this long after its first.
+/// The first occurrence this long after the opening goes out: one is enough for both.
 const EARLY_REPEATS: [u64; 2] = [30_000, 120_000];
 /// Two triggers of a title are never closer than this, openings and escalations aside: 8 in 60 s,
 /// under half of Spike's limit of 20.
@@ -43,11 +43,15 @@ pub(super) struct Page {
     pub(super) resolved: bool,
     /// The budget has paid for this opening.
     pub(super) paid: bool,
+    /// Whether this opening is a flap has been decided.
+    counted: bool,
     pub(super) worst: u8,
     /// Triggers since the opening.
     sent: u32,
     opened_at: u64,
     pub(super) sent_at: u64,
+    /// The newest trigger was lost: the next occurrence goes out, at the pace.
+    pub(super) lost: bool,
     /// When the first occurrence since the last resolve was.
     pub(super) first: Option<u64>,
     /// The slot's count when it was resolved last.
@@ -90,18 +94,18 @@ impl Page {
             let quiet = times.resolve_after.filter(|_| resolve.quietly).unwrap_or(0);
             now.saturating_sub(resolve.at) < FLAP.max(quiet)
         };
-        // An opening that was paid for before was lost: this is the same one.
-        if !self.paid {
+        // After one that was lost, this is the same one.
+        if !self.counted {
             let again = self.resolve.is_some_and(soon);
             self.flaps = if again { self.flaps.saturating_add(1) } else { 0 };
         }
-        (self.open, self.paid, self.opened_at) = (true, true, now);
+        (self.open, self.paid, self.counted, self.opened_at) = (true, true, true, now);
         (self.sent, self.worst) = (0, 0);
     }
 
     /// An occurrence of the open title is sent.
     pub(super) fn send(&mut self, rank: u8, count: u64, now: u64) {
-        self.held_until = None;
+        (self.held_until, self.lost) = (None, false);
         self.worst = self.worst.max(rank);
         self.sent = self.sent.saturating_add(1);
         (self.sent_at, self.reported) = (now, count);
@@ -112,23 +116,27 @@ impl Page {
         self.held_until = None;
     }
 
-    /// From when on an occurrence of the open title is sent.
+    /// Before then, an occurrence that is no more severe than any is a repeat, for which nobody
+    /// has to look here. While a resolve is held back, there is none.
     pub(super) fn due(&self, key: u64, times: Times) -> u64 {
+        let is_timed = self.held_until.is_none() && (self.open || self.lost);
+        if is_timed { self.planned(key, times) } else { 0 }
+    }
+
+    /// From when on an occurrence of the title is sent again.
+    pub(super) fn planned(&self, key: u64, times: Times) -> u64 {
+        let paced = self.sent_at.saturating_add(PACE);
+        if self.lost {
+            return paced;
+        }
         // ± 10 %, so that replicas don't beat in step: the key is hashed with a seed of its own
         // in each process.
         let share = scramble(key ^ u64::from(self.sent)) % 201;
         let every = times.every.saturating_mul(share.saturating_add(900)) / 1000;
         let regular = self.sent_at.saturating_add(every);
-        let early = usize::try_from(self.sent.saturating_sub(1))
-            .ok()
-            .and_then(|step| EARLY_REPEATS.get(step))
-            .map_or(u64::MAX, |after| self.opened_at.saturating_add(*after));
-        early.min(regular).max(self.paced())
-    }
-
-    /// The soonest that another trigger may follow the last one.
-    pub(super) fn paced(&self) -> u64 {
-        self.sent_at.saturating_add(PACE)
+        let early = EARLY_REPEATS.iter().map(|after| self.opened_at.saturating_add(*after));
+        let early = early.filter(|due| *due > self.sent_at).min().unwrap_or(u64::MAX);
+        early.min(regular).max(paced)
     }
 
     /// Somebody says that it is over. `last` is when it occurred last. What goes out; `None` when
@@ -146,7 +154,9 @@ impl Page {
         if self.open {
             self.close(count, Resolved { at: now, quietly: false });
         } else {
-            *self = Self { base: count, reported: count, resolved: true, first: None, ..*self };
+            let Self { paid, counted, flaps, resolve, sent_at, .. } = *self;
+            let kept = Self { paid, counted, flaps, resolve, sent_at, ..Self::new(count) };
+            *self = Self { resolved: true, ..kept };
         }
         Some(Status::Resolve { first, not_before: Duration::ZERO })
     }
@@ -173,15 +183,32 @@ impl Page {
         Self { paid: paid || before.paid, first: before.first.or(first), ..before }
     }
 
+    /// The opening that followed this has gone into another incident, with its occurrences. What
+    /// the title did before is remembered.
+    pub(super) fn folded(mut self, count: u64, now: u64) -> Self {
+        self.release(count, now);
+        let Self { resolved, sent_at, flaps, resolve, .. } = self;
+        Self { resolved, sent_at, flaps, resolve, ..Self::new(count) }
+    }
+
     /// The resolve that followed this was lost: the next one must go out.
     pub(super) fn still_open(self) -> Self {
         Self { resolved: false, ..self }
     }
 
+    /// The resolve that followed this was lost, and nobody knows whether the title is open: the next
+    /// trigger opens it, the next resolve goes out.
+    pub(super) fn unknown(self) -> Self {
+        let closed = Self { open: false, held_until: None, lost: false, ..self };
+        Self { reported: self.base, ..closed }.still_open()
+    }
+
     /// The newest trigger was lost; `before` is what was before it.
     pub(super) fn lose(&mut self, before: Page, opening: bool) {
+        self.lost = true;
         if opening {
-            (self.open, self.resolved) = (false, false);
+            // Nothing of this incident was delivered.
+            (self.open, self.resolved, self.reported) = (false, false, self.base);
         } else {
             self.reported = before.reported;
         }
@@ -207,7 +234,15 @@ impl Page {
     pub(super) fn probe(&self, now: u64) -> [u64; 6] {
         let past = |at: u64| now.saturating_sub(at).min(2 * FLAP);
         let told = self.base == self.reported;
-        let flags = [self.open, self.resolved, self.paid, told, self.first.is_some()];
+        let flags = [
+            self.open,
+            self.resolved,
+            self.paid,
+            self.counted,
+            self.lost,
+            told,
+            self.first.is_some(),
+        ];
         let flags = flags.iter().fold(0, |sum, flag| sum << 1 | u64::from(*flag));
         let resolve = self.resolve.map_or(u64::MAX, |it| past(it.at) << 1 | u64::from(it.quietly));
         [

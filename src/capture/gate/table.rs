@@ -50,6 +50,8 @@ pub(super) struct Book {
     pub(super) seq: u64,
     /// The newest admission was a resolve.
     pub(super) resolving: bool,
+    /// The same three of the admission before, which is the newest again after a `give_back`.
+    earlier: (Page, u64, bool),
 }
 
 impl Set {
@@ -93,7 +95,11 @@ impl Set {
         &'a self,
         books: &'a mut [Book; WAYS],
         key: u64,
+        now: u64,
     ) -> Option<(&'a Slot, &'a mut Book)> {
+        for (slot, book) in self.slots.iter().zip(books.iter_mut()) {
+            book.now.release(slot.count(), now);
+        }
         let worth = |(slot, book): &(&Slot, &mut Book)| {
             let Page { open, resolved, sent_at, .. } = book.now;
             let held = slot.key.load(Ordering::Relaxed) != 0;
@@ -127,9 +133,17 @@ impl Slot {
 impl Book {
     /// A new admission begins: what was is kept for `give_back`.
     pub(super) fn begin(&mut self, seq: u64, before: Page, resolving: bool) {
+        self.earlier = (self.before, self.seq, self.resolving);
         self.before = before;
         self.seq = seq;
         self.resolving = resolving;
+    }
+
+    /// The newest admission came to nothing. The one before may still be lost.
+    pub(super) fn give_back(&mut self) {
+        self.now = self.now.given_back(self.before);
+        let (before, seq, resolving) = std::mem::take(&mut self.earlier);
+        (self.before, self.seq, self.resolving) = (self.now.given_back(before), seq, resolving);
     }
 
     /// What goes out of the open title.

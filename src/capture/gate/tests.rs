@@ -15,6 +15,7 @@ use crate::{
     incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status},
 };
 
+mod reference;
 mod storms;
 
 const EVERY: Duration = Duration::from_secs(300);
@@ -95,6 +96,20 @@ fn the_first_occurrence_goes_out_and_later_ones_are_counted_until_one_is_due() {
 }
 
 #[test]
+fn what_goes_out_early_or_late_does_not_move_the_other_repeats() {
+    let gate = Bench::new(EVERY);
+    sent(gate.admit(7, 0, secs(0)));
+    assert!(opens(sent(gate.admit(7, 2, secs(1)))), "more severe");
+    assert_eq!(gate.admit(7, 0, secs(29)), Admission::Repeat);
+    assert_eq!(sent(gate.admit(7, 0, secs(30))).since_last, 2);
+    // The first after 30 s, and after 2 min: one for both.
+    sent(gate.admit(8, 0, secs(0)));
+    assert_eq!(sent(gate.admit(8, 0, secs(125))).since_last, 1);
+    assert_eq!(gate.admit(8, 0, secs(125 + 269)), Admission::Repeat);
+    assert_eq!(sent(gate.admit(8, 0, secs(125 + 331))).since_last, 2);
+}
+
+#[test]
 fn a_repeat_is_only_ever_sent_by_an_occurrence_and_titles_are_apart() {
     let gate = Bench::new(EVERY);
     sent(gate.admit(1, 0, secs(0)));
@@ -125,6 +140,18 @@ fn what_is_given_back_was_never_admitted() {
 }
 
 #[test]
+fn an_escalation_that_is_given_back_lets_no_repeat_go_out_early() {
+    let gate = Bench::new(EVERY);
+    sent(gate.admit(7, 0, secs(0)));
+    for second in 1..30 {
+        let refused = sent(gate.admit(7, 3, secs(second)));
+        gate.give_back(7, refused.seq);
+        assert_eq!(gate.admit(7, 0, secs(second)), Admission::Repeat, "at {second} s");
+    }
+    assert_eq!(sent(gate.admit(7, 0, secs(30))).since_last, 59);
+}
+
+#[test]
 fn what_is_lost_reopens_the_title_but_not_faster_than_the_pace() {
     let gate = Bench::new(EVERY);
     let first = sent(gate.admit(7, 0, secs(100)));
@@ -132,7 +159,7 @@ fn what_is_lost_reopens_the_title_but_not_faster_than_the_pace() {
     assert_eq!(gate.admit(7, 0, secs(106)), Admission::Repeat);
     let again = sent(gate.admit(7, 0, secs(107)));
     assert!(opens(again));
-    assert_eq!(again.count, 3);
+    assert_eq!((again.count, again.since_last), (3, 3), "none of them was delivered");
 }
 
 #[test]

@@ -29,11 +29,11 @@ pub(crate) struct Asked<'a> {
     pub(crate) head: Head<'a>,
     /// Without an origin, the title is never folded.
     pub(crate) origin: Option<Origin<'a>>,
-    pub(crate) failure: Failure<'a>,
+    pub(crate) failure: Failed<'a>,
 }
 
 /// Hashes what has failed, its error and its root span; false when there is no such thing.
-pub(crate) type Failure<'a> = &'a dyn Fn(&mut DefaultHasher) -> bool;
+pub(crate) type Failed<'a> = &'a dyn Fn(&mut DefaultHasher) -> bool;
 
 /// Where a resolve goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

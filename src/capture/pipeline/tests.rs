@@ -6,13 +6,17 @@ use super::{Asked, Goes, Head, Origin, Pipeline, Settings, Site};
 use crate::{
     capture::{gate::Openings, redact::Scrubber, title::Draft},
     clock::Clock,
-    incident::{Detail, Incident},
-    queue::{Receiver, bounded},
+    incident::{Detail, Incident, Manual, Op, Status},
+    queue::{RESOLVE_SLOTS, Receiver, bounded},
     stats::{Count, Counters, Stats},
 };
 
 fn pipeline() -> (Pipeline, Receiver) {
-    let (sender, receiver) = bounded(8, 1);
+    pipeline_to(1)
+}
+
+fn pipeline_to(endpoints: usize) -> (Pipeline, Receiver) {
+    let (sender, receiver) = bounded(8, endpoints);
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
         resolve_after: None,
@@ -21,7 +25,7 @@ fn pipeline() -> (Pipeline, Receiver) {
         severity: None,
         priority: None,
         scrubber: Scrubber::default(),
-        endpoints: 1,
+        endpoints,
     };
     let counters = Arc::new(Counters::new());
     (Pipeline::new(Clock::start(), Some(sender), counters, settings), receiver)
@@ -62,7 +66,7 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
         let head = Head { title: "disk full", ..Head::default() };
         let build = || {
             drop(receiver.take_if(|_| dies));
-            Detail::Manual(crate::incident::Manual::default())
+            Detail::Manual(Manual::default())
         };
         assert_eq!(pipeline.trigger(Asked::by_hand(head), build), Ok(()));
         let stats = stats(&pipeline);
@@ -79,7 +83,7 @@ fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
     let head = Head { title, ..Head::default() };
     let asked = Asked { head, origin: Some(origin), failure: &|_| false };
-    pipeline.trigger(asked, || Detail::Manual(crate::incident::Manual::default()))
+    pipeline.trigger(asked, || Detail::Manual(Manual::default()))
 }
 
 fn queued(receiver: &mut Receiver) -> Vec<String> {
@@ -123,4 +127,89 @@ fn a_folded_incident_that_is_refused_opens_later() {
     queued(&mut receiver);
     assert_eq!(trigger_from(&pipeline, 1, "g"), Ok(()));
     assert_eq!(queued(&mut receiver), ["more kinds of: a"]);
+}
+
+/// Triggers an incident with this title at an endpoint.
+fn trigger_at(pipeline: &Pipeline, endpoint: usize, title: &str) {
+    let head = Head { title, endpoint, ..Head::default() };
+    pipeline.trigger(Asked::by_hand(head), || Detail::Manual(Manual::default())).unwrap();
+}
+
+/// What is in an endpoint's lane. Dropped, it is lost.
+fn lane(receiver: &mut Receiver, endpoint: usize) -> VecDeque<Box<Op>> {
+    let mut ops = VecDeque::new();
+    receiver.lanes[endpoint].drain(usize::MAX, usize::MAX, &mut ops);
+    assert!(ops.iter().all(|op| op.endpoint == endpoint));
+    ops
+}
+
+/// The numbers, and whether each is a resolve.
+fn shown(ops: &VecDeque<Box<Op>>) -> Vec<(u64, bool)> {
+    ops.iter().map(|op| (op.seq, matches!(op.status, Status::Resolve { .. }))).collect()
+}
+
+#[test]
+fn one_numbering_goes_through_the_gates_of_all_endpoints() {
+    let (pipeline, mut receiver) = pipeline_to(3);
+    for (endpoint, title) in [(2, "a"), (0, "a"), (2, "b"), (1, "a")] {
+        trigger_at(&pipeline, endpoint, title);
+    }
+    assert_eq!(pipeline.newest(), 4);
+    let lanes = [0, 1, 2].map(|endpoint| shown(&lane(&mut receiver, endpoint)));
+    assert_eq!(lanes, [vec![(2, false)], vec![(4, false)], vec![(1, false), (3, false)]]);
+}
+
+#[test]
+fn a_resolve_of_what_is_open_at_several_is_built_once_and_counted_for_each() {
+    let (pipeline, mut receiver) = pipeline_to(4);
+    [1, 3].into_iter().for_each(|endpoint| trigger_at(&pipeline, endpoint, "down"));
+    let mut built = 0;
+    let mut build = || {
+        built += 1;
+        Detail::Manual(Manual::default())
+    };
+    let goes = Goes::WhereOpen { or: 2 };
+    assert_eq!(pipeline.resolve("down", goes, &mut build), Ok(()));
+    let lanes = [0, 1, 2, 3].map(|endpoint| lane(&mut receiver, endpoint));
+    let (one, three) = (vec![(3, true), (1, false)], vec![(4, true), (2, false)]);
+    assert_eq!(lanes.each_ref().map(shown), [vec![], one, vec![], three]);
+    // The caller counts the first.
+    assert_eq!((stats(&pipeline).seen, stats(&pipeline).suppressed.repeat), (1, 0));
+    // Twin: open nowhere now.
+    assert_eq!(pipeline.resolve("down", goes, &mut build), Ok(()));
+    assert_eq!((built, shown(&lane(&mut receiver, 2))), (2, vec![(5, true)]));
+    assert_eq!(stats(&pipeline).seen, 1);
+}
+
+#[test]
+fn a_refusal_at_any_endpoint_is_what_the_caller_is_told() {
+    for full in [0, 1] {
+        let (pipeline, mut receiver) = pipeline_to(2);
+        (0..2).for_each(|endpoint| trigger_at(&pipeline, endpoint, "down"));
+        for n in 0..RESOLVE_SLOTS {
+            let goes = Goes::To(full);
+            let build = || Detail::Manual(Manual::default());
+            pipeline.resolve(&format!("fills {n}"), goes, build).unwrap();
+        }
+        assert!(pipeline.resolve_manual("down").unwrap_err().is_full());
+        let stats_now = stats(&pipeline);
+        assert_eq!((stats_now.seen, stats_now.refused.full), (2, 1), "{stats_now:?}");
+        let resolved = shown(&lane(&mut receiver, 1 - full));
+        assert_eq!(resolved.last().map(|(_, is_resolve)| *is_resolve), Some(false));
+        assert!(resolved.iter().any(|(_, is_resolve)| *is_resolve), "at the other one");
+    }
+}
+
+#[test]
+fn what_is_muted_is_not_built_and_leaves_the_gate_as_it_was() {
+    let (pipeline, mut receiver) = pipeline();
+    let never = || -> Detail { panic!("built while muted") };
+    let head = Head { title: "down", ..Head::default() };
+    pipeline.mute().set(Duration::from_secs(60), pipeline.clock().now());
+    assert_eq!(pipeline.trigger(Asked::by_hand(head), never), Err(Count::SuppressedMute));
+    assert_eq!((pipeline.newest(), shown(&lane(&mut receiver, 0))), (0, vec![]));
+    pipeline.resolve_manual("down").unwrap();
+    pipeline.mute().set(Duration::ZERO, pipeline.clock().now());
+    trigger_at(&pipeline, 0, "down");
+    assert_eq!(shown(&lane(&mut receiver, 0)), [(1, true), (2, false)]);
 }

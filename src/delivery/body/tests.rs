@@ -12,7 +12,7 @@ use crate::{
     fields::{FIELD_CAP, Fields, TEXT_CAP, Value},
     incident::{
         Captured, Detail, Folded, Gatekeeper, Incident, Manual, Occurrences, Op, Priority, Quiet,
-        Sending, Severity, Status, Storm, Ticket,
+        Sending, Severity, SoFar, Status, Storm, Ticket,
     },
     stats::Counters,
 };
@@ -29,6 +29,10 @@ impl Gatekeeper for Gate {
     fn reopen(&self, _: u64, _: u64, _: bool) {}
 
     fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
+        None
+    }
+
+    fn so_far(&self, _: u64, _: u64) -> Option<SoFar> {
         None
     }
 

@@ -9,11 +9,10 @@ use crate::{
     delivery::outbox::{
         Outbox,
         bug::Bug,
-        quiet::Origin,
         title::Title,
         wanted::{Wanted, mildness},
     },
-    incident::{Detail, Folded, Manual, Status, Storm},
+    incident::{Detail, Folded, Manual, Occurrences, Op, Sending, Status, Storm},
     stats::Count,
 };
 
@@ -125,25 +124,43 @@ impl Outbox {
 
     fn evict(&mut self, key: u64, now: Duration) {
         let taken = self.titles.get_mut(&key).and_then(|title| title.wanted.take());
-        let Some(Wanted { op, .. }) = taken else { return };
+        let Some(Wanted { op, attempted, oldest, .. }) = taken else { return };
         let Some((gate, counters)) = op.ticket.gate() else { return };
         counters.add(Count::Evicted);
         if !matches!(op.status, Status::Trigger { opening: true }) {
             // The next repeat tells what this one would have told.
             return op.ticket.lose(Count::SuppressedRepeat);
         }
+        if let Some(title) = self.titles.get_mut(&key).filter(|_| !attempted) {
+            title.is_newest_before(oldest);
+        }
         let count = op.occurrences.since_last;
         let folded = Folded { title: &op.title, severity: op.severity, count };
-        let storm = gate.fold(key, op.seq, folded, now);
-        let storm = storm.map(|Storm { key, title, sending, detail }| {
-            let origin = Origin::new(&op, key, title, &gate, &counters);
-            origin.op(sending, Detail::Storm(detail), now)
-        });
-        op.ticket.settle(Count::SuppressedStorm);
-        if let Some(storm) = storm {
-            self.place(storm, now);
+        let seq = op.seq;
+        let storm = gate.fold(key, seq, folded, now);
+        if attempted {
+            // It may have been applied all the same: the next resolve has to go out.
+            gate.reopen(key, seq, true);
+        }
+        match storm {
+            Some(storm) => self.place(as_storm(op, storm, now), now),
+            None => op.ticket.settle(Count::SuppressedStorm),
         }
     }
+}
+
+/// The op that is folded becomes the storm incident's.
+fn as_storm(mut op: Box<Op>, storm: Storm, now: Duration) -> Box<Op> {
+    let Storm { key, title, sending, detail } = storm;
+    let Sending { seq, status, count, since_last, first } = sending;
+    op.ticket.readmit(key, &sending);
+    let Occurrences { last, .. } = op.occurrences;
+    let first = last.checked_sub(now.saturating_sub(first)).unwrap_or(last);
+    (op.key, op.title, op.seq, op.status) = (key, title, seq, status);
+    op.detail = Detail::Storm(detail);
+    op.occurrences = Occurrences { count, since_last, first, last };
+    op.admitted = now;
+    op
 }
 
 /// Never makes room.

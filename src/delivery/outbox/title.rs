@@ -116,6 +116,12 @@ impl Title {
         self.newest
     }
 
+    /// What came from this number on has gone another way: what was before it, and arrives later, is
+    /// the newest again.
+    pub(super) fn is_newest_before(&mut self, seq: u64) {
+        self.newest = self.newest.min(seq.saturating_sub(1));
+    }
+
     /// Takes down what an attempt's end tells of Spike.
     pub(super) fn tried(&mut self, wanted: &Wanted, outcome: Outcome, now: Duration) {
         let (doubt, belief) = match wanted.is_trigger() {
@@ -173,7 +179,7 @@ impl Title {
         self.begin_anew();
         if !lost.is_trigger() {
             // Else its trigger was never accepted, or it may be applied all the same.
-            lost.op.ticket.set_opening(self.belief != Belief::Open);
+            lost.op.ticket.set_opening(self.belief != Belief::Open || lost.owes_again);
             self.belief = Belief::Doubtful;
         }
         if lost.is_opening() {
@@ -252,12 +258,13 @@ impl Title {
 
     pub(super) fn hurry(&mut self, mark: u64) {
         self.pause.waive();
+        self.release(mark);
+    }
+
+    /// What a flush waits for is not held back.
+    pub(super) fn release(&mut self, mark: u64) {
         for held in [&mut self.wanted, &mut self.newer].into_iter().flatten() {
-            if let Status::Resolve { not_before, .. } = &mut held.op.status
-                && held.op.seq <= mark
-            {
-                *not_before = Duration::ZERO;
-            }
+            held.hurried |= held.op.seq <= mark;
         }
     }
 

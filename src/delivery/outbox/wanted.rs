@@ -7,9 +7,14 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     delivery::outbox::title::Belief,
-    incident::{Gatekeeper, Occurrences, Op, Status, Ticket},
+    incident::{Detail, Gatekeeper, Occurrences, Op, SoFar, Status, Ticket},
     stats::{Count, Counters},
 };
+
+/// So long the opening of the storm incident waits, so that it can tell how many there are.
+pub(super) const STORM_GROWS: Duration = Duration::from_secs(1);
+/// Titles in a storm incident's sample, at most.
+const STORM_SAMPLE: usize = 5;
 
 /// An op with what has happened to it.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub(super) struct Wanted {
     pub(super) owes_again: bool,
     /// The server said it was too large.
     pub(super) minimal: bool,
+    /// A flush waits for it.
+    pub(super) hurried: bool,
     /// It was accepted, and its ticket is settled; it is sent once more.
     again: Option<Again>,
 }
@@ -54,6 +61,7 @@ impl Wanted {
             owes_resolve: false,
             owes_again: false,
             minimal: false,
+            hurried: false,
             again: None,
         }
     }
@@ -73,6 +81,33 @@ impl Wanted {
         self.is_opening() && count == since_last
     }
 
+    pub(super) fn is_storm(&self) -> bool {
+        matches!(self.op.detail, Detail::Storm(_))
+    }
+
+    /// Of the storm incident, that which has come since it was admitted is told, too.
+    pub(super) fn grow(&mut self) {
+        if !self.is_storm() || !self.is_trigger() || self.is_again() {
+            return;
+        }
+        let Some((gate, _)) = self.op.ticket.gate() else { return };
+        let Some(SoFar { count, more, last, detail }) = gate.so_far(self.op.key, self.op.seq)
+        else {
+            return;
+        };
+        let Op { occurrences, admitted, .. } = &mut *self.op;
+        let later = last.saturating_sub(*admitted);
+        *admitted = (*admitted).max(last);
+        occurrences.count = count;
+        occurrences.since_last = occurrences.since_last.saturating_add(more);
+        occurrences.last = occurrences.last.checked_add(later).unwrap_or(occurrences.last);
+        let Detail::Storm(told) = &mut self.op.detail else { return };
+        told.titles = detail.titles;
+        // What was in an attempt that failed is still news.
+        told.sample.extend(detail.sample);
+        told.sample.truncate(STORM_SAMPLE);
+    }
+
     pub(super) fn is_again(&self) -> bool {
         self.again.is_some()
     }
@@ -81,7 +116,11 @@ impl Wanted {
     pub(super) fn not_before(&self) -> Duration {
         match (&self.again, self.op.status) {
             (Some(again), _) => again.at,
+            _ if self.hurried => Duration::ZERO,
             (None, Status::Resolve { not_before, .. }) => not_before,
+            (None, Status::Trigger { opening: true }) if self.is_storm() => {
+                self.op.admitted.saturating_add(STORM_GROWS)
+            }
             (None, Status::Trigger { .. } | Status::Still) => Duration::ZERO,
         }
     }

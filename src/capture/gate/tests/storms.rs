@@ -99,6 +99,30 @@ fn a_storm_is_an_incident_like_any_other() {
 }
 
 #[test]
+fn what_a_storm_has_come_to_can_be_told_later_than_it_was_admitted() {
+    let gate = bench();
+    for title in 1..=10 {
+        sent(gate.admit(title, 0, secs(0)));
+    }
+    let opening = sent(gate.storm(11, "first", 0, secs(1)));
+    for title in 12..=40 {
+        gate.storm(title, "other", 0, secs(2));
+    }
+    let so_far = gate.so_far(STORM, opening.seq).unwrap();
+    assert_eq!((so_far.count, so_far.more, so_far.last), (30, 29, secs(2)));
+    assert_eq!(so_far.detail.sample, ["first", "other"]);
+    gate.storm(41, "more", 0, secs(3));
+    let so_far = gate.so_far(STORM, opening.seq).unwrap();
+    assert_eq!((so_far.count, so_far.more), (31, 1), "only what was not told");
+    // What is told is told: the repeat tells the rest.
+    let repeat = sent(gate.storm(42, "rest", 0, secs(31)));
+    assert_eq!((repeat.count, repeat.since_last), (32, 1));
+    assert!(gate.so_far(STORM, opening.seq).is_none(), "no longer the newest");
+    let other = sent(gate.admit(1, 0, secs(32)));
+    assert!(gate.so_far(1, other.seq).is_none(), "no storm");
+}
+
+#[test]
 fn an_opening_that_did_not_go_out_is_not_paid_for_twice() {
     let gate = bench();
     for title in 1..=10 {
@@ -131,6 +155,21 @@ fn an_opening_without_room_is_folded_with_all_its_occurrences() {
 }
 
 #[test]
+fn a_title_whose_opening_was_folded_is_known_as_before() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let folded = Folded { title: "title", severity: None, count: 1 };
+    gate.fold(7, sent(gate.admit(7, 0, secs(4))).seq, folded, secs(5)).unwrap();
+    assert_eq!(
+        gate.resolve(7, secs(6)),
+        Admission::Repeat,
+        "said already, and not triggered since"
+    );
+    sent(gate.admit(7, 0, secs(7)));
+    assert!(sent(gate.resolve(7, secs(8))).status != RESOLVE, "it flaps");
+}
+
+#[test]
 fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
     let gate = Bench::new(EVERY);
     for title in 1..=100 {
@@ -152,6 +191,12 @@ fn repeats_of_all_titles_are_thirty_a_minute_and_none_is_forgotten() {
     assert_eq!(counts, [8; 30]);
     // Twin: what is more severe does not wait.
     assert!(opens(sent(gate.admit(99, 1, secs(2_001)))));
+    // And takes no repeat from the others.
+    for title in 1..=40 {
+        assert!(opens(sent(gate.admit(title, 2, secs(3_000)))));
+    }
+    let others = (41..=100).filter(|title| gate.admit(*title, 0, secs(3_000)) != Admission::Repeat);
+    assert_eq!(others.count(), 30);
 }
 
 /// Triggers and resolves in turn, `step` apart, and what goes out of each pair.
@@ -202,6 +247,23 @@ fn a_held_resolve_goes_out_and_the_next_trigger_opens() {
     assert_eq!(calm.status, RESOLVE, "five minutes after the trigger");
     assert!(opens(sent(gate.admit(7, 0, secs(1_001)))));
     assert_eq!(sent(gate.resolve(7, secs(1_002))).status, RESOLVE);
+}
+
+#[test]
+fn an_opening_that_is_given_back_is_no_flap_and_the_next_one_is() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let refused = sent(gate.admit(7, 0, secs(4)));
+    gate.give_back(7, refused.seq);
+    sent(gate.admit(7, 0, secs(5)));
+    assert!(sent(gate.resolve(7, secs(6))).status != RESOLVE, "the third in a row");
+    // Twin: what was refused in time and comes an hour later.
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    let refused = sent(gate.admit(7, 0, secs(4)));
+    gate.give_back(7, refused.seq);
+    sent(gate.admit(7, 0, hours(1)));
+    assert_eq!(sent(gate.resolve(7, hours(1))).status, RESOLVE);
 }
 
 #[test]

@@ -15,8 +15,8 @@ use crate::{
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     },
     incident::{
-        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, Status,
-        Storm, StormDetail, Ticket,
+        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
+        Status, Storm, StormDetail, Ticket,
     },
     stats::{Count, Counters, Stats},
 };
@@ -79,6 +79,10 @@ impl Gatekeeper for Gate {
         let sending = Sending { seq, status, count, since_last: 1, first: now };
         let detail = StormDetail { titles: count, sample: Vec::new() };
         Some(Storm { key: STORM, title: "error storm".to_owned(), sending, detail })
+    }
+
+    fn so_far(&self, _: u64, _: u64) -> Option<SoFar> {
+        None
     }
 
     fn quiet(&self, _: u64, _: Duration) -> Quiet {
