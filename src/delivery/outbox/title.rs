@@ -99,8 +99,9 @@ impl Title {
             }
             return op.ticket.settle(Count::SuppressedCancelled);
         }
-        self.newest = self.newest.max(op.seq);
-        let new = Wanted::new(op);
+        let mut new = Wanted::new(op);
+        new.after = self.newest;
+        self.newest = self.newest.max(new.op.seq);
         let failed = !in_flight && self.wanted.as_ref().is_some_and(|held| held.attempted);
         if failed && bugs.has(Bug::Fifo) {
             self.newer = self.wanted.replace(new);
@@ -116,10 +117,10 @@ impl Title {
         self.newest
     }
 
-    /// What came from this number on has gone another way: what was before it, and arrives later, is
-    /// the newest again.
-    pub(super) fn is_newest_before(&mut self, seq: u64) {
-        self.newest = self.newest.min(seq.saturating_sub(1));
+    /// What came after this number has gone another way: what was admitted before that, and arrives
+    /// only now, is the newest again.
+    pub(super) fn forget_since(&mut self, after: u64) {
+        self.newest = self.newest.min(after);
     }
 
     /// Takes down what an attempt's end tells of Spike.
