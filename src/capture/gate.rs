@@ -352,7 +352,7 @@ impl Gatekeeper for Gate {
         let mut count = folded.count;
         self.undo(key, seq, |slot, book| {
             count = slot.count().saturating_sub(book.now.base);
-            book.now = book.before.folded(slot.count(), millis(now));
+            book.fold(slot.count(), millis(now));
         });
         let rank = rank(folded.severity);
         match self.fold_many(key, folded.title, rank, count, now) {

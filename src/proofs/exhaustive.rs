@@ -411,17 +411,20 @@ impl Search {
             node = copy;
             restore();
         }
-        for step in node.steps() {
-            if depth == 0 {
-                break;
-            }
-            if let Step::Crash(applied) = step
-                && !self.crashed.insert((node.left, node.world.after(applied)))
-            {
-                // Nothing else of the first process is left.
-                continue;
-            }
-            let mut next = node.clone();
+        if depth == 0 {
+            return Ok(());
+        }
+        let mut steps = node.steps();
+        steps.retain(|step| match *step {
+            // Nothing else of the first process is left.
+            Step::Crash(applied) => self.crashed.insert((node.left, node.world.after(applied))),
+            _ => true,
+        });
+        let last = steps.len().saturating_sub(1);
+        let mut here = Some(node);
+        for (at, step) in steps.into_iter().enumerate() {
+            let next = if at == last { here.take() } else { here.clone() };
+            let Some(mut next) = next else { break };
             self.path.push(step);
             self.steps += 1;
             next.take(step)?;
@@ -433,7 +436,6 @@ impl Search {
             restore();
             self.path.pop();
         }
-        drop(node);
         Ok(())
     }
 

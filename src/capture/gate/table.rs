@@ -146,6 +146,14 @@ impl Book {
         (self.before, self.seq, self.resolving) = (self.now.given_back(before), seq, resolving);
     }
 
+    /// The newest admission, an opening, has gone into another incident.
+    pub(super) fn fold(&mut self, count: u64, now: u64) {
+        let resolved = self.now.resolved;
+        self.now = self.before.folded(count, now);
+        // Unless that is no longer known.
+        self.now.resolved &= resolved;
+    }
+
     /// What goes out of the open title.
     pub(super) fn sending(&self, slot: &Slot, status: Status, reported: u64, now: u64) -> Sending {
         let count = slot.count();

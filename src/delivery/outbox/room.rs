@@ -124,27 +124,18 @@ impl Outbox {
 
     fn evict(&mut self, key: u64, now: Duration) {
         let taken = self.titles.get_mut(&key).and_then(|title| title.wanted.take());
-        let Some(wanted) = taken else { return };
-        let owes = wanted.attempted || owes(&wanted);
-        let Wanted { op, after, .. } = wanted;
+        let Some(Wanted { op, .. }) = taken else { return };
         let Some((gate, counters)) = op.ticket.gate() else { return };
         counters.add(Count::Evicted);
         if !matches!(op.status, Status::Trigger { opening: true }) {
             // The next repeat tells what this one would have told.
             return op.ticket.lose(Count::SuppressedRepeat);
         }
-        if let Some(title) = self.titles.get_mut(&key).filter(|_| !owes) {
-            title.forget_since(after);
-        }
         let count = op.occurrences.since_last;
         let folded = Folded { title: &op.title, severity: op.severity, count };
-        let seq = op.seq;
-        let storm = gate.fold(key, seq, folded, now);
-        if owes {
-            // The title may be open at Spike: the next resolve has to go out.
-            gate.reopen(key, seq, true);
-        }
-        match storm {
+        // The title may be open at Spike, or a resolve be pending: the next one has to go out.
+        gate.reopen(key, op.seq, true);
+        match gate.fold(key, op.seq, folded, now) {
             Some(storm) => self.place(as_storm(op, storm, now), now),
             None => op.ticket.settle(Count::SuppressedStorm),
         }

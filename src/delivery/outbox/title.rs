@@ -99,9 +99,8 @@ impl Title {
             }
             return op.ticket.settle(Count::SuppressedCancelled);
         }
-        let mut new = Wanted::new(op);
-        new.after = self.newest;
-        self.newest = self.newest.max(new.op.seq);
+        self.newest = self.newest.max(op.seq);
+        let new = Wanted::new(op);
         let failed = !in_flight && self.wanted.as_ref().is_some_and(|held| held.attempted);
         if failed && bugs.has(Bug::Fifo) {
             self.newer = self.wanted.replace(new);
@@ -115,12 +114,6 @@ impl Title {
     /// Its number.
     pub(super) fn newest(&self) -> u64 {
         self.newest
-    }
-
-    /// What came after this number has gone another way: what was admitted before that, and arrives
-    /// only now, is the newest again.
-    pub(super) fn forget_since(&mut self, after: u64) {
-        self.newest = self.newest.min(after);
     }
 
     /// Takes down what an attempt's end tells of Spike.

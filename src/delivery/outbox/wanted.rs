@@ -23,8 +23,6 @@ pub(super) struct Wanted {
     pub(super) op: Box<Op>,
     /// The number of the oldest op that has become part of it: a flush waits for that one.
     pub(super) oldest: u64,
-    /// The number of the title's newest op before that came.
-    pub(super) after: u64,
     /// What the op holds, in bytes.
     pub(super) weight: usize,
     /// The server may have seen it.
@@ -57,7 +55,6 @@ impl Wanted {
     pub(super) fn new(op: Box<Op>) -> Self {
         Self {
             oldest: op.seq,
-            after: 0,
             weight: op.weight(),
             op,
             attempted: false,
@@ -232,7 +229,6 @@ fn instead(mut there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted>
 /// One title's two ops as one: the newer state wins, and what the older one carried is kept.
 fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
     new.oldest = new.oldest.min(old.oldest);
-    new.after = new.after.min(old.after);
     if old.owes_again {
         new.owe_again();
     }
@@ -298,7 +294,6 @@ fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
 fn merge(old: Wanted, new: Wanted, status: Status) -> Wanted {
     let mut kept = Wanted {
         oldest: new.oldest,
-        after: new.after,
         attempted: old.attempted || new.attempted,
         owes_resolve: old.owes_resolve || new.owes_resolve,
         owes_again: new.owes_again,
