@@ -172,6 +172,7 @@ impl Incident {
 
 /// One trigger or resolve on its way to its endpoint.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Op {
     /// Which of the pipeline's endpoints: 0 is the default one.
     pub(crate) endpoint: usize,
@@ -261,7 +262,8 @@ pub(crate) trait Gatekeeper: Send + Sync + fmt::Debug {
     /// Nothing was sent: as if the title had never been admitted.
     fn give_back(&self, key: u64, seq: u64);
     /// It was taken and then lost: the next occurrence may page again. `opening`: with it the
-    /// title's opening is lost, and not only a repeat.
+    /// title's opening is lost, and not only a repeat; of a resolve: nobody knows whether Spike has
+    /// the title open.
     fn reopen(&self, key: u64, seq: u64, opening: bool);
     /// An opening that there is no room for is folded into the storm incident, with its `count`
     /// occurrences, and its title is reopened. What the storm incident sends, if anything.
@@ -324,12 +326,14 @@ pub(crate) enum Quiet {
 /// and whoever dropped it counts why; dropped after it without being settled, the op counts as
 /// lost and the title is reopened.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Ticket {
     /// `None` once it is settled.
     held: Option<Held>,
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Held {
     gate: Arc<dyn Gatekeeper>,
     counters: Arc<Counters>,
@@ -365,7 +369,7 @@ impl Ticket {
         }
     }
 
-    /// The op has become one that opens its title, or no longer does.
+    /// Whether the loss of the op would leave the title without an opening.
     pub(crate) fn set_opening(&mut self, opening: bool) {
         if let Some(held) = &mut self.held {
             held.opening = opening;

@@ -16,6 +16,8 @@ mod incident;
 #[doc(hidden)]
 pub mod internals;
 mod lock;
+#[cfg(test)]
+mod proofs;
 mod queue;
 mod reentry;
 mod rule;

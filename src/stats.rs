@@ -43,7 +43,7 @@ pub(crate) enum Count {
     PanickedTitles,
 }
 
-const COUNTS: usize = Count::PanickedTitles as usize + 1;
+pub(crate) const COUNTS: usize = Count::PanickedTitles as usize + 1;
 
 /// The live counters, shared by the caller's threads and the worker.
 #[derive(Debug)]
@@ -67,6 +67,18 @@ impl Counters {
         self.add(count);
         if let Some(pending) = self.counts.get(Count::Pending as usize) {
             pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn save(&self) -> [u64; COUNTS] {
+        std::array::from_fn(|at| self.counts[at].load(Ordering::Relaxed))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn restore(&self, counts: &[u64; COUNTS]) {
+        for (counter, count) in self.counts.iter().zip(counts) {
+            counter.store(*count, Ordering::Relaxed);
         }
     }
 

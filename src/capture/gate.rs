@@ -21,6 +21,8 @@ use crate::sync::tests::{Bug, is_seeded};
 
 mod budget;
 mod page;
+#[cfg(test)]
+mod probe;
 mod storm;
 mod table;
 
@@ -346,11 +348,12 @@ impl Gate {
 
 impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, seq: u64) {
-        self.undo(key, seq, |_, book| book.now = book.now.given_back(book.before));
+        self.undo(key, seq, |_, book| book.give_back());
     }
 
     fn reopen(&self, key: u64, seq: u64, opening: bool) {
         self.undo(key, seq, |_, book| match book.resolving {
+            true if opening => book.now = book.before.unknown(),
             true => book.now = book.before.still_open(),
             false => book.now.lose(book.before, opening),
         });
@@ -363,7 +366,7 @@ impl Gatekeeper for Gate {
             count = all.saturating_sub(book.now.base);
             #[cfg(all(test, spike_loom))]
             let all = if is_seeded(Bug::ReadTwice) { slot.count() } else { all };
-            book.now = book.before.folded(all, millis(now));
+            book.fold(all, millis(now));
         });
         let rank = rank(folded.severity);
         match self.fold_many(key, folded.title, rank, count, now) {

@@ -18,6 +18,8 @@ use endpoint::Endpoint;
 use title::Title;
 use wanted::{Urgency, Wanted};
 
+#[cfg(test)]
+pub(crate) use bug::Bug as SeededBug;
 pub(crate) use endpoint::Change;
 pub(crate) use room::{Limits, Room};
 
@@ -34,6 +36,7 @@ const KNOWN_CAP: usize = 1_024;
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(6 * 3600);
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Outbox {
     limits: Limits,
     titles: HashMap<u64, Title>,

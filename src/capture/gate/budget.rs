@@ -98,6 +98,13 @@ impl Times {
 }
 
 #[cfg(test)]
+impl Window {
+    pub(super) fn clear(&self) {
+        *lock(&self.times) = Times { ring: [None; REPEATS], next: 0 };
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::{Budget, Openings, REPEAT_WINDOW, REPEATS, Window};
 

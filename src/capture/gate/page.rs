@@ -196,6 +196,13 @@ impl Page {
         Self { resolved: false, ..self }
     }
 
+    /// The resolve that followed this was lost, and nobody knows whether the title is open: the next
+    /// trigger opens it, the next resolve goes out.
+    pub(super) fn unknown(self) -> Self {
+        let closed = Self { open: false, held_until: None, lost: false, ..self };
+        Self { reported: self.base, ..closed }.still_open()
+    }
+
     /// The newest trigger was lost; `before` is what was before it.
     pub(super) fn lose(&mut self, before: Page, opening: bool) {
         self.lost = true;
@@ -216,5 +223,35 @@ impl Page {
             resolve: Some(resolve),
             ..Self::new(count)
         };
+    }
+}
+
+#[cfg(test)]
+impl Page {
+    /// What decisions depend on, as seen from `now`: flags, the number of triggers and of flaps, how
+    /// long ago it was opened, triggered and resolved, how long its resolve is held. What is long
+    /// past is alike.
+    pub(super) fn probe(&self, now: u64) -> [u64; 6] {
+        let past = |at: u64| now.saturating_sub(at).min(2 * FLAP);
+        let told = self.base == self.reported;
+        let flags = [
+            self.open,
+            self.resolved,
+            self.paid,
+            self.counted,
+            self.lost,
+            told,
+            self.first.is_some(),
+        ];
+        let flags = flags.iter().fold(0, |sum, flag| sum << 1 | u64::from(*flag));
+        let resolve = self.resolve.map_or(u64::MAX, |it| past(it.at) << 1 | u64::from(it.quietly));
+        [
+            flags | u64::from(self.worst) << 8 | u64::from(self.sent) << 16,
+            u64::from(self.flaps),
+            past(self.opened_at),
+            past(self.sent_at),
+            resolve,
+            self.held_until.map_or(0, |until| until.saturating_sub(now)),
+        ]
     }
 }

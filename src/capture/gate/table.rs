@@ -36,7 +36,7 @@ pub(super) struct Slot {
     /// The most severe rank sent since the opening.
     pub(super) worst: AtomicU8,
     /// Occurrences, of all titles that the slot has had; above them, how many titles these were.
-    counted: AtomicU64,
+    pub(super) counted: AtomicU64,
     /// When the newest was.
     pub(super) last: AtomicU64,
 }
@@ -51,6 +51,8 @@ pub(super) struct Book {
     pub(super) seq: u64,
     /// The newest admission was a resolve.
     pub(super) resolving: bool,
+    /// The same three of the admission before, which is the newest again after a `give_back`.
+    earlier: (Page, u64, bool),
 }
 
 impl Set {
@@ -149,9 +151,25 @@ impl Slot {
 impl Book {
     /// A new admission begins: what was is kept for `give_back`.
     pub(super) fn begin(&mut self, seq: u64, before: Page, resolving: bool) {
+        self.earlier = (self.before, self.seq, self.resolving);
         self.before = before;
         self.seq = seq;
         self.resolving = resolving;
+    }
+
+    /// The newest admission came to nothing. The one before may still be lost.
+    pub(super) fn give_back(&mut self) {
+        self.now = self.now.given_back(self.before);
+        let (before, seq, resolving) = std::mem::take(&mut self.earlier);
+        (self.before, self.seq, self.resolving) = (self.now.given_back(before), seq, resolving);
+    }
+
+    /// The newest admission, an opening, has gone into another incident.
+    pub(super) fn fold(&mut self, count: u64, now: u64) {
+        let resolved = self.now.resolved;
+        self.now = self.before.folded(count, now);
+        // Unless that is no longer known.
+        self.now.resolved &= resolved;
     }
 
     /// What goes out of the open title, at this count of its slot.

@@ -26,6 +26,7 @@ pub(crate) enum Change {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Endpoint {
     pause: Pause,
     /// The title that failed last, with no other answer since.
@@ -118,5 +119,19 @@ impl Pause {
         if !self.asked {
             self.until = Duration::ZERO;
         }
+    }
+}
+
+#[cfg(test)]
+impl Endpoint {
+    /// All that its decisions depend on, as seen from `now`.
+    pub(super) fn fingerprint(
+        &self,
+        now: Duration,
+        index: &dyn Fn(u64) -> Option<usize>,
+        hasher: &mut impl std::hash::Hasher,
+    ) {
+        let parts = (self.pause.until.saturating_sub(now), self.failed.map(index));
+        std::hash::Hash::hash(&parts, hasher);
     }
 }

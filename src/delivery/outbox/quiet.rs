@@ -16,6 +16,7 @@ use crate::{
 
 /// An open title, for as long as the gate may resolve it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Watch {
     /// When to ask the gate.
     pub(super) at: Duration,
@@ -24,6 +25,7 @@ pub(super) struct Watch {
 
 /// Where an op came from, for one that follows from it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Origin {
     endpoint: usize,
     key: u64,

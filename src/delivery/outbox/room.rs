@@ -133,6 +133,8 @@ impl Outbox {
         }
         let count = op.occurrences.since_last;
         let folded = Folded { title: &op.title, severity: op.severity, count };
+        // The title may be open at Spike, or a resolve be pending: the next one has to go out.
+        gate.reopen(key, op.seq, true);
         match gate.fold(key, op.seq, folded, now) {
             Some(storm) => self.place(as_storm(op, storm, now), now),
             None => op.ticket.settle(Count::SuppressedStorm),

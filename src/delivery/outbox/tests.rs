@@ -15,6 +15,7 @@ use bench::{ACCEPTED, Bench, FIRST_RESOLVE, OPENING, REPEAT, RESOLVE, not_sent, 
 mod ambiguous;
 mod bench;
 mod faults;
+mod fingerprint;
 mod held;
 mod quiet;
 mod room;

@@ -47,6 +47,7 @@ pub(super) enum Belief {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Title {
     /// What Spike should believe and has not accepted yet, or is to be told once more.
     pub(super) wanted: Option<Wanted>,
@@ -66,12 +67,14 @@ pub(super) struct Title {
 
 /// When the newest attempt without an answer ended, of each kind.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 struct Doubts {
     trigger: Option<Duration>,
     resolve: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Poison {
     failures: u32,
     /// Other titles that were accepted since the first of these failures.
@@ -158,16 +161,21 @@ impl Title {
         }
         if !is_trigger && let Some(newer) = self.newer.take_if(|newer| !newer.is_trigger()) {
             // Nothing in between was sent.
+            done.op.seq = newer.op.seq;
             newer.op.ticket.settle(Count::SuppressedCancelled);
         }
         let at = now.saturating_add(LATEST);
-        let counters = home.map(|(_, counters)| counters);
-        self.go_on(owes.then(|| done.again(at, counters)));
+        self.go_on(owes.then(|| done.again(at, home)));
     }
 
     /// The op in flight has come to its end undelivered: what came meanwhile is next.
     pub(super) fn lost(&mut self, mut lost: Wanted, reason: Count, bugs: Bugs) {
         self.begin_anew();
+        if !lost.is_trigger() {
+            // Else its trigger was never accepted, or it may be applied all the same.
+            lost.op.ticket.set_opening(self.belief != Belief::Open || lost.owes_again);
+            self.belief = Belief::Doubtful;
+        }
         if lost.is_opening() {
             if self.belief != Belief::Open {
                 self.belief = Belief::Doubtful;
@@ -176,10 +184,14 @@ impl Title {
                 newer.inherit(&mut lost);
             }
         }
+        if lost.is_again() || lost.owes_again {
+            self.belief = Belief::Doubtful;
+            self.newer.iter_mut().for_each(Wanted::owe_again);
+        }
         if bugs.has(Bug::NotReopenedAfterLoss) {
             lost.op.ticket.settle(reason);
         } else {
-            lost.op.ticket.lose(reason);
+            lost.lose(reason);
         }
         self.go_on(None);
     }
@@ -312,5 +324,17 @@ impl Poison {
 
     fn is_deadly(&self) -> bool {
         self.failures >= POISON_FAILURES && self.others.len() >= POISON_OTHERS
+    }
+}
+
+#[cfg(test)]
+impl Title {
+    pub(super) fn doubts_seen_from(&self, now: Duration) -> [Option<Duration>; 2] {
+        let doubts = [self.doubts.trigger, self.doubts.resolve];
+        doubts.map(|doubt| Some(now.saturating_sub(doubt?).min(LATEST)))
+    }
+
+    pub(super) fn paused_for(&self, now: Duration) -> Duration {
+        self.pause.until.saturating_sub(now)
     }
 }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     delivery::outbox::title::Belief,
-    incident::{Detail, Occurrences, Op, SoFar, Status, Ticket},
+    incident::{Detail, Gatekeeper, Occurrences, Op, SoFar, Status, Ticket},
     stats::{Count, Counters},
 };
 
@@ -18,6 +18,7 @@ const STORM_SAMPLE: usize = 5;
 
 /// An op with what has happened to it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Wanted {
     pub(super) op: Box<Op>,
     /// The number of the oldest op that has become part of it: a flush waits for that one.
@@ -39,11 +40,15 @@ pub(super) struct Wanted {
     again: Option<Again>,
 }
 
-/// When a state is sent once more, and where that is counted.
+/// Where an op came from: the gate that has let it through, and its counters.
+pub(super) type Home = (Arc<dyn Gatekeeper>, Arc<Counters>);
+
+/// When a state is sent once more, and who has to know of it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Again {
     at: Duration,
-    counters: Option<Arc<Counters>>,
+    home: Option<Home>,
 }
 
 impl Wanted {
@@ -129,9 +134,20 @@ impl Wanted {
     pub(super) fn settle_accepted(&mut self) {
         match self.again.take() {
             None => self.settle(Count::Delivered),
-            Some(Again { counters, .. }) => {
-                counters.iter().for_each(|counters| counters.add(Count::Asserted));
+            Some(Again { home: Some((_, counters)), .. }) => counters.add(Count::Asserted),
+            Some(Again { home: None, .. }) => {}
+        }
+    }
+
+    /// It has come to its end, and Spike does not have it.
+    pub(super) fn lose(self, reason: Count) {
+        match self.again {
+            None => self.op.ticket.lose(reason),
+            // It was delivered, but what came late may have changed that.
+            Some(Again { home: Some((gate, _)), .. }) => {
+                gate.reopen(self.op.key, self.op.seq, true);
             }
+            Some(Again { home: None, .. }) => {}
         }
     }
 
@@ -141,17 +157,24 @@ impl Wanted {
     }
 
     /// What was accepted, to be sent once more at `at`. The opening has had its effect.
-    pub(super) fn again(mut self, at: Duration, counters: Option<Arc<Counters>>) -> Self {
+    pub(super) fn again(mut self, at: Duration, home: Option<Home>) -> Self {
         if self.is_trigger() {
             self.op.status = Status::Trigger { opening: false };
         }
-        let again = Some(Again { at, counters });
+        let again = Some(Again { at, home });
         Self { attempted: false, owes_resolve: false, owes_again: false, again, ..self }
     }
 
     /// From now on it opens its title, and its loss reopens it.
     pub(super) fn open(&mut self) {
         self.op.status = Status::Trigger { opening: true };
+        self.op.ticket.set_opening(true);
+    }
+
+    /// It is to be sent once more when it was accepted. Should it be lost, nobody knows how Spike has
+    /// the title.
+    pub(super) fn owe_again(&mut self) {
+        self.owes_again = true;
         self.op.ticket.set_opening(true);
     }
 
@@ -191,21 +214,24 @@ fn first(mut came: Wanted, spike: Belief) -> Option<Wanted> {
 }
 
 /// `there` was accepted, and waits to be sent once more.
-fn instead(there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted> {
+fn instead(mut there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted> {
     if came.op.status == Status::Still && there.is_trigger() {
+        there.op.seq = came.op.seq;
         came.settle(Count::SuppressedRepeat);
         return Some(there);
     }
     // Should the new one and its resolve cancel, this one would be missed.
     came.owes_resolve |= !there.is_trigger();
-    came.owes_again = true;
+    came.owe_again();
     first(came, spike)
 }
 
 /// One title's two ops as one: the newer state wins, and what the older one carried is kept.
 fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
     new.oldest = new.oldest.min(old.oldest);
-    new.owes_again |= old.owes_again;
+    if old.owes_again {
+        new.owe_again();
+    }
     match (old.op.status, new.op.status) {
         (Status::Trigger { opening: first }, Status::Trigger { opening: second }) => {
             Some(merge(old, new, Status::Trigger { opening: first || second }))
@@ -220,9 +246,9 @@ fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
         }
         (Status::Trigger { .. } | Status::Still, Status::Resolve { first, .. }) => {
             let owed = old.attempted || old.owes_resolve || new.owes_resolve || new.owes_again;
-            // While an attempt is in flight nobody knows yet whether this one may be left out.
-            let is_open = matches!(spike, Belief::Open | Belief::Undecided);
-            let cancels = old.is_alone() && !owed && !first && !is_open;
+            // An incident that is open, or may be, has to be resolved whatever comes.
+            let is_closed = matches!(spike, Belief::Unknown | Belief::Resolved);
+            let cancels = old.is_alone() && !owed && !first && is_closed;
             old.settle(Count::SuppressedCancelled);
             if cancels {
                 new.settle(Count::SuppressedCancelled);
@@ -286,7 +312,7 @@ fn merge(old: Wanted, new: Wanted, status: Status) -> Wanted {
     op.occurrences.since_last = op.occurrences.since_last.saturating_add(occurrences.since_last);
     op.occurrences.last = occurrences.last;
     op.ticket = ticket;
-    op.ticket.set_opening(status == Status::Trigger { opening: true });
+    op.ticket.set_opening(kept.owes_again || status == Status::Trigger { opening: true });
     kept
 }
 

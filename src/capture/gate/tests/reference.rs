@@ -69,6 +69,9 @@ enum Fate {
 #[derive(Debug, Default)]
 struct Title {
     past: Vec<Entry>,
+    /// The newest admission, and the one before that.
+    newest: Option<u64>,
+    earlier: Option<u64>,
 }
 
 /// What the past of a title comes to.
@@ -111,15 +114,21 @@ impl Title {
         state
     }
 
-    fn newest(&self) -> Option<u64> {
-        self.past.iter().filter_map(|entry| entry.seq).next_back()
+    fn admitted(&mut self, entry: Entry) {
+        self.past.push(entry);
+        if entry.seq.is_some() {
+            (self.earlier, self.newest) = (self.newest, entry.seq);
+        }
     }
 
     fn has_gone_wrong(&mut self, seq: u64, fate: Fate) {
-        if self.newest() == Some(seq)
+        if self.newest == Some(seq)
             && let Some(entry) = self.past.iter_mut().find(|entry| entry.seq == Some(seq))
         {
             entry.fate = fate;
+            if fate == Fate::GivenBack {
+                self.newest = self.earlier.take();
+            }
         }
     }
 }
@@ -163,7 +172,11 @@ impl Now {
             }
             What::Resolve { held, quiet, open } => match fate {
                 Fate::GivenBack => {}
-                Fate::Lost | Fate::OpeningLost => self.resolved = false,
+                Fate::Lost => self.resolved = false,
+                Fate::OpeningLost => {
+                    (self.open, self.held, self.untold) = (false, None, self.count);
+                    (self.resolved, self.lost) = (false, false);
+                }
                 Fate::Kept => match held {
                     Some(until) => (self.held, self.resolved) = (Some(until), true),
                     None if open => self.close(at, quiet),
@@ -280,7 +293,7 @@ impl Naive {
         let (key, seq) = (key.max(1), self.seq);
         self.seq += u64::from(admitted);
         let entry = Entry { at, what, seq: admitted.then_some(seq), fate: Fate::Kept };
-        self.titles.entry(key).or_default().past.push(entry);
+        self.titles.entry(key).or_default().admitted(entry);
         seq
     }
 
@@ -378,9 +391,11 @@ impl Naive {
     fn fold(&mut self, key: u64, seq: u64, folded: Folded<'_>, now: u64) -> Option<Sending> {
         let mut count = folded.count;
         let quiet_after = self.quiet_after();
-        if let Some(title) = self.titles.get_mut(&key).filter(|title| title.newest() == Some(seq)) {
+        if let Some(title) = self.titles.get_mut(&key).filter(|title| title.newest == Some(seq)) {
             count = title.read(now, quiet_after).count;
+            let known = (title.newest, title.earlier);
             title.has_gone_wrong(seq, Fate::GivenBack);
+            (title.newest, title.earlier) = known;
             title.past.push(Entry {
                 at: now,
                 what: What::Folded,
@@ -612,7 +627,7 @@ impl Night {
         self.key = key;
         let opening = sending.status == Status::Trigger { opening: true };
         let title = self.naive.titles.get(&key);
-        let is_newest = title.is_some_and(|title| title.newest() == Some(sending.seq));
+        let is_newest = title.is_some_and(|title| title.newest == Some(sending.seq));
         match self.dice.below(3) {
             0 => {
                 self.gate.give_back(key, sending.seq);
@@ -620,8 +635,10 @@ impl Night {
                 seen.word(if is_newest { "given back" } else { "given back, old" });
             }
             1 => {
-                // A trigger that was still waiting can become one that opens.
-                let opening = opening || sending.status == Status::Still && self.dice.below(2) == 0;
+                // A trigger that was still waiting can become one that opens; of a resolve, nobody
+                // may know whether it was applied.
+                let repeats = sending.status == Status::Trigger { opening: false };
+                let opening = opening || !repeats && self.dice.below(2) == 0;
                 self.gate.reopen(key, sending.seq, opening);
                 self.wrong(key, sending.seq, if opening { Fate::OpeningLost } else { Fate::Lost });
                 seen.word(if is_newest { "lost" } else { "lost, old" });

@@ -1,0 +1,9 @@
+//! What is proved of the gate and the outbox together, under virtual time: the real ones, with the
+//! two ways between them, against a model of Spike that gets some requests late.
+//!
+//! `world.rs` is what all proofs share; `exhaustive.rs` looks at everything that can happen in a
+//! small world, `nights.rs` at some of what can happen in a large one.
+
+mod exhaustive;
+mod nights;
+mod world;
