@@ -199,11 +199,9 @@ pub(crate) enum Status {
     /// `opening`: the first since the title was last resolved, so severity and priority travel.
     /// Also for an event more severe than any sent before.
     Trigger { opening: bool },
-    /// A trigger while the title's resolve is held back. Takes that one's place, and is sent, as
-    /// an opening, only when it is gone already.
-    Still,
     /// `first`: the title's first resolve in this process, which goes out in any case.
-    /// `not_before`: held back until then; zero for a title that does not flap.
+    /// `not_before`: held back until then, and then only if [`Gatekeeper::held`] says so; zero for
+    /// a title that does not flap.
     Resolve { first: bool, not_before: Duration },
 }
 
@@ -268,6 +266,8 @@ pub(crate) trait Gatekeeper: Send + Sync + fmt::Debug {
     /// An opening that there is no room for is folded into the storm incident, with its `count`
     /// occurrences, and its title is reopened. What the storm incident sends, if anything.
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm>;
+    /// Whether a resolve that was held back goes out now. `hurried`: somebody waits for it.
+    fn held(&self, key: u64, seq: u64, now: Duration, hurried: bool) -> Held;
     /// What has been folded into the storm incident until now, if its newest op is this one: what
     /// is told is more than was known when it was admitted.
     fn so_far(&self, key: u64, seq: u64) -> Option<SoFar>;
@@ -290,6 +290,24 @@ pub(crate) struct Storm {
     pub(crate) title: String,
     pub(crate) sending: Sending,
     pub(crate) detail: StormDetail,
+}
+
+/// What becomes of a resolve that was held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The title was triggered since, and stays open: there is nothing to hold any more.
+    Off,
+    /// It is held still; ask again at this time.
+    Until(Duration),
+    /// It goes out, with what has occurred until now as far as that is known.
+    Out(Option<Counts>),
+}
+
+/// How often a title has occurred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) count: u64,
+    pub(crate) since_last: u64,
 }
 
 /// How far the storm incident has come.
@@ -329,12 +347,12 @@ pub(crate) enum Quiet {
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Ticket {
     /// `None` once it is settled.
-    held: Option<Held>,
+    held: Option<Claim>,
 }
 
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-struct Held {
+struct Claim {
     gate: Arc<dyn Gatekeeper>,
     counters: Arc<Counters>,
     key: u64,
@@ -352,7 +370,7 @@ impl Ticket {
         sending: &Sending,
     ) -> Self {
         let opening = matches!(sending.status, Status::Trigger { opening: true });
-        let held = Held { gate, counters, key, seq: sending.seq, opening, committed: false };
+        let held = Claim { gate, counters, key, seq: sending.seq, opening, committed: false };
         Self { held: Some(held) }
     }
 

@@ -9,11 +9,14 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::millis,
-    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, SoFar, Status, Storm, StormDetail},
+    incident::{
+        Counts, Folded, Gatekeeper, Held, Quiet, Sending, Severity, SoFar, Status, Storm,
+        StormDetail,
+    },
     sync::{AtomicU64, Ordering, lock},
 };
 use budget::{Budget, Window};
-use page::{Page, Times};
+use page::{Asked, Page, Times};
 use table::{Book, Set, Slot};
 
 #[cfg(all(test, spike_loom))]
@@ -25,6 +28,9 @@ mod page;
 mod probe;
 mod storm;
 mod table;
+
+/// The worker asks again after this about a resolve that something is about to replace.
+const LOOK_AGAIN: u64 = 100;
 
 /// Titles tracked at most: `SETS * WAYS`, 1,024; the storm incident is beside them.
 const SETS: usize = if cfg!(spike_loom) { 1 } else { 128 };
@@ -119,7 +125,6 @@ impl Gate {
         }
         let mut books = lock(&set.books);
         if let Some((slot, book)) = set.known(&mut books, ask.key) {
-            book.now.release(slot.count(), now);
             return if slot.is_repeat(ask.rank, now) {
                 slot.add(ask.occurrences(), now);
                 Admission::Repeat
@@ -134,7 +139,7 @@ impl Gate {
         if !self.pays(ask, now) {
             return Admission::Storm;
         }
-        let Some((slot, book)) = set.make_room(&mut books, ask.key, now) else {
+        let Some((slot, book)) = set.make_room(&mut books, ask.key) else {
             return Admission::Repeat;
         };
         self.open(slot, book, ask, now)
@@ -151,7 +156,6 @@ impl Gate {
         }
         let mut books = lock(&set.books);
         let (slot, book) = set.known(&mut books, ask.key)?;
-        book.now.release(slot.count(), now);
         if book.now.open {
             Some(self.admit_locked(slot, book, ask, now))
         } else {
@@ -199,27 +203,25 @@ impl Gate {
         let mut books = lock(&set.books);
         let place = match set.find(key) {
             Some(_) => set.known(&mut books, key),
-            None => set.make_room(&mut books, key, now),
+            None => set.make_room(&mut books, key),
         };
         let Some((slot, book)) = place else { return Admission::Repeat };
         let count = slot.count();
-        book.now.release(count, now);
         let before = book.now;
         let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
+            // It may be held back from now on, and then nothing is a repeat without the lock.
+            self.show(slot, book, key);
             return Admission::Repeat;
         };
         Admission::Send(self.resolved((slot, count), book, before, status, now))
     }
 
     /// Whether the title is open, as far as is known here.
-    pub(crate) fn is_open(&self, key: u64, now: Duration) -> bool {
+    pub(crate) fn is_open(&self, key: u64) -> bool {
         let key = key.max(1);
         let Some(set) = self.set(key) else { return false };
         let mut books = lock(&set.books);
-        set.known(&mut books, key).is_some_and(|(slot, book)| {
-            book.now.release(slot.count(), millis(now));
-            book.now.open
-        })
+        set.known(&mut books, key).is_some_and(|(_, book)| book.now.open)
     }
 
     /// The number of the newest admission, over all gates of the pipeline; 0 before the first.
@@ -229,10 +231,6 @@ impl Gate {
 
     /// An occurrence opens its title, or opens it anew.
     fn open(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
-        if ask.key == self.storm.1 && slot.count() == book.now.base {
-            // A resolve that was held back has ended the last storm.
-            self.folded.clear();
-        }
         book.begin(self.next_seq(), book.now, false);
         book.now.open(now, self.times);
         self.send(slot, book, ask, true, now)
@@ -240,7 +238,7 @@ impl Gate {
 
     /// An occurrence of an open title that may have to go out; its set is locked.
     fn admit_locked(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
-        let is_held = book.now.is_held(now);
+        let is_held = book.now.is_held();
         // What the slot says may be later: when there is a repeat for any title.
         let due = match is_held {
             true => book.now.planned(ask.key, self.times),
@@ -253,16 +251,12 @@ impl Gate {
             book.begin(self.next_seq(), book.now, false);
             return self.send(slot, book, ask, escalates, now);
         }
-        let count = slot.add(ask.occurrences(), now);
-        slot.due.store(repeats.err().unwrap_or(due), Ordering::Relaxed);
-        if !is_held {
-            return Admission::Repeat;
-        }
-        // Whoever holds the resolve back has to know.
-        book.begin(self.next_seq(), book.now, false);
+        slot.add(ask.occurrences(), now);
+        // Whoever holds a resolve back asks before it sends it.
         book.now.keep_open();
         slot.worst.store(book.now.worst, Ordering::Relaxed);
-        Admission::Send(book.sending(count, Status::Still, book.now.reported, now))
+        slot.due.store(repeats.err().unwrap_or(due), Ordering::Relaxed);
+        Admission::Repeat
     }
 
     /// The occurrence goes out.
@@ -366,7 +360,7 @@ impl Gatekeeper for Gate {
             count = all.saturating_sub(book.now.base);
             #[cfg(all(test, spike_loom))]
             let all = if is_seeded(Bug::ReadTwice) { slot.count() } else { all };
-            book.fold(all, millis(now));
+            book.fold(all);
         });
         let rank = rank(folded.severity);
         match self.fold_many(key, folded.title, rank, count, now) {
@@ -377,6 +371,34 @@ impl Gatekeeper for Gate {
                 detail: self.folded.tell(),
             }),
             Admission::Repeat | Admission::Storm => None,
+        }
+    }
+
+    fn held(&self, key: u64, seq: u64, now: Duration, hurried: bool) -> Held {
+        let (key, now) = (key.max(1), millis(now));
+        // Of a title that is forgotten, the resolve was the last word that is known.
+        let Some(set) = self.set(key) else { return Held::Out(None) };
+        let mut books = lock(&set.books);
+        let Some((slot, book)) = set.known(&mut books, key) else { return Held::Out(None) };
+        if book.seq != seq {
+            // What takes its place is on the way, or is given back.
+            return Held::Until(Duration::from_millis(now.saturating_add(LOOK_AGAIN)));
+        }
+        let count = slot.count();
+        match book.now.ask(count, now, hurried) {
+            Asked::Off => Held::Off,
+            Asked::Until(until) => Held::Until(Duration::from_millis(until)),
+            Asked::Out { before } => {
+                book.before = before;
+                self.show(slot, book, key);
+                if key == self.storm.1 {
+                    self.folded.clear();
+                }
+                Held::Out(Some(Counts {
+                    count: count.saturating_sub(before.base),
+                    since_last: count.saturating_sub(before.reported),
+                }))
+            }
         }
     }
 

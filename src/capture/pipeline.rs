@@ -338,8 +338,7 @@ impl Pipeline {
             Goes::To(endpoint) => endpoint,
             Goes::WhereOpen { or } if self.gates.is_empty() => or,
             Goes::WhereOpen { or } => {
-                let now = self.clock.now();
-                let open = |endpoint: &usize| self.gate(*endpoint).is_open(key, now);
+                let open = |endpoint: &usize| self.gate(*endpoint).is_open(key);
                 let mut open = (0..=self.gates.len()).filter(open);
                 let first = open.next().unwrap_or(or);
                 let rest: Vec<usize> = open.collect();

@@ -50,7 +50,7 @@ pub(crate) fn payload(op: &Op, source: &Source, minimal: bool, missed: Option<&s
             }
         }
         // A repeat's would undo a person's change.
-        Status::Trigger { opening: false } | Status::Still => {}
+        Status::Trigger { opening: false } => {}
         Status::Resolve { .. } => {
             payload.insert("status".to_owned(), "resolve".into());
         }

@@ -25,6 +25,7 @@ pub(crate) use room::{Limits, Room};
 
 mod bug;
 mod endpoint;
+mod parked;
 mod quiet;
 mod room;
 mod title;
@@ -91,7 +92,8 @@ impl Outbox {
             };
         }
         self.forget(now);
-        let mut wake = self.resolve_quiet(now);
+        let asks = [self.resolve_quiet(now), self.release_parked(now)];
+        let mut wake = asks.into_iter().flatten().min();
         let mut best: Option<(Urgency, u64)> = None;
         for (key, title) in &self.titles {
             let Some(wanted) = &title.wanted else { continue };
@@ -134,12 +136,12 @@ impl Outbox {
                 self.accepted(key)
             }
             Outcome::Rejected(reason) => {
-                title.lost(wanted, reason, bugs);
+                title.lost(wanted, reason, now, bugs);
                 self.endpoint.answered();
                 None
             }
             Outcome::TooLarge if wanted.minimal => {
-                title.lost(wanted, Count::LostRejected, bugs);
+                title.lost(wanted, Count::LostRejected, now, bugs);
                 self.endpoint.answered();
                 None
             }

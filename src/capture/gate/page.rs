@@ -37,8 +37,12 @@ pub(super) struct Times {
 pub(super) struct Page {
     /// A trigger was admitted since the last resolve, and not lost.
     pub(super) open: bool,
-    /// While `open`: its resolve is held back until then, unless it is triggered before.
+    /// While `open`: somebody said that it is over, and that is held back until then, unless it
+    /// is triggered before.
     held_until: Option<u64>,
+    /// While `open`: a resolve is with the worker, which asks before it sends it. What is said
+    /// meanwhile need not be sent.
+    parked: bool,
     /// A resolve was admitted in this process, and not lost.
     pub(super) resolved: bool,
     /// The budget has paid for this opening.
@@ -63,6 +67,16 @@ pub(super) struct Page {
     resolve: Option<Resolved>,
 }
 
+/// What becomes of a resolve that the worker holds back.
+pub(super) enum Asked {
+    Off,
+    Until(u64),
+    /// It goes out; `before` is what the title was.
+    Out {
+        before: Page,
+    },
+}
+
 /// The last resolve of an open title.
 #[derive(Clone, Copy, Debug)]
 struct Resolved {
@@ -77,14 +91,23 @@ impl Page {
         Self { base, reported: base, ..Self::default() }
     }
 
-    pub(super) fn is_held(&self, now: u64) -> bool {
-        self.held_until.is_some_and(|until| now < until)
+    pub(super) fn is_held(&self) -> bool {
+        self.held_until.is_some()
     }
 
-    /// A held resolve whose time has come has gone out; `count` is the slot's.
-    pub(super) fn release(&mut self, count: u64, now: u64) {
-        if let Some(until) = self.held_until.filter(|until| *until <= now) {
-            self.close(count, Resolved { at: until, quietly: false });
+    /// The worker asks about the resolve that it holds back; `count` is the slot's.
+    pub(super) fn ask(&mut self, count: u64, now: u64, hurried: bool) -> Asked {
+        match self.held_until {
+            None => {
+                self.parked = false;
+                Asked::Off
+            }
+            Some(until) if now < until && !hurried => Asked::Until(until),
+            Some(_) => {
+                let before = Self { held_until: None, parked: false, ..*self };
+                self.close(count, Resolved { at: now, quietly: false });
+                Asked::Out { before }
+            }
         }
     }
 
@@ -105,7 +128,8 @@ impl Page {
 
     /// An occurrence of the open title is sent.
     pub(super) fn send(&mut self, rank: u8, count: u64, now: u64) {
-        (self.held_until, self.lost) = (None, false);
+        // A trigger that is sent takes the place of a resolve that is held back.
+        (self.held_until, self.parked, self.lost) = (None, false, false);
         self.worst = self.worst.max(rank);
         self.sent = self.sent.saturating_add(1);
         (self.sent_at, self.reported) = (now, count);
@@ -140,7 +164,7 @@ impl Page {
     }
 
     /// Somebody says that it is over. `last` is when it occurred last. What goes out; `None` when
-    /// that was said already.
+    /// that was said already, or need not be told.
     pub(super) fn resolve(&mut self, count: u64, last: u64, now: u64) -> Option<Status> {
         if self.held_until.is_some() || self.resolved && !self.open {
             return None;
@@ -149,7 +173,9 @@ impl Page {
         let calm_at = last.saturating_add(FLAP);
         if self.open && self.flaps.saturating_add(1) >= FLAPS && now < calm_at {
             (self.held_until, self.resolved) = (Some(calm_at), true);
-            return Some(Status::Resolve { first, not_before: Duration::from_millis(calm_at) });
+            let is_told = std::mem::replace(&mut self.parked, true);
+            let not_before = Duration::from_millis(calm_at);
+            return (!is_told).then_some(Status::Resolve { first, not_before });
         }
         if self.open {
             self.close(count, Resolved { at: now, quietly: false });
@@ -185,8 +211,7 @@ impl Page {
 
     /// The opening that followed this has gone into another incident, with its occurrences. What
     /// the title did before is remembered.
-    pub(super) fn folded(mut self, count: u64, now: u64) -> Self {
-        self.release(count, now);
+    pub(super) fn folded(self, count: u64) -> Self {
         let Self { resolved, sent_at, flaps, resolve, .. } = self;
         Self { resolved, sent_at, flaps, resolve, ..Self::new(count) }
     }

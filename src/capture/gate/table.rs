@@ -101,11 +101,7 @@ impl Set {
         &'a self,
         books: &'a mut [Book; WAYS],
         key: u64,
-        now: u64,
     ) -> Option<(&'a Slot, &'a mut Book)> {
-        for (slot, book) in self.slots.iter().zip(books.iter_mut()) {
-            book.now.release(slot.count(), now);
-        }
         let worth = |(slot, book): &(&Slot, &mut Book)| {
             let Page { open, resolved, sent_at, .. } = book.now;
             let held = slot.key.load(Ordering::Relaxed) != 0;
@@ -165,9 +161,9 @@ impl Book {
     }
 
     /// The newest admission, an opening, has gone into another incident.
-    pub(super) fn fold(&mut self, count: u64, now: u64) {
+    pub(super) fn fold(&mut self, count: u64) {
         let resolved = self.now.resolved;
-        self.now = self.before.folded(count, now);
+        self.now = self.before.folded(count);
         // Unless that is no longer known.
         self.now.resolved &= resolved;
     }

@@ -74,7 +74,9 @@ impl Outbox {
             let pending = |wanted: &&Wanted| !wanted.is_again();
             let mut triggers = title.held().filter(pending).filter(|held| held.is_trigger());
             load.titles = load.titles.saturating_add(triggers.any(|held| !is_kept(held)).into());
-            let resolves = title.held().filter(pending).filter(|held| !held.is_trigger()).count();
+            // What is held back waits for its time, not for room.
+            let is_resolve = |held: &&Wanted| !held.is_trigger() && !held.is_parked();
+            let resolves = title.held().filter(pending).filter(is_resolve).count();
             load.resolves = load.resolves.saturating_add(resolves);
             for held in title.held() {
                 load.bytes = load.bytes.saturating_add(held.weight);
@@ -124,12 +126,16 @@ impl Outbox {
 
     fn evict(&mut self, key: u64, now: Duration) {
         let taken = self.titles.get_mut(&key).and_then(|title| title.wanted.take());
-        let Some(Wanted { op, .. }) = taken else { return };
+        let Some(Wanted { op, attempted, .. }) = taken else { return };
         let Some((gate, counters)) = op.ticket.gate() else { return };
         counters.add(Count::Evicted);
         if !matches!(op.status, Status::Trigger { opening: true }) {
             // The next repeat tells what this one would have told.
             return op.ticket.lose(Count::SuppressedRepeat);
+        }
+        if let Some(title) = self.titles.get_mut(&key) {
+            title.unpark(now, attempted);
+            title.go_on(None);
         }
         let count = op.occurrences.since_last;
         let folded = Folded { title: &op.title, severity: op.severity, count };

@@ -16,7 +16,7 @@ use crate::{
         },
         outcome::{Blames, Later, Outcome, Reach},
     },
-    incident::{Op, Status},
+    incident::{Held, Op, Status},
     stats::Count,
 };
 
@@ -53,6 +53,8 @@ pub(super) struct Title {
     pub(super) wanted: Option<Wanted>,
     /// What came while `wanted` was in flight.
     pub(super) newer: Option<Wanted>,
+    /// A resolve that is held back, while the title stays open.
+    pub(super) parked: Option<Wanted>,
     pub(super) belief: Belief,
     doubts: Doubts,
     /// For as long as the title is to be resolved after a quiet period.
@@ -99,8 +101,17 @@ impl Title {
             }
             return op.ticket.settle(Count::SuppressedCancelled);
         }
-        self.newest = self.newest.max(op.seq);
         let new = Wanted::new(op);
+        if let Some(mut parked) = self.parked.take_if(|parked| parked.op.seq < new.op.seq) {
+            // Something else is said now.
+            parked.settle(Count::SuppressedCancelled);
+        }
+        if new.is_parked() {
+            // Not the newest state: what was triggered before it is wanted for now.
+            self.parked = Some(new);
+            return;
+        }
+        self.newest = self.newest.max(new.op.seq);
         let failed = !in_flight && self.wanted.as_ref().is_some_and(|held| held.attempted);
         if failed && bugs.has(Bug::Fifo) {
             self.newer = self.wanted.replace(new);
@@ -169,7 +180,7 @@ impl Title {
     }
 
     /// The op in flight has come to its end undelivered: what came meanwhile is next.
-    pub(super) fn lost(&mut self, mut lost: Wanted, reason: Count, bugs: Bugs) {
+    pub(super) fn lost(&mut self, mut lost: Wanted, reason: Count, now: Duration, bugs: Bugs) {
         self.begin_anew();
         if !lost.is_trigger() {
             // Else its trigger was never accepted, or it may be applied all the same.
@@ -183,6 +194,9 @@ impl Title {
             if let Some(newer) = self.newer.as_mut().filter(|newer| newer.is_trigger()) {
                 newer.inherit(&mut lost);
             }
+        }
+        if lost.is_trigger() {
+            self.unpark(now, lost.attempted);
         }
         if lost.is_again() || lost.owes_again {
             self.belief = Belief::Doubtful;
@@ -205,7 +219,7 @@ impl Title {
         self.go_on(Some(held));
     }
 
-    fn go_on(&mut self, left: Option<Wanted>) {
+    pub(super) fn go_on(&mut self, left: Option<Wanted>) {
         self.wanted = match self.newer.take() {
             None => left,
             Some(newer) => follow(left, newer, self.belief),
@@ -231,7 +245,7 @@ impl Title {
         if self.poison.is_deadly()
             && let Some(wanted) = self.wanted.take()
         {
-            self.lost(wanted, Count::LostPoison, bugs);
+            self.lost(wanted, Count::LostPoison, now, bugs);
         }
     }
 
@@ -239,7 +253,7 @@ impl Title {
     pub(super) fn age(&mut self, now: Duration, bugs: Bugs) {
         let too_old = |held: &mut Wanted| now.saturating_sub(held.since()) > MAX_AGE;
         if let Some(wanted) = self.wanted.take_if(too_old) {
-            self.lost(wanted, Count::LostExpired, bugs);
+            self.lost(wanted, Count::LostExpired, now, bugs);
         }
         if !self.is_pending() {
             self.doubts.forget(now);
@@ -257,8 +271,29 @@ impl Title {
 
     /// What a flush waits for is not held back.
     pub(super) fn release(&mut self, mark: u64) {
-        for held in [&mut self.wanted, &mut self.newer].into_iter().flatten() {
+        for held in [&mut self.wanted, &mut self.newer, &mut self.parked].into_iter().flatten() {
             held.hurried |= held.op.seq <= mark;
+        }
+    }
+
+    /// A trigger was lost, so nothing may be open whose resolve could be held back; `attempted`:
+    /// Spike may have seen it.
+    pub(super) fn unpark(&mut self, now: Duration, attempted: bool) {
+        if self.belief == Belief::Open || self.newer.is_some() {
+            return;
+        }
+        let Some(mut parked) = self.parked.take() else { return };
+        let is_owed = matches!(parked.op.status, Status::Resolve { first: true, .. })
+            || attempted
+            || self.belief == Belief::Doubtful;
+        match parked.ask(now, true) {
+            Held::Out(_) if is_owed => self.newer = Some(parked),
+            Held::Out(_) => parked.settle(Count::SuppressedCancelled),
+            // It was triggered since, and the next occurrence opens it.
+            Held::Off | Held::Until(_) => {
+                parked.op.ticket.set_opening(true);
+                parked.op.ticket.lose(Count::SuppressedCancelled);
+            }
         }
     }
 
@@ -277,7 +312,7 @@ impl Title {
 
     /// All that is held of it.
     pub(super) fn held(&self) -> impl Iterator<Item = &Wanted> {
-        self.wanted.iter().chain(&self.newer)
+        self.wanted.iter().chain(&self.newer).chain(&self.parked)
     }
 
     /// Something is to be delivered.
@@ -299,8 +334,9 @@ impl Title {
     pub(super) fn is_only_watched(&self) -> bool {
         self.wanted.is_none()
             && self.newer.is_none()
+            && self.parked.is_none()
             && self.doubts.trigger.or(self.doubts.resolve).is_none()
-            && self.triggers.len() < PACE / 2
+            && self.triggers.is_empty()
     }
 }
 

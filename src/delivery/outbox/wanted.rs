@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     delivery::outbox::title::Belief,
-    incident::{Detail, Gatekeeper, Occurrences, Op, SoFar, Status, Ticket},
+    incident::{Counts, Detail, Gatekeeper, Held, Occurrences, Op, SoFar, Status, Ticket},
     stats::{Count, Counters},
 };
 
@@ -67,7 +67,7 @@ impl Wanted {
     }
 
     pub(super) fn is_trigger(&self) -> bool {
-        matches!(self.op.status, Status::Trigger { .. } | Status::Still)
+        matches!(self.op.status, Status::Trigger { .. })
     }
 
     pub(super) fn is_opening(&self) -> bool {
@@ -108,6 +108,35 @@ impl Wanted {
         told.sample.truncate(STORM_SAMPLE);
     }
 
+    /// A resolve that is held back: whether it goes out is not decided yet.
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(self.op.status, Status::Resolve { not_before, .. } if !not_before.is_zero())
+    }
+
+    /// Asks the gate about a resolve that is held back, and takes over the answer. `hurried`:
+    /// somebody waits for it.
+    pub(super) fn ask(&mut self, now: Duration, hurried: bool) -> Held {
+        let (key, seq) = (self.op.key, self.op.seq);
+        let gate = self.op.ticket.gate();
+        let answer = gate.map_or(Held::Off, |(gate, _)| gate.held(key, seq, now, hurried));
+        let until = match answer {
+            Held::Off => return answer,
+            Held::Until(until) => until,
+            Held::Out(counts) => {
+                if let Some(Counts { count, since_last }) = counts {
+                    let occurrences = &mut self.op.occurrences;
+                    (occurrences.count, occurrences.since_last) = (count, since_last);
+                }
+                Duration::ZERO
+            }
+        };
+        self.hurried = false;
+        if let Status::Resolve { not_before, .. } = &mut self.op.status {
+            *not_before = until;
+        }
+        answer
+    }
+
     pub(super) fn is_again(&self) -> bool {
         self.again.is_some()
     }
@@ -121,7 +150,7 @@ impl Wanted {
             (None, Status::Trigger { opening: true }) if self.is_storm() => {
                 self.op.admitted.saturating_add(STORM_GROWS)
             }
-            (None, Status::Trigger { .. } | Status::Still) => Duration::ZERO,
+            (None, Status::Trigger { .. }) => Duration::ZERO,
         }
     }
 
@@ -152,7 +181,7 @@ impl Wanted {
     }
 
     /// Settles the ticket and keeps the rest.
-    fn settle(&mut self, count: Count) {
+    pub(super) fn settle(&mut self, count: Count) {
         std::mem::replace(&mut self.op.ticket, Ticket::spent()).settle(count);
     }
 
@@ -190,8 +219,8 @@ impl Wanted {
 /// What a title's op that came, or waited for the end of an attempt, makes of what is there.
 pub(super) fn follow(there: Option<Wanted>, came: Wanted, spike: Belief) -> Option<Wanted> {
     match there {
-        None => first(came, spike),
-        Some(there) if there.is_again() => instead(there, came, spike),
+        None => Some(first(came, spike)),
+        Some(there) if there.is_again() => Some(instead(&there, came, spike)),
         // Triggers and resolves come through channels of their own, so the newer may come first.
         Some(there) if there.op.seq <= came.op.seq => combine(there, came, spike),
         Some(there) => combine(came, there, spike),
@@ -199,27 +228,15 @@ pub(super) fn follow(there: Option<Wanted>, came: Wanted, spike: Belief) -> Opti
 }
 
 /// Nothing else is wanted of the title.
-fn first(mut came: Wanted, spike: Belief) -> Option<Wanted> {
-    match (came.op.status, spike) {
-        (Status::Still, Belief::Open) => {
-            came.settle(Count::SuppressedRepeat);
-            return None;
-        }
-        (Status::Still, Belief::Unknown | Belief::Resolved | Belief::Doubtful)
-        | (Status::Trigger { .. }, Belief::Resolved | Belief::Doubtful) => came.open(),
-        (Status::Still, Belief::Undecided)
-        | (Status::Trigger { .. } | Status::Resolve { .. }, _) => {}
+fn first(mut came: Wanted, spike: Belief) -> Wanted {
+    if came.is_trigger() && matches!(spike, Belief::Resolved | Belief::Doubtful) {
+        came.open();
     }
-    Some(came)
+    came
 }
 
 /// `there` was accepted, and waits to be sent once more.
-fn instead(mut there: Wanted, mut came: Wanted, spike: Belief) -> Option<Wanted> {
-    if came.op.status == Status::Still && there.is_trigger() {
-        there.op.seq = came.op.seq;
-        came.settle(Count::SuppressedRepeat);
-        return Some(there);
-    }
+fn instead(there: &Wanted, mut came: Wanted, spike: Belief) -> Wanted {
     // Should the new one and its resolve cancel, this one would be missed.
     came.owes_resolve |= !there.is_trigger();
     came.owe_again();
@@ -236,15 +253,7 @@ fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
         (Status::Trigger { opening: first }, Status::Trigger { opening: second }) => {
             Some(merge(old, new, Status::Trigger { opening: first || second }))
         }
-        (Status::Trigger { .. }, Status::Still) => {
-            let status = old.op.status;
-            Some(merge(old, new, status))
-        }
-        (Status::Still, Status::Trigger { .. } | Status::Still) => {
-            let status = new.op.status;
-            Some(merge(old, new, status))
-        }
-        (Status::Trigger { .. } | Status::Still, Status::Resolve { first, .. }) => {
+        (Status::Trigger { .. }, Status::Resolve { first, .. }) => {
             let owed = old.attempted || old.owes_resolve || new.owes_resolve || new.owes_again;
             // An incident that is open, or may be, has to be resolved whatever comes.
             let is_closed = matches!(spike, Belief::Unknown | Belief::Resolved);
@@ -253,22 +262,6 @@ fn combine(mut old: Wanted, mut new: Wanted, spike: Belief) -> Option<Wanted> {
             if cancels {
                 new.settle(Count::SuppressedCancelled);
                 return None;
-            }
-            Some(Wanted { owes_resolve: true, ..new })
-        }
-        (Status::Resolve { .. }, Status::Still) => {
-            old.settle(Count::SuppressedCancelled);
-            if spike == Belief::Open && !old.attempted && !new.owes_again {
-                new.settle(Count::SuppressedRepeat);
-                return None;
-            }
-            match spike {
-                Belief::Undecided => {}
-                // Only because it has to be sent once more.
-                Belief::Open if !old.attempted => {
-                    new.op.status = Status::Trigger { opening: false };
-                }
-                Belief::Open | Belief::Unknown | Belief::Resolved | Belief::Doubtful => new.open(),
             }
             Some(Wanted { owes_resolve: true, ..new })
         }
@@ -331,7 +324,7 @@ impl Urgency {
             Status::Trigger { .. } if op.panic => 0,
             Status::Trigger { opening: true } => 1,
             Status::Resolve { .. } => 2,
-            Status::Trigger { opening: false } | Status::Still => 3,
+            Status::Trigger { opening: false } => 3,
         };
         Self { class, mildness: mildness(op), admitted: op.admitted, seq: op.seq }
     }
