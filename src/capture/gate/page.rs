@@ -216,9 +216,10 @@ impl Page {
         Self { resolved, sent_at, flaps, resolve, ..Self::new(count) }
     }
 
-    /// The resolve that followed this was lost: the next one must go out.
+    /// The resolve that followed this was lost, and with it what it took the place of: the next one
+    /// must go out.
     pub(super) fn still_open(self) -> Self {
-        Self { resolved: false, ..self }
+        Self { resolved: false, parked: false, ..self }
     }
 
     /// The resolve that followed this was lost, and nobody knows whether the title is open: the next
