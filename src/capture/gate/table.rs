@@ -156,6 +156,10 @@ impl Book {
     /// The newest admission came to nothing. The one before may still be lost.
     pub(super) fn give_back(&mut self) {
         self.now = self.now.given_back(self.before);
+        if !self.resolving {
+            // It has occurred all the same: what was said before it is no longer the last word.
+            self.now.keep_open();
+        }
         let (before, seq, resolving) = std::mem::take(&mut self.earlier);
         (self.before, self.seq, self.resolving) = (self.now.given_back(before), seq, resolving);
     }
