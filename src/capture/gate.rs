@@ -5,7 +5,11 @@
 //! nothing. Invariants: two threads never both open a title; of an admitted op either its ticket
 //! is settled, or the title is open again; what the budget does not pay for takes no slot.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    cmp::Ordering::{Equal, Greater, Less},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     clock::millis,
@@ -380,9 +384,13 @@ impl Gatekeeper for Gate {
         let Some(set) = self.set(key) else { return Held::Out(None) };
         let mut books = lock(&set.books);
         let Some((slot, book)) = set.known(&mut books, key) else { return Held::Out(None) };
-        if book.seq != seq {
+        match book.seq.cmp(&seq) {
             // What takes its place is on the way, or is given back.
-            return Held::Until(Duration::from_millis(now.saturating_add(LOOK_AGAIN)));
+            Greater => return Held::Until(Duration::from_millis(now.saturating_add(LOOK_AGAIN))),
+            // Known again, and all that came since was given back.
+            Less if !book.now.open => return Held::Out(None),
+            Less => book.take_up(seq),
+            Equal => {}
         }
         let count = slot.count();
         match book.now.ask(count, now, hurried) {

@@ -104,11 +104,16 @@ impl Page {
             }
             Some(until) if now < until && !hurried => Asked::Until(until),
             Some(_) => {
-                let before = Self { held_until: None, parked: false, ..*self };
+                let before = self.unparked();
                 self.close(count, Resolved { at: now, quietly: false });
                 Asked::Out { before }
             }
         }
+    }
+
+    /// As it was before somebody said that it is over.
+    pub(super) fn unparked(self) -> Self {
+        Self { held_until: None, parked: false, ..self }
     }
 
     /// An occurrence opens the title.

@@ -164,6 +164,12 @@ impl Book {
         (self.before, self.seq, self.resolving) = (self.now.given_back(before), seq, resolving);
     }
 
+    /// The admission of a resolve that is held back is the newest again: what came after it came to
+    /// nothing, and it is not remembered as the one before.
+    pub(super) fn take_up(&mut self, seq: u64) {
+        (self.before, self.seq, self.resolving) = (self.now.unparked(), seq, true);
+    }
+
     /// The newest admission, an opening, has gone into another incident.
     pub(super) fn fold(&mut self, count: u64) {
         let resolved = self.now.resolved;
