@@ -214,6 +214,10 @@ impl Gate {
         let before = book.now;
         let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
             // It may be held back from now on, and then nothing is a repeat without the lock.
+            #[cfg(all(test, spike_loom))]
+            if is_seeded(Bug::NotShown) {
+                return Admission::Repeat;
+            }
             self.show(slot, book, key);
             return Admission::Repeat;
         };
@@ -402,6 +406,8 @@ impl Gatekeeper for Gate {
                 if key == self.storm.1 {
                     self.folded.clear();
                 }
+                #[cfg(all(test, spike_loom))]
+                let count = if is_seeded(Bug::ReadTwice) { slot.count() } else { count };
                 Held::Out(Some(Counts {
                     count: count.saturating_sub(before.base),
                     since_last: count.saturating_sub(before.reported),

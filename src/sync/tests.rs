@@ -25,6 +25,8 @@ pub(crate) enum Bug {
     ReadTwice,
     /// A title is folded before it is known into which storm.
     TooEarly,
+    /// A resolve is held back, and occurrences are counted without the lock as before.
+    NotShown,
 }
 
 loom::lazy_static! {

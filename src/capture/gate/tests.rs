@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backoff::scramble,
-    incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status},
+    incident::{Counts, Folded, Gatekeeper, Held, Quiet, Sending, Severity, Status},
     sync::{AtomicU64, Ordering},
 };
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::{
-    Admission, Bench, EVERY, Folded, Gatekeeper, Openings, Quiet, STORM, Sending, opens, secs, sent,
+    Admission, Bench, EVERY, Folded, Gatekeeper, Held, Openings, Quiet, STORM, Sending, opens,
+    secs, sent,
 };
 use crate::{
     capture::gate::{
@@ -98,7 +99,7 @@ fn interleavings_of_a_repeat_and_a_resolve_and_a_trigger() {
         // Who comes first after the resolve opens.
         let opened = |admission| matches!(admission, Admission::Send(sending) if opens(sending));
         assert!(opened(ours) != opened(theirs), "{theirs:?}, {ours:?}");
-        assert!(gate.is_open(7, secs(2)));
+        assert!(gate.is_open(7));
         assert_eq!(resolved.count + next(&gate, 7).count, 4, "each in one incident");
     });
 }
@@ -136,7 +137,7 @@ fn interleavings_of_a_repeat_and_an_opening_that_is_given_back() {
                 }
             },
         );
-        let is_open = gate.is_open(7, secs(2));
+        let is_open = gate.is_open(7);
         assert_eq!(is_open, theirs != Admission::Repeat);
         let last = next(&gate, 7);
         assert_eq!((opens(last), last.count), (!is_open, 3));
@@ -174,6 +175,105 @@ fn interleavings_of_a_repeat_and_a_quiet_period() {
             _ => 0,
         };
         assert_eq!(told + sent(gate.admit(7, 0, secs(2_000))).count, 4, "{theirs:?}");
+    });
+}
+
+/// A title that flaps, with 2 occurrences since it was opened, and the number of its held
+/// resolve, which the worker has. `over`: that was said last.
+fn flapping(over: bool) -> (Arc<Bench>, u64) {
+    let gate = bench();
+    let [.., held] = [0, 2, 4].map(|second| {
+        sent(gate.admit(7, 0, secs(second)));
+        sent(gate.resolve(7, secs(second + 1)))
+    });
+    assert_eq!(gate.admit(7, 0, secs(6)), Admission::Repeat);
+    if over {
+        assert_eq!(gate.resolve(7, secs(7)), Admission::Repeat);
+    }
+    (gate, held.seq)
+}
+
+/// What came of a trigger, a resolve and a question, in whatever order: whether each was sent, and
+/// whether the title is open when all is said and asked. Each of its occurrences is told once.
+fn settled(gate: &Bench, (trigger, resolve, asked): (Admission, Admission, Held)) -> [bool; 4] {
+    let told = |held: Held| match held {
+        Held::Out(counts) => counts.unwrap().count,
+        Held::Off => 0,
+        Held::Until(_) => panic!("nothing has taken its place"),
+    };
+    let mut all = told(asked);
+    if let Admission::Send(resolve) = resolve {
+        all += told(gate.held(7, resolve.seq, secs(900), false));
+    }
+    let is_open = gate.is_open(7);
+    let last = next(gate, 7);
+    assert_eq!((opens(last), all + last.count), (!is_open, 4), "each told once");
+    let sends = |admission| admission != Admission::Repeat;
+    [sends(trigger), sends(resolve), asked != Held::Off, is_open]
+}
+
+/// What can come of the three at once: `settled`, of each order.
+const ORDERS: [[bool; 4]; 6] = [
+    // The trigger, the resolve, the question; the same, but the trigger after the resolve.
+    [false, false, true, false],
+    [false, false, false, true],
+    // The question before the resolve; before both, where nothing is held; where it is.
+    [false, true, false, false],
+    [false, true, false, true],
+    [true, true, true, false],
+    // The question before the trigger.
+    [true, false, true, true],
+];
+
+#[test]
+fn interleavings_of_a_trigger_and_a_resolve_and_a_question_of_the_worker() {
+    fn model(over: bool) {
+        let (gate, held) = flapping(over);
+        let [for_trigger, for_resolve] = [Arc::clone(&gate), Arc::clone(&gate)];
+        let trigger = thread::spawn(move || for_trigger.admit(7, 0, secs(8)));
+        let resolve = thread::spawn(move || for_resolve.resolve(7, secs(8)));
+        let asked = gate.held(7, held, secs(8), true);
+        let came = (trigger.join().unwrap(), resolve.join().unwrap(), asked);
+        let settled = settled(&gate, came);
+        assert!(ORDERS.contains(&settled), "{settled:?} of {came:?}");
+        // Only what is held back goes out, or is opened anew.
+        assert!(over || settled != [true, true, true, false], "{came:?}");
+        assert!(!over || settled != [false, true, false, true], "{came:?}");
+    }
+    holds("a trigger, a resolve, a question", 2, &[Bug::ReadTwice], || model(false));
+    holds("the same after a resolve", 2, &[], || model(true));
+}
+
+#[test]
+fn interleavings_of_the_last_word_and_a_question_of_the_worker() {
+    fn model(over: bool, says: fn(&Bench) -> (Admission, Admission)) -> [bool; 4] {
+        let (gate, held) = flapping(over);
+        let ask = move |gate: &Bench| gate.held(7, held, secs(8), true);
+        let (asked, (trigger, resolve)) = both(&gate, ask, says);
+        settled(&gate, (trigger, resolve, asked))
+    }
+    fn ends_with_a_trigger(gate: &Bench) -> (Admission, Admission) {
+        let resolve = gate.resolve(7, secs(8));
+        (gate.admit(7, 0, secs(8)), resolve)
+    }
+    fn ends_with_a_resolve(gate: &Bench) -> (Admission, Admission) {
+        (gate.admit(7, 0, secs(8)), gate.resolve(7, secs(8)))
+    }
+    holds("a trigger is the last word", 3, &[Bug::NotShown], || {
+        let [.., is_open] = model(false, ends_with_a_trigger);
+        assert!(is_open);
+    });
+    holds("the same after a resolve", 3, &[Bug::NotShown], || {
+        let [.., is_open] = model(true, ends_with_a_trigger);
+        assert!(is_open);
+    });
+    holds("a resolve is the last word", 3, &[], || {
+        let [.., is_open] = model(false, ends_with_a_resolve);
+        assert!(!is_open);
+    });
+    holds("the same after a resolve", 3, &[], || {
+        let [.., is_open] = model(true, ends_with_a_resolve);
+        assert!(!is_open);
     });
 }
 

@@ -6,19 +6,25 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it has done")]
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
-    Admission, Ask, Bench, Folded, Gatekeeper, Openings, Quiet, SETS, STORM, Sending, Status, WAYS,
+    Admission, Ask, Bench, Counts, Folded, Gatekeeper, Held, Openings, Quiet, SETS, STORM, Sending,
+    Status, WAYS,
 };
 use crate::{
     backoff::scramble,
     incident::{Severity, StormDetail},
 };
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 5_000;
 const OPERATIONS: u64 = 300;
 const MINUTE: u64 = 60_000;
+/// As likely as each other, as [`Night::step`] numbers them, of titles that flap.
+const FLAPPING: [u64; 12] = [0, 0, 0, 0, 24, 24, 24, 28, 31, 31, 38, 38];
 const FIVE_MINUTES: u64 = 5 * MINUTE;
 
 /// One thing that happened to a title.
@@ -37,10 +43,14 @@ enum What {
     Occurs { count: u64, first: u64, sent: Sent },
     /// `held`: not before then. Of a title that was `open`.
     Resolve { held: Option<u64>, quiet: bool, open: bool },
+    /// One that is not sent, since the worker has the one numbered `with`; not before `held`.
+    Said { held: u64, with: u64 },
+    /// The worker asked about the held resolve, and it goes out.
+    Out,
+    /// The worker asked about it, and there is nothing to hold any more.
+    Off,
     /// Its occurrences were folded into the storm.
     Folded,
-    /// Somebody saw that its held resolve has gone out.
-    Seen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,7 +64,6 @@ enum Sent {
     Trigger {
         rank: u8,
     },
-    Still,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +87,10 @@ struct Title {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Now {
     open: bool,
+    /// The last word was a resolve, which does not go out before then.
     held: Option<u64>,
+    /// The number of the held resolve that the worker has.
+    parked: Option<u64>,
     resolved: bool,
     paid: bool,
     /// Its opening was told apart from a flap, or as one.
@@ -100,17 +112,11 @@ struct Now {
 }
 
 impl Title {
-    fn read(&self, now: u64, quiet_after: u64) -> Now {
+    fn read(&self, quiet_after: u64) -> Now {
         let mut state = Now::default();
         for entry in &self.past {
-            // What was counted and nothing else, while a trigger was out that was given back later,
-            // was counted into the incident that was open then.
-            if entry.seq.is_some() || entry.what == What::Seen {
-                state.release(entry.at);
-            }
             state.take(*entry, quiet_after);
         }
-        state.release(now);
         state
     }
 
@@ -123,7 +129,7 @@ impl Title {
 
     fn has_gone_wrong(&mut self, seq: u64, fate: Fate) {
         if self.newest == Some(seq)
-            && let Some(entry) = self.past.iter_mut().find(|entry| entry.seq == Some(seq))
+            && let Some(entry) = self.past.iter_mut().rfind(|entry| entry.seq == Some(seq))
         {
             entry.fate = fate;
             if fate == Fate::GivenBack {
@@ -134,26 +140,21 @@ impl Title {
 }
 
 impl Now {
-    /// A held resolve whose time has come.
-    fn release(&mut self, now: u64) {
-        if let Some(until) = self.held.filter(|until| *until <= now) {
-            self.close(until, false);
-        }
-    }
-
     fn close(&mut self, at: u64, quiet: bool) {
         let Self { flaps, sent_at, last, .. } = *self;
         let closed = Some((at, quiet));
         *self = Self { resolved: true, closed, flaps, sent_at, last, ..Self::default() };
     }
 
-    fn take(&mut self, Entry { at, what, fate, .. }: Entry, quiet_after: u64) {
+    fn take(&mut self, Entry { at, what, fate, seq }: Entry, quiet_after: u64) {
         match what {
             What::Occurs { count, first, sent } => {
                 self.count += count;
                 self.untold += count;
                 self.first.get_or_insert(first);
                 self.last = at;
+                // Whatever comes of it, it is not over.
+                self.held = None;
                 let untold = self.untold;
                 match sent {
                     Sent::No => {}
@@ -170,33 +171,48 @@ impl Now {
                     Fate::Lost => (self.lost, self.untold) = (true, untold),
                 }
             }
+            // It comes to nothing with the one that the worker was to have.
+            What::Said { held, with } => {
+                if self.parked == Some(with) {
+                    (self.held, self.resolved) = (Some(held), true);
+                }
+            }
             What::Resolve { held, quiet, open } => match fate {
                 Fate::GivenBack => {}
-                Fate::Lost => self.resolved = false,
-                Fate::OpeningLost => {
-                    (self.open, self.held, self.untold) = (false, None, self.count);
-                    (self.resolved, self.lost) = (false, false);
+                Fate::Lost | Fate::OpeningLost => self.loses_resolve(fate),
+                Fate::Kept if held.is_some() => {
+                    (self.held, self.parked, self.resolved) = (held, seq, true);
                 }
-                Fate::Kept => match held {
-                    Some(until) => (self.held, self.resolved) = (Some(until), true),
-                    None if open => self.close(at, quiet),
-                    None => {
-                        (self.resolved, self.count, self.untold) = (true, 0, 0);
-                        (self.first, self.lost) = (None, false);
-                    }
-                },
+                Fate::Kept if open => self.close(at, quiet),
+                Fate::Kept => {
+                    (self.resolved, self.count, self.untold) = (true, 0, 0);
+                    (self.first, self.lost) = (None, false);
+                }
             },
-            What::Seen => {}
+            What::Out => match fate {
+                Fate::Kept => self.close(at, false),
+                Fate::GivenBack | Fate::Lost | Fate::OpeningLost => self.loses_resolve(fate),
+            },
+            What::Off => self.parked = None,
             What::Folded => {
-                (self.open, self.paid, self.told, self.held) = (false, false, false, None);
+                (self.open, self.paid, self.told) = (false, false, false);
+                (self.held, self.parked) = (None, None);
                 (self.worst, self.count, self.untold, self.first) = (0, 0, 0, None);
                 self.lost = false;
             }
         }
     }
 
+    fn loses_resolve(&mut self, fate: Fate) {
+        (self.held, self.parked, self.resolved) = (None, None, false);
+        if fate == Fate::OpeningLost {
+            (self.open, self.untold, self.lost) = (false, self.count, false);
+        }
+    }
+
     fn goes_out(&mut self, at: u64, sent: Sent, quiet_after: u64) {
-        self.held = None;
+        // It takes the place of what the worker has.
+        self.parked = None;
         if let Sent::Opening { .. } = sent {
             if !self.told {
                 let again = self.closed.is_some_and(|(closed, quiet)| {
@@ -271,22 +287,9 @@ impl Naive {
         self.resolve_after.unwrap_or(0)
     }
 
-    fn now(&self, key: u64, now: u64) -> Now {
-        let key = key.max(1);
-        self.titles.get(&key).map_or(Now::default(), |title| title.read(now, self.quiet_after()))
-    }
-
-    /// As [`now`](Naive::now); time may go back a little after it, and what was seen stays so.
-    fn see(&mut self, key: u64, now: u64) -> Now {
-        let quiet_after = self.quiet_after();
-        let Some(title) = self.titles.get_mut(&key.max(1)) else { return Now::default() };
-        let mut state = title.read(0, quiet_after);
-        let held = state.held;
-        state.release(now);
-        if state.held != held {
-            title.past.push(Entry { at: now, what: What::Seen, seq: None, fate: Fate::Kept });
-        }
-        state
+    fn now(&self, key: u64) -> Now {
+        let title = self.titles.get(&key.max(1));
+        title.map_or(Now::default(), |title| title.read(self.quiet_after()))
     }
 
     fn put(&mut self, key: u64, at: u64, what: What, admitted: bool) -> u64 {
@@ -310,7 +313,7 @@ impl Naive {
             Some((earlier, first)) => (earlier + 1, ms(first)),
             None => (1, now),
         };
-        let state = self.see(key, now);
+        let state = self.now(key);
         let occurs = |sent| What::Occurs { count, first, sent };
         let sent = if !state.open {
             if state.lost && now < state.due(0) && rank <= state.worst {
@@ -325,15 +328,12 @@ impl Naive {
         } else if now >= state.due(self.jittered(key, state.triggers)) && self.may_repeat(now) {
             self.repeats.push(now);
             Sent::Trigger { rank }
-        } else if state.held.is_some() {
-            Sent::Still
         } else {
             Sent::No
         };
         let seq = self.put(key, now, occurs(sent), sent != Sent::No);
         let status = match sent {
             Sent::No => return Admission::Repeat,
-            Sent::Still => Status::Still,
             Sent::Opening { .. } => Status::Trigger { opening: true },
             Sent::Trigger { rank } => Status::Trigger { opening: rank > state.worst },
         };
@@ -347,12 +347,16 @@ impl Naive {
     }
 
     fn resolve(&mut self, key: u64, now: u64) -> Answer {
-        let state = self.see(key, now);
+        let state = self.now(key);
         if state.held.is_some() || state.resolved && !state.open {
             return Admission::Repeat;
         }
         let calm = state.last + FIVE_MINUTES;
         let held = (state.open && state.flaps >= 2 && now < calm).then_some(calm);
+        if let (Some(held), Some(with)) = (held, state.parked) {
+            self.put(key, now, What::Said { held, with }, false);
+            return Admission::Repeat;
+        }
         let not_before = Duration::from_millis(held.unwrap_or(0));
         Admission::Send(self.closes(key, now, state, (held, false), not_before))
     }
@@ -376,7 +380,7 @@ impl Naive {
     }
 
     fn quiet(&mut self, key: u64, now: u64) -> Quiet {
-        let state = self.now(key, now);
+        let state = self.now(key);
         let Some(after) = self.resolve_after.filter(|_| state.open && state.held.is_none()) else {
             return Quiet::Never;
         };
@@ -388,11 +392,39 @@ impl Naive {
         Quiet::Resolved(self.closes(key, now, state, (None, true), Duration::ZERO))
     }
 
+    fn held(&mut self, key: u64, seq: u64, now: u64, hurried: bool) -> Held {
+        let state = self.now(key);
+        let Some(title) = self.titles.get_mut(&key) else { return Held::Out(None) };
+        if title.newest > Some(seq) {
+            return Held::Until(Duration::from_millis(now + 100));
+        }
+        if title.newest < Some(seq) {
+            // What came after it was given back, or the title was forgotten since.
+            if !state.open {
+                return Held::Out(None);
+            }
+            title.newest = Some(seq);
+        }
+        let (what, answer) = match state.held {
+            None => (What::Off, Held::Off),
+            Some(until) if now < until && !hurried => {
+                return Held::Until(Duration::from_millis(until));
+            }
+            Some(_) => {
+                let counts = Counts { count: state.count, since_last: state.untold };
+                (What::Out, Held::Out(Some(counts)))
+            }
+        };
+        let seq = (what == What::Out).then_some(seq);
+        title.past.push(Entry { at: now, what, seq, fate: Fate::Kept });
+        answer
+    }
+
     fn fold(&mut self, key: u64, seq: u64, folded: Folded<'_>, now: u64) -> Option<Sending> {
         let mut count = folded.count;
         let quiet_after = self.quiet_after();
         if let Some(title) = self.titles.get_mut(&key).filter(|title| title.newest == Some(seq)) {
-            count = title.read(now, quiet_after).count;
+            count = title.read(quiet_after).count;
             let known = (title.newest, title.earlier);
             title.has_gone_wrong(seq, Fate::GivenBack);
             (title.newest, title.earlier) = known;
@@ -442,7 +474,6 @@ impl Seen {
             Admission::Send(sending) => match sending.status {
                 Status::Trigger { opening: true } => "opening or escalation",
                 Status::Trigger { opening: false } => "repeat",
-                Status::Still => "still",
                 Status::Resolve { first: true, .. } => "first resolve",
                 Status::Resolve { not_before: Duration::ZERO, .. } => "resolve",
                 Status::Resolve { .. } => "held resolve",
@@ -465,6 +496,8 @@ struct Night {
     naive: Naive,
     /// Time goes by slowly, so that much happens at once.
     hasty: bool,
+    /// Titles are resolved again and again.
+    flaps: bool,
     dice: Dice,
     keys: Vec<u64>,
     /// How many of them the gate knows.
@@ -472,17 +505,22 @@ struct Night {
     now: u64,
     /// What was admitted: its title's key, and what went out.
     admitted: Vec<(u64, Sending)>,
+    /// The resolves that a worker holds back: their titles' keys, and their numbers.
+    parked: Vec<(u64, u64)>,
+    /// Those of which it has asked. They are not given back any more.
+    asked: HashSet<u64>,
 }
 
 impl Night {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(scramble(seed));
-        let burst = dice.one(&[1, 2, 5, 10, u32::MAX]);
+        let (hasty, flaps) = (dice.below(4) == 0, dice.below(3) == 0);
+        let burst = if flaps { u32::MAX } else { dice.one(&[1, 2, 5, 10, u32::MAX]) };
         let per_minute = dice.one(&[1, 2, 7, 60, 60_000]);
         let every = dice.one(&[0, 1_000, MINUTE, FIVE_MINUTES, FIVE_MINUTES]);
         let resolve_after = dice.one(&[None, Some(MINUTE), Some(10 * MINUTE), Some(180 * MINUTE)]);
         // A few titles, or so many that repeats of all titles are too many.
-        let titles = dice.one(&[1, 2, 6, 40]);
+        let titles = if flaps { 1 } else { dice.one(&[1, 2, 6, 40]) };
         let mut keys: Vec<_> = (1..=titles).map(|title| scramble(scramble(seed) ^ title)).collect();
         if dice.below(4) == 0 {
             // More titles than a set of the table has room for.
@@ -498,14 +536,30 @@ impl Night {
         let purses = [Purse::new(burst, per_minute); 2];
         let (titles, repeats) = (HashMap::new(), Vec::new());
         let naive = Naive { titles, purses, repeats, every, resolve_after, seq: 1 };
-        let hasty = dice.below(4) == 0;
         let (operation, key, known, now, admitted) = (0, 0, 0, 0, Vec::new());
-        Self { seed, operation, key, gate, naive, hasty, dice, keys, known, now, admitted }
+        let (parked, asked) = (Vec::new(), HashSet::new());
+        Self {
+            seed,
+            operation,
+            key,
+            gate,
+            naive,
+            hasty,
+            flaps,
+            dice,
+            keys,
+            known,
+            now,
+            admitted,
+            parked,
+            asked,
+        }
     }
 
     fn step(&mut self, seen: &mut Seen) {
         let step = match self.dice.below(20) {
             _ if self.hasty => self.dice.below(1_000),
+            0..19 if self.flaps => self.dice.below(6_000),
             0..8 => self.dice.below(3),
             8..14 => self.dice.below(5_000),
             14..17 => 1_000 * self.dice.below(60),
@@ -517,16 +571,14 @@ impl Night {
         self.now = (self.now + step).saturating_sub(back);
         let key = self.dice.one(&self.keys);
         self.key = key.max(1);
-        match self.dice.below(40) {
+        let operation = if self.flaps { self.dice.one(&FLAPPING) } else { self.dice.below(44) };
+        match operation {
             0..24 => self.occurs(key, seen),
             24..28 => self.resolves(key, seen),
             28..31 => self.goes_quiet(key, seen),
             31..38 => self.goes_wrong(seen),
-            _ => {
-                let at = Duration::from_millis(self.now);
-                let open = self.naive.see(key, self.now).open;
-                assert_eq!(self.gate.is_open(key, at), open, "is_open");
-            }
+            38..42 => self.asks(seen),
+            _ => assert_eq!(self.gate.is_open(key), self.naive.now(key).open, "is_open"),
         }
         if self.naive.titles.len() > self.known {
             self.forgets(seen);
@@ -539,12 +591,9 @@ impl Night {
         let kept = |key: &u64| self.gate.set(*key).unwrap().find(*key).is_some();
         let known: Vec<u64> = self.naive.titles.keys().copied().collect();
         let forgotten: Vec<u64> = known.iter().copied().filter(|key| !kept(key)).collect();
-        for key in &known {
-            self.naive.see(*key, self.now);
-        }
         let [key] = forgotten[..] else { return assert!(forgotten.is_empty(), "{forgotten:x?}") };
         let worth = |key: u64| {
-            let Now { open, resolved, sent_at, .. } = self.naive.now(key, self.now);
+            let Now { open, resolved, sent_at, .. } = self.naive.now(key);
             (open, resolved, sent_at)
         };
         let others = known.into_iter().filter(|other| *other != key && *other != self.key);
@@ -570,7 +619,7 @@ impl Night {
             seen.word("repeats used up");
         }
         let answer = if self.dice.below(3) == 0 {
-            let state = self.naive.see(key, self.now);
+            let state = self.naive.now(key);
             let expected = (state.open || state.lost).then(|| self.naive.admit(ask, self.now));
             assert_eq!(self.gate.0.admit_open(ask, at), expected, "admit_open");
             match expected {
@@ -597,10 +646,7 @@ impl Night {
         let answer = self.gate.resolve(key, Duration::from_millis(self.now));
         assert_eq!(answer, self.naive.resolve(key, self.now), "resolve");
         seen.note(answer);
-        if key == STORM
-            && matches!(answer, Admission::Send(_))
-            && !self.naive.now(key, self.now).open
-        {
+        if key == STORM && matches!(answer, Admission::Send(_)) && !self.naive.now(key).open {
             assert_eq!(self.gate.storm_detail(), StormDetail::default(), "a new storm");
         }
         self.follow(key, answer);
@@ -616,9 +662,50 @@ impl Night {
         }
     }
 
+    /// The worker asks about a resolve that it holds back.
+    fn asks(&mut self, seen: &mut Seen) {
+        if self.parked.is_empty() {
+            return;
+        }
+        let back = self.dice.below(3 * self.parked.len() as u64).min(3);
+        let place = (self.parked.len() - 1).saturating_sub(back as usize);
+        let ((key, seq), hurried) = (self.parked[place], self.dice.below(3) == 0);
+        self.key = key;
+        let title = self.naive.titles.get(&key);
+        let newest = title.map(|title| title.newest);
+        let came = |entry: &Entry| entry.seq > Some(seq) && entry.fate != Fate::GivenBack;
+        if newest <= Some(Some(seq)) && title.is_some_and(|title| title.past.iter().any(came)) {
+            // Something else has taken its place.
+            self.parked.remove(place);
+            return;
+        }
+        let answer = self.gate.held(key, seq, Duration::from_millis(self.now), hurried);
+        assert_eq!(answer, self.naive.held(key, seq, self.now, hurried), "held");
+        self.asked.insert(seq);
+        // What takes its place comes soon, unless it is given back.
+        let is_overtaken = newest > Some(Some(seq)) && self.dice.below(4) == 0;
+        if is_overtaken || !matches!(answer, Held::Until(_)) {
+            self.parked.remove(place);
+        }
+        if key == STORM && matches!(answer, Held::Out(Some(_))) {
+            assert_eq!(self.gate.storm_detail(), StormDetail::default(), "a new storm");
+        }
+        seen.word(match answer {
+            Held::Until(_) if newest > Some(Some(seq)) => "held: overtaken",
+            _ if newest.is_some_and(|newest| newest < Some(seq)) => "held: newest again",
+            Held::Until(_) => "held: until",
+            Held::Off => "held: off",
+            Held::Out(_) if hurried => "held: out, hurried",
+            Held::Out(_) => "held: out",
+        });
+    }
+
     fn goes_wrong(&mut self, seen: &mut Seen) {
         if self.admitted.is_empty() {
             return;
+        }
+        if self.flaps && self.dice.below(3) == 0 {
+            return self.finds_no_room(seen);
         }
         // Mostly one of the newest: of the others, nothing must come.
         let back = self.dice.below(3 * self.admitted.len() as u64).min(3);
@@ -628,13 +715,14 @@ impl Night {
         let opening = sending.status == Status::Trigger { opening: true };
         let title = self.naive.titles.get(&key);
         let is_newest = title.is_some_and(|title| title.newest == Some(sending.seq));
+        let is_asked = self.asked.contains(&sending.seq);
         match self.dice.below(3) {
-            0 => {
+            0 if !is_asked => {
                 self.gate.give_back(key, sending.seq);
                 self.wrong(key, sending.seq, Fate::GivenBack);
                 seen.word(if is_newest { "given back" } else { "given back, old" });
             }
-            1 => {
+            0 | 1 => {
                 // A trigger that was still waiting can become one that opens; of a resolve, nobody
                 // may know whether it was applied.
                 let repeats = sending.status == Status::Trigger { opening: false };
@@ -659,7 +747,24 @@ impl Night {
         }
     }
 
+    /// The newest two triggers come to nothing, first the newer one.
+    fn finds_no_room(&mut self, seen: &mut Seen) {
+        for _ in 0..2 {
+            let newest = self
+                .admitted
+                .iter()
+                .rposition(|(_, sending)| matches!(sending.status, Status::Trigger { .. }));
+            let Some(place) = newest else { return };
+            let (key, Sending { seq, .. }) = self.admitted.remove(place);
+            self.key = key;
+            self.gate.give_back(key, seq);
+            self.wrong(key, seq, Fate::GivenBack);
+            seen.word("found no room");
+        }
+    }
+
     fn wrong(&mut self, key: u64, seq: u64, fate: Fate) {
+        self.parked.retain(|(_, parked)| *parked != seq);
         if let Some(title) = self.naive.titles.get_mut(&key) {
             title.has_gone_wrong(seq, fate);
         }
@@ -668,6 +773,10 @@ impl Night {
     fn follow(&mut self, key: u64, answer: Answer) {
         if let Admission::Send(sending) = answer {
             self.admitted.push((key.max(1), sending));
+            if matches!(sending.status, Status::Resolve { not_before, .. } if !not_before.is_zero())
+            {
+                self.parked.push((key.max(1), sending.seq));
+            }
             assert_eq!(self.gate.newest(), sending.seq, "numbers go up");
         }
     }
@@ -702,6 +811,6 @@ fn the_gate_decides_as_one_that_remembers_everything() {
     let mut seen: Vec<_> = seen.0.into_iter().collect();
     seen.sort_unstable();
     println!("{seeds} seeds, {OPERATIONS} operations each: {seen:?}");
-    assert_eq!(seen.len(), 17, "{seen:?}");
-    assert!(seen.iter().all(|(_, times)| *times >= 100), "{seen:?}");
+    assert_eq!(seen.len(), 23, "{seen:?}");
+    assert!(seen.iter().all(|(_, times)| *times >= 50), "{seen:?}");
 }
