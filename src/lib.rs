@@ -17,6 +17,7 @@ mod incident;
 pub mod internals;
 mod lock;
 #[cfg(test)]
+#[expect(clippy::print_stdout, reason = "a proof tells what it has looked at")]
 mod proofs;
 mod queue;
 mod reentry;
