@@ -358,7 +358,7 @@ impl Builder {
     /// a second, so that it can tell all that come at once. Events with `spike = true` and
     /// `Handle::trigger` have a second budget of this size, and each
     /// [webhook](crate::Rule::webhook) has budgets of its own. Repeats take nothing from it; there
-    /// are at most 30 of them a minute.
+    /// are at most 30 of them a minute at each webhook.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().budget(20, 5);

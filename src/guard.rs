@@ -231,8 +231,9 @@ impl Handle {
     /// Takes the place of the mute before; [`Duration::ZERO`] ends it. At most 24 h: a longer one
     /// is cut to that.
     ///
-    /// What would page is counted in [`Stats::suppressed`](crate::Stats) and nothing else, so the
-    /// first occurrence afterwards pages. Resolves still go out.
+    /// What would page is counted in [`Stats::suppressed`](crate::Stats) and nothing else: what is
+    /// new afterwards pages at its first occurrence, and what was open before is repeated as if it
+    /// had not occurred meanwhile. Resolves still go out.
     ///
     /// ```
     /// use std::time::Duration;

@@ -16,13 +16,14 @@ mod incident;
 #[doc(hidden)]
 pub mod internals;
 mod lock;
-#[cfg(test)]
+#[cfg(all(test, not(spike_loom)))]
 #[expect(clippy::print_stdout, reason = "a proof tells what it has looked at")]
 mod proofs;
 mod queue;
 mod reentry;
 mod rule;
 mod stats;
+mod sync;
 mod webhook;
 
 #[cfg(feature = "sandbox")]

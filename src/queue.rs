@@ -30,13 +30,15 @@ pub(crate) enum Control {
     Shutdown { asker: Asker },
     /// A line for a person, on stderr, once.
     Say(String),
+    /// A slot was given up: whoever waits for what it was to bring need not wait any longer.
+    Look,
 }
 
 /// Somebody who waits for the worker.
 #[derive(Debug)]
-pub(crate) struct Asker {
+pub(crate) struct Asker<R = reply::SyncSender<FlushReport>> {
     pub(crate) deadline: Duration,
-    pub(crate) reply: reply::SyncSender<FlushReport>,
+    pub(crate) reply: R,
     /// Slots that the asker itself holds, being inside the building of an event. They are not
     /// waited for.
     pub(crate) holds: usize,
@@ -98,7 +100,8 @@ struct Entry {
 
 /// A reserved slot.
 pub(crate) struct Slot<'a> {
-    permit: mpsc::Permit<'a, Box<Op>>,
+    /// `None` once it is used.
+    permit: Option<mpsc::Permit<'a, Box<Op>>>,
     control: &'a mpsc::UnboundedSender<Control>,
 }
 
@@ -151,7 +154,7 @@ impl Sender {
     ) -> Result<Slot<'_>, NoSlot> {
         let Some(lane) = self.lanes.get(endpoint) else { return Err(NoSlot::Closed) };
         match channel(lane).try_reserve() {
-            Ok(permit) => Ok(Slot { permit, control: &self.control }),
+            Ok(permit) => Ok(Slot { permit: Some(permit), control: &self.control }),
             Err(error) => Err(no_slot(&error)),
         }
     }
@@ -174,9 +177,22 @@ impl Sender {
 
 impl Slot<'_> {
     /// Sends it, or loses it when the worker has ended while it was built.
-    pub(crate) fn send(self, op: Box<Op>) {
-        if !self.control.is_closed() {
-            self.permit.send(op);
+    pub(crate) fn send(mut self, op: Box<Op>) {
+        if !self.control.is_closed()
+            && let Some(permit) = self.permit.take()
+        {
+            permit.send(op);
+        }
+    }
+}
+
+impl Drop for Slot<'_> {
+    /// Of a slot that is given up, as when building panics, the channel tells nobody.
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            drop(permit);
+            // Nobody waits for a worker that is gone.
+            self.control.send(Control::Look).ok();
         }
     }
 }
@@ -256,7 +272,7 @@ fn no_slot<T>(error: &mpsc::error::TrySendError<T>) -> NoSlot {
 
 #[cfg(test)]
 mod tests {
-    use super::{NoSlot, bounded};
+    use super::{Control, NoSlot, bounded};
 
     #[test]
     fn a_lane_that_is_full_or_has_a_slot_taken_is_no_other() {
@@ -273,5 +289,16 @@ mod tests {
             assert_eq!(sender.reserve_trigger(endpoint).map(drop), Err(NoSlot::Closed));
         }
         assert!(sender.is_closed());
+    }
+
+    #[test]
+    fn a_slot_that_is_given_up_is_free_before_the_worker_is_told() {
+        let (sender, mut receiver) = bounded(1, 1);
+        let slot = sender.reserve_trigger(0).unwrap();
+        assert_eq!(receiver.slots_taken(), 1);
+        assert!(receiver.control.try_recv().is_err());
+        drop(slot);
+        assert!(matches!(receiver.control.try_recv(), Ok(Control::Look)));
+        assert_eq!(receiver.slots_taken(), 0);
     }
 }

@@ -113,9 +113,9 @@ impl Rule {
     /// or escalation policy at Spike. Default: that of a shorter rule, else the webhook of the
     /// builder. The URL is a secret, as that one is.
     ///
-    /// Each webhook has titles, repeats, a queue and retries of its own, so one that takes nothing
-    /// does not hold up the others. Rules with the same URL share them. At most 16 different
-    /// webhooks, the builder's included.
+    /// Each webhook has titles, budgets, repeats, a queue and retries of its own, so one that takes
+    /// nothing does not hold up the others. Rules with the same URL share them. At most 16
+    /// different webhooks, the builder's included.
     ///
     /// ```
     /// # use tracing_spike::Rule;
@@ -129,7 +129,11 @@ impl Rule {
     }
 
     /// Pages only when a title has occurred `n` times `within` this time: 1 to 100 times, 1 s to
-    /// 24 h. Default: that of a shorter rule, else at the first occurrence.
+    /// 24 h. Default: that of a shorter rule, else at the first occurrence. The page tells of all
+    /// of them; after a resolve it takes as many again.
+    ///
+    /// It is for all events of the target, those with `spike = true` included. Of more than 256
+    /// titles that wait for their number, the one that has not occurred for longest is forgotten.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -184,6 +188,9 @@ pub(crate) fn bad_target(target: &str) -> Option<String> {
     if target.is_empty() {
         return Some("nothing".to_owned());
     }
+    if target.starts_with("::") || target.ends_with("::") {
+        return Some("a :: at its beginning or end".to_owned());
+    }
     let bad = |c: char| c.is_whitespace() || c.is_control() || "[]{}*\"'/,=".contains(c);
     target.chars().find(|c| bad(*c)).map(|c| format!("the character {c:?} in it"))
 }
@@ -204,7 +211,7 @@ impl fmt::Debug for Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, covers};
+    use super::{Rule, bad_target, covers};
     use std::time::Duration;
 
     #[test]
@@ -214,6 +221,16 @@ mod tests {
         }
         for other in ["", "bill", "billings", "billing:cards", "shop::billing"] {
             assert!(!covers("billing", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_matches_no_target_is_none() {
+        for target in ["", "billing::", "::billing", "::", "billing::*", "billing=warn", "a b"] {
+            assert!(bad_target(target).is_some(), "{target}");
+        }
+        for target in ["billing", "billing::cards", "my-crate", "r#mod"] {
+            assert_eq!(bad_target(target), None);
         }
     }
 

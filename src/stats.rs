@@ -218,7 +218,8 @@ pub struct Ignored {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Suppressed {
-    /// Counted on the incident that is open already; the next repeat tells the number.
+    /// Counted on the incident that is open already; the next repeat tells the number. Also a
+    /// resolve of what this process has resolved already.
     pub repeat: u64,
     /// Beyond the budget for new titles, and counted on the storm incident.
     pub storm: u64,

@@ -13,7 +13,7 @@ use std::{
     mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -31,6 +31,7 @@ use crate::{
     incident::{Detail, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, Sender},
     stats::{Count, Counters},
+    sync::AtomicU64,
 };
 pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
 
@@ -214,9 +215,13 @@ impl Pipeline {
             let reached = reached.ok_or(Count::SuppressedThreshold)?;
             ask.before = Some((reached.earlier, reached.first));
         }
-        let (opened, paged) = self.open(queue, (head, origin), (ask, now), build);
-        if paged.is_ok() && head.threshold.is_some() {
-            self.waiting.clear(here);
+        let (went_to, paged) = self.open(queue, (head, origin), (ask, now), build);
+        let Some(opened) = went_to else { return paged };
+        match paged {
+            _ if head.threshold.is_none() => {}
+            Ok(()) => self.waiting.clear(here),
+            // Counted, on what it was folded into, or for when there is room.
+            Err(_) => self.waiting.counted(here),
         }
         if let (Ok(()) | Err(Count::SuppressedRepeat), Some(failure)) = (paged, failure) {
             let title = at(head.endpoint, opened);
@@ -225,18 +230,21 @@ impl Pipeline {
         paged
     }
 
-    /// Opens the title, or what its callsite folds it into; returns the key of that.
+    /// Opens the title, or what its callsite folds it into; returns the key of that, `None` when
+    /// the budget did not pay for it.
     fn open(
         &self,
         queue: &Sender,
         (head, origin): (Head<'_>, Option<Origin<'_>>),
         (ask, now): (Ask, Duration),
         build: impl FnOnce() -> Detail,
-    ) -> (u64, Result<(), Count>) {
+    ) -> (Option<u64>, Result<(), Count>) {
         let gate = self.gate(head.endpoint);
+        let is_paid = |admission: Admission| admission != Admission::Storm;
         let Some(Origin { site, mut folding }) = origin else {
             let admission = gate.admit(ask, now);
-            return (ask.key, self.page(queue, head, (ask, now), admission, build));
+            let paged = self.page(queue, head, (ask, now), admission, build);
+            return (is_paid(admission).then_some(ask.key), paged);
         };
         let kind = if folding.is_whole() { ask.key } else { self.key(folding.kind) };
         match self.fold.open(self.hasher.hash_one(site), kind, &mut folding, now) {
@@ -247,14 +255,15 @@ impl Pipeline {
                 if !opened || matches!(paged, Err(Count::RefusedFull | Count::RefusedClosed)) {
                     self.fold.take_back(opening);
                 }
-                (ask.key, paged)
+                (is_paid(admission).then_some(ask.key), paged)
             }
             Opens::Folded { place } => {
                 self.counters.add(Count::Folded);
                 let head = Head { title: folding.finish(place), ..head };
                 let ask = Ask { key: self.key(head.title), ..ask };
                 let admission = gate.admit(ask, now);
-                (ask.key, self.page(queue, head, (ask, now), admission, build))
+                let paged = self.page(queue, head, (ask, now), admission, build);
+                (is_paid(admission).then_some(ask.key), paged)
             }
         }
     }

@@ -35,13 +35,16 @@ struct Title {
     used: u64,
     /// When it occurred, oldest first, in milliseconds.
     times: VecDeque<u64>,
+    /// How many of the oldest the gate has counted.
+    counted: usize,
 }
 
 /// The occurrences that were waiting for this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reached {
+    /// Those that the gate has not counted.
     pub(crate) earlier: u64,
-    /// When the first of them was.
+    /// When the first of them all was.
     pub(crate) first: Duration,
 }
 
@@ -54,30 +57,36 @@ impl Waiting {
     pub(crate) fn occurs(&self, key: u64, threshold: Threshold, now: Duration) -> Option<Reached> {
         let (key, now, within) = (key.max(1), millis(now), millis(threshold.within));
         let mut set = lock(self.set(key)?);
-        let times = set.times(key)?;
+        let title = set.title(key)?;
         let most = usize::try_from(threshold.n).unwrap_or(MOST).clamp(1, MOST);
-        if times.capacity() < most {
-            times.reserve_exact(most.saturating_sub(times.len()));
+        title.make_room(most);
+        while title.times.front().is_some_and(|at| now.saturating_sub(*at) > within) {
+            title.forget_first();
         }
-        if times.len() >= most {
-            times.pop_front();
-        }
-        while times.front().is_some_and(|at| now.saturating_sub(*at) > within) {
-            times.pop_front();
-        }
-        times.push_back(now);
+        title.times.push_back(now);
+        let Title { times, counted, .. } = title;
         let first = *times.front().filter(|_| times.len() >= most)?;
-        let earlier = u64::try_from(times.len().saturating_sub(1)).unwrap_or(u64::MAX);
+        let earlier = times.len().saturating_sub(1).saturating_sub(*counted);
+        let earlier = u64::try_from(earlier).unwrap_or(u64::MAX);
         Some(Reached { earlier, first: Duration::from_millis(first) })
+    }
+
+    /// The gate has counted what waited, though the title is not open.
+    pub(crate) fn counted(&self, key: u64) {
+        self.change(key, |title| title.counted = title.times.len());
     }
 
     /// The title has paged: it begins anew.
     pub(crate) fn clear(&self, key: u64) {
+        self.change(key, Title::clear);
+    }
+
+    fn change(&self, key: u64, change: impl FnOnce(&mut Title)) {
         let key = key.max(1);
         let Some(set) = self.set(key) else { return };
         let mut set = lock(set);
         if let Some(title) = set.titles.iter_mut().find(|title| title.key == key) {
-            title.times.clear();
+            change(title);
         }
     }
 
@@ -89,8 +98,8 @@ impl Waiting {
 }
 
 impl Set {
-    /// The times of a title; a new one gets a free place, or that of the least recently used.
-    fn times(&mut self, key: u64) -> Option<&mut VecDeque<u64>> {
+    /// The place of a title; a new one gets a free one, or that of the least recently used.
+    fn title(&mut self, key: u64) -> Option<&mut Title> {
         self.turn = self.turn.saturating_add(1);
         let known = self.titles.iter().position(|title| title.key == key);
         let title = match known {
@@ -99,10 +108,32 @@ impl Set {
         };
         if known.is_none() {
             title.key = key;
-            title.times.clear();
+            title.clear();
         }
         title.used = self.turn;
-        Some(&mut title.times)
+        Some(title)
+    }
+}
+
+impl Title {
+    /// Makes room for one more time, of so many at most.
+    fn make_room(&mut self, most: usize) {
+        if self.times.capacity() < most {
+            self.times.reserve_exact(most.saturating_sub(self.times.len()));
+        }
+        if self.times.len() >= most {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        self.times.pop_front();
+        self.counted = self.counted.saturating_sub(1);
+    }
+
+    fn clear(&mut self) {
+        self.times.clear();
+        self.counted = 0;
     }
 }
 

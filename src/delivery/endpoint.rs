@@ -5,7 +5,6 @@
 
 use std::{
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,7 +18,7 @@ use crate::{
         outcome::Outcome,
         transport::{Attempted, Transport},
     },
-    incident::Op,
+    incident::{Op, Status},
     stats::{Count, Counters, Stats},
 };
 
@@ -29,9 +28,10 @@ pub(crate) struct Endpoint {
     transport: Arc<Transport>,
     outbox: Outbox,
     attempt: Option<Attempt>,
-    /// The counters as the newest accepted op told of them, and as the attempt in flight does.
+    /// The counters as the newest accepted op told of them, and as the attempt in flight does if
+    /// it is to trigger: what a resolve says may be read by nobody.
     told: Stats,
-    telling: Stats,
+    telling: Option<Stats>,
 }
 
 impl Endpoint {
@@ -41,7 +41,7 @@ impl Endpoint {
             outbox: Outbox::new(Limits::default()),
             attempt: None,
             told: Stats::default(),
-            telling: Stats::default(),
+            telling: None,
         }
     }
 
@@ -62,10 +62,10 @@ impl Endpoint {
         }
         match self.outbox.next(now) {
             Next::Attempt { op, minimal } => {
-                let stats = counters.snapshot(Vec::new());
-                let missed = stats.missed_since(&self.told);
+                let tells = !matches!(op.status, Status::Resolve { .. });
+                self.telling = tells.then(|| counters.snapshot(Vec::new()));
+                let missed = self.telling.as_ref().and_then(|now| now.missed_since(&self.told));
                 let payload = body::payload(op, source, minimal, missed.as_deref());
-                self.telling = stats;
                 let transport = Arc::clone(&self.transport);
                 self.attempt = Some(Box::pin(async move { transport.attempt(&payload).await }));
                 None
@@ -95,8 +95,8 @@ impl Endpoint {
     ) -> Option<String> {
         let Attempted { outcome, why } = attempted;
         let outcome = *outcome;
-        if let Outcome::Accepted { .. } = outcome {
-            self.told = mem::take(&mut self.telling);
+        if let (Outcome::Accepted { .. }, Some(telling)) = (outcome, self.telling.take()) {
+            self.told = telling;
         }
         match outcome {
             Outcome::Accepted { verified: false } => counters.add(Count::Unverified),

@@ -4,6 +4,7 @@
 
 pub(crate) mod body;
 pub(crate) mod endpoint;
+pub(crate) mod flush;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
 pub(crate) mod transport;

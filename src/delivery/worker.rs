@@ -24,6 +24,7 @@ use crate::{
     delivery::{
         body::Source,
         endpoint::Endpoint,
+        flush::{Flushes, Seen},
         outbox::Room,
         transport::{Attempted, Transport},
     },
@@ -57,9 +58,7 @@ struct Worker {
     arrived: VecDeque<Box<Op>>,
     /// Attempts that have ended, with the number of the endpoint.
     finished: Vec<(usize, Attempted)>,
-    /// Ops taken over so far.
-    received: usize,
-    flushes: Vec<Flush>,
+    flushes: Flushes<reply::SyncSender<FlushReport>>,
     said: HashSet<String>,
     /// Set by a shutdown.
     ends: Option<Ends>,
@@ -70,17 +69,6 @@ struct Worker {
 struct Ends {
     at: Duration,
     holds: usize,
-}
-
-/// Somebody who waits for a flush.
-struct Flush {
-    /// The newest op it waits for.
-    mark: u64,
-    /// How many ops the worker will have received when it has all that was on its way.
-    awaits: usize,
-    asker: Asker,
-    delivered: u64,
-    lost: u64,
 }
 
 /// Starts the worker and waits until it works. `transports` are those of the receiver's lanes, and
@@ -141,8 +129,7 @@ impl Worker {
             endpoints: transports.into_iter().map(Endpoint::new).collect(),
             arrived: VecDeque::new(),
             finished: Vec::new(),
-            received: 0,
-            flushes: Vec::new(),
+            flushes: Flushes::new(),
             said: HashSet::new(),
             ends: None,
         }
@@ -172,8 +159,8 @@ impl Worker {
     /// Sleeps until something happens. In this order, since a flush must not wait behind data and
     /// a finished attempt makes room for it.
     async fn wait(&mut self, wake: Option<Duration>) -> Woke {
-        let flushes = self.flushes.iter().map(|flush| flush.asker.deadline);
-        let wake = flushes.chain(self.ends.map(|ends| ends.at)).chain(wake).min();
+        let ends = self.ends.map(|ends| ends.at);
+        let wake = self.flushes.deadline().into_iter().chain(ends).chain(wake).min();
         let until = self.parts.clock.instant(wake.unwrap_or(Duration::MAX));
         let Receiver { lanes, control } = &mut self.parts.receiver;
         let (endpoints, finished) = (&mut self.endpoints, &mut self.finished);
@@ -195,7 +182,7 @@ impl Worker {
         let now = self.parts.clock.now();
         loop {
             for op in self.arrived.drain(..) {
-                self.received = self.received.saturating_add(1);
+                self.flushes.receive();
                 // The queue has a lane for each endpoint, and for no other.
                 if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
                     endpoint.push(op, now);
@@ -214,6 +201,8 @@ impl Worker {
     fn obey(&mut self, control: Control) {
         match control {
             Control::Say(line) => self.say(line),
+            // The loop does.
+            Control::Look => {}
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
             Control::Shutdown { asker } => {
                 self.parts.receiver.close();
@@ -225,11 +214,13 @@ impl Worker {
 
     fn begin_flush(&mut self, mark: u64, asker: Asker) {
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.hurry(mark));
-        let others = self.parts.receiver.slots_taken().saturating_sub(asker.holds);
-        let awaits = self.received.saturating_add(others);
+        self.flushes.begin(mark, asker, self.seen());
+    }
+
+    fn seen(&self) -> Seen {
+        let slots = self.parts.receiver.slots_taken();
         let delivered = self.parts.counters.get(Count::Delivered);
-        let lost = self.lost();
-        self.flushes.push(Flush { mark, awaits, asker, delivered, lost });
+        Seen { slots, delivered, lost: self.lost() }
     }
 
     /// Answers the flushes that are complete or out of time; tells whether the worker should end.
@@ -241,27 +232,15 @@ impl Worker {
         if end {
             self.give_up();
         }
-        let on_their_way = self.parts.receiver.slots_taken();
-        let (delivered, lost) = (self.parts.counters.get(Count::Delivered), self.lost());
-        let (endpoints, received) = (&self.endpoints, self.received);
-        self.flushes.retain(|flush| {
-            let others = on_their_way.saturating_sub(flush.asker.holds);
-            let missing = flush.awaits.saturating_sub(received).min(others);
-            let held = endpoints.iter().map(|endpoint| endpoint.held_since(flush.mark));
-            let held = held.fold(missing, usize::saturating_add);
-            if held > 0 && !end && now < flush.asker.deadline {
-                return true;
-            }
-            let report = FlushReport {
-                delivered: delivered.saturating_sub(flush.delivered),
-                lost: lost.saturating_sub(flush.lost),
-                pending: u64::try_from(held).unwrap_or(u64::MAX),
-                worker_gone: false,
-            };
+        let (seen, endpoints) = (self.seen(), &self.endpoints);
+        let held_since = |mark| {
+            let held = endpoints.iter().map(|endpoint| endpoint.held_since(mark));
+            held.fold(0, usize::saturating_add)
+        };
+        for (reply, report) in self.flushes.answers(now, end, seen, held_since) {
             // Whoever asked may have stopped waiting.
-            flush.asker.reply.try_send(report).ok();
-            false
-        });
+            reply.try_send(report).ok();
+        }
         end
     }
 

@@ -22,7 +22,7 @@ const FLOORS: [&[&str]; 4] =
     [&["lib", "proofs"], &["builder", "internals"], &["env", "guard"], &["capture", "delivery"]];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
@@ -30,6 +30,7 @@ const PURE: [&str; 11] = [
     "capture/routes",
     "capture/threshold",
     "capture/title",
+    "delivery/flush",
     "delivery/outbox",
     "delivery/outcome",
     "backoff",

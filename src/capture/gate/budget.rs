@@ -1,17 +1,16 @@
 //! How much may go out over all titles: openings by a budget, repeats by a window.
 //!
-//! Pure: time is an argument, in milliseconds. Invariants: no lock, no allocation; however many
-//! threads ask, no more is given than one would get.
+//! Pure: time is an argument, in milliseconds. Invariants: no allocation, no lock for an opening;
+//! however many threads ask, no more is given than one would get.
 
-use std::{
-    array,
-    sync::atomic::{AtomicU64, Ordering},
-};
+#[cfg(all(test, spike_loom))]
+use crate::sync::tests::{Bug, is_seeded};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 
 use super::Openings;
 
 /// Repeats of all titles together within [`REPEAT_WINDOW`], at most.
-pub(super) const REPEATS: usize = 30;
+pub(super) const REPEATS: usize = if cfg!(spike_loom) { 2 } else { 30 };
 pub(super) const REPEAT_WINDOW: u64 = 60_000;
 
 /// A burst, then a steady rate (GCRA in one atomic).
@@ -48,49 +47,60 @@ impl Budget {
     }
 }
 
-/// The last [`REPEATS`] times that something went out.
+/// The last [`REPEATS`] times that something went out. Under a lock, since only what goes out takes
+/// it: a free place and its time are one.
 #[derive(Debug)]
 pub(super) struct Window {
-    /// In a ring; 0 is never, else the time and 1.
-    times: [AtomicU64; REPEATS],
-    next: AtomicU64,
+    times: Mutex<Times>,
+}
+
+#[derive(Debug)]
+struct Times {
+    /// In a ring, the oldest at `next`.
+    ring: [Option<u64>; REPEATS],
+    next: usize,
 }
 
 impl Window {
     pub(super) fn new() -> Self {
-        Self { times: array::from_fn(|_| AtomicU64::new(0)), next: AtomicU64::new(0) }
+        Self { times: Mutex::new(Times { ring: [None; REPEATS], next: 0 }) }
     }
 
     /// Takes one, or tells from when on there is one.
     pub(super) fn take(&self, now: u64) -> Result<(), u64> {
-        loop {
-            let next = self.next.load(Ordering::Acquire);
-            let place = next.checked_rem(REPEATS as u64).and_then(|n| usize::try_from(n).ok());
-            let Some(oldest) = place.and_then(|place| self.times.get(place)) else {
-                return Ok(());
-            };
-            let free_at = match oldest.load(Ordering::Acquire) {
-                0 => 0,
-                at => at.saturating_add(REPEAT_WINDOW),
-            };
-            if now < free_at {
-                return Err(free_at);
-            }
-            let after = next.wrapping_add(1);
-            let taken =
-                self.next.compare_exchange(next, after, Ordering::AcqRel, Ordering::Relaxed);
-            if taken.is_ok() {
-                oldest.store(now.saturating_add(1), Ordering::Release);
-                return Ok(());
-            }
+        let mut times = lock(&self.times);
+        let free_at = times.free_at();
+        if now < free_at {
+            return Err(free_at);
         }
+        #[cfg(all(test, spike_loom))]
+        if is_seeded(Bug::Torn) {
+            drop(times);
+            times = lock(&self.times);
+        }
+        times.put(now);
+        Ok(())
+    }
+}
+
+impl Times {
+    fn free_at(&self) -> u64 {
+        let oldest = self.ring.get(self.next).copied().flatten();
+        oldest.map_or(0, |at| at.saturating_add(REPEAT_WINDOW).saturating_add(1))
+    }
+
+    fn put(&mut self, now: u64) {
+        if let Some(oldest) = self.ring.get_mut(self.next) {
+            *oldest = Some(now);
+        }
+        self.next = self.next.wrapping_add(1) % REPEATS;
     }
 }
 
 #[cfg(test)]
 impl Window {
     pub(super) fn clear(&self) {
-        self.times.iter().for_each(|time| time.store(0, Ordering::Relaxed));
+        *lock(&self.times) = Times { ring: [None; REPEATS], next: 0 };
     }
 }
 

@@ -51,11 +51,11 @@ impl Gate {
     pub(crate) fn save(&self, keys: &[u64]) -> Saved {
         let mut saved = Vec::with_capacity(keys.len());
         for set in keys.iter().filter_map(|key| self.set(*key)) {
-            let Slot { key, due, worst, count, last } = &set.slots[0];
-            let [key, due, count, last] =
-                [key, due, count, last].map(|it| it.load(Ordering::Relaxed));
+            let Slot { key, due, worst, counted, last } = &set.slots[0];
+            let [key, due, counted, last] =
+                [key, due, counted, last].map(|it| it.load(Ordering::Relaxed));
             let book = lock(&set.books)[0];
-            saved.push((key, due, worst.load(Ordering::Relaxed), count, last, book));
+            saved.push((key, due, worst.load(Ordering::Relaxed), counted, last, book));
         }
         Saved(saved)
     }
@@ -65,11 +65,11 @@ impl Gate {
         self.repeats.clear();
         for (set, saved) in keys.iter().filter_map(|key| self.set(*key)).zip(&saved.0) {
             let slot = &set.slots[0];
-            let (key, due, worst, count, last, book) = *saved;
+            let (key, due, worst, counted, last, book) = *saved;
             slot.key.store(key, Ordering::Relaxed);
             slot.due.store(due, Ordering::Relaxed);
             slot.worst.store(worst, Ordering::Relaxed);
-            slot.count.store(count, Ordering::Relaxed);
+            slot.counted.store(counted, Ordering::Relaxed);
             slot.last.store(last, Ordering::Relaxed);
             lock(&set.books)[0] = book;
         }

@@ -1,10 +1,6 @@
 //! One gate under virtual time: what goes out, what is counted, and what is folded.
 
-use std::{
-    ops::Deref,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use super::{
     Admission, Ask, Gate, Openings, SETS, Settings,
@@ -13,8 +9,11 @@ use super::{
 use crate::{
     backoff::scramble,
     incident::{Folded, Gatekeeper, Quiet, Sending, Severity, Status},
+    sync::{AtomicU64, Ordering},
 };
 
+#[cfg(spike_loom)]
+mod interleavings;
 mod reference;
 mod storms;
 
@@ -273,7 +272,7 @@ fn asking_for_an_open_title_opens_none_and_takes_no_slot() {
     for key in 1..=10_000_u64 {
         assert_eq!(gate.admit_open(scramble(key), 3, secs(1)), None);
     }
-    let used = |slot: &&Slot| slot.key.load(std::sync::atomic::Ordering::Relaxed) != 0;
+    let used = |slot: &&Slot| slot.key.load(Ordering::Relaxed) != 0;
     assert_eq!(gate.sets.iter().flat_map(|set| &set.slots).filter(used).count(), 0);
     assert_eq!(gate.newest(), 0);
     // What is open is treated as `admit` does.

@@ -6,8 +6,9 @@ use super::{Asked, Goes, Head, Origin, Pipeline, Settings, Site};
 use crate::{
     capture::{gate::Openings, redact::Scrubber, title::Draft},
     clock::Clock,
-    incident::{Detail, Incident, Manual, Op, Status},
+    incident::{Detail, Incident, Manual, Op, Severity, Status},
     queue::{RESOLVE_SLOTS, Receiver, bounded},
+    rule::Threshold,
     stats::{Count, Counters, Stats},
 };
 
@@ -16,11 +17,15 @@ fn pipeline() -> (Pipeline, Receiver) {
 }
 
 fn pipeline_to(endpoints: usize) -> (Pipeline, Receiver) {
+    pipeline_with(endpoints, Openings { burst: 1_000, per_minute: 2 })
+}
+
+fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
     let (sender, receiver) = bounded(8, endpoints);
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
         resolve_after: None,
-        budget: Openings { burst: 1_000, per_minute: 2 },
+        budget,
         storm: "error storm in it".to_owned(),
         severity: None,
         priority: None,
@@ -77,11 +82,21 @@ fn f052_what_is_being_built_when_the_worker_dies_is_lost_and_counted() {
 
 /// Triggers an incident of this kind from the callsite at this line.
 fn trigger_from(pipeline: &Pipeline, line: u32, title: &str) -> Result<(), Count> {
+    trigger_after(pipeline, line, title, None)
+}
+
+/// The same under a rule that wants so many.
+fn trigger_after(
+    pipeline: &Pipeline,
+    line: u32,
+    title: &str,
+    threshold: Option<Threshold>,
+) -> Result<(), Count> {
     let mut draft = Draft::default();
     draft.give(title);
     let (title, folding) = draft.split();
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
-    let head = Head { title, ..Head::default() };
+    let head = Head { title, threshold, ..Head::default() };
     let asked = Asked { head, origin: Some(origin), failure: &|_| false };
     pipeline.trigger(asked, || Detail::Manual(Manual::default()))
 }
@@ -127,6 +142,58 @@ fn a_folded_incident_that_is_refused_opens_later() {
     queued(&mut receiver);
     assert_eq!(trigger_from(&pipeline, 1, "g"), Ok(()));
     assert_eq!(queued(&mut receiver), ["more kinds of: a"]);
+}
+
+const THREE: Option<Threshold> = Some(Threshold { n: 3, within: Duration::from_secs(3600) });
+
+#[test]
+fn what_waited_for_a_refused_opening_is_told_once() {
+    let (pipeline, mut receiver) = pipeline();
+    (0..8).for_each(|n| trigger_from(&pipeline, 10 + n, &format!("fills {n}")).unwrap());
+    let told = [(); 4].map(|()| trigger_after(&pipeline, 1, "a", THREE));
+    let [first, second, third, fourth] = told.map(Result::unwrap_err);
+    assert_eq!([first, second], [Count::SuppressedThreshold; 2]);
+    assert_eq!([third, fourth], [Count::RefusedFull; 2]);
+    queued(&mut receiver);
+    trigger_after(&pipeline, 1, "a", THREE).unwrap();
+    let ops = lane(&mut receiver, 0);
+    assert_eq!(ops[0].occurrences.count, 5);
+}
+
+#[test]
+fn what_waited_and_went_into_the_storm_is_told_when_its_title_opens() {
+    let (pipeline, mut receiver) = pipeline_with(1, Openings { burst: 1, per_minute: 1 });
+    trigger_from(&pipeline, 1, "spends the budget").unwrap();
+    let told = [(); 4].map(|()| trigger_after(&pipeline, 2, "a", THREE));
+    let waits = Err(Count::SuppressedThreshold);
+    // The third one opens the storm incident, and not its title.
+    assert_eq!(told, [waits, waits, Ok(()), Err(Count::SuppressedStorm)]);
+    // There is another budget for what is meant.
+    let head = Head { title: "a", threshold: THREE, meant: true, ..Head::default() };
+    let meant = Asked { head, origin: None, failure: &|_| false };
+    pipeline.trigger(meant, || Detail::Manual(Manual::default())).unwrap();
+    let ops = lane(&mut receiver, 0);
+    assert_eq!((ops[2].title.as_str(), ops[2].occurrences.count), ("a", 3));
+}
+
+#[test]
+fn what_waited_and_was_folded_is_counted_once() {
+    let (pipeline, mut receiver) = pipeline();
+    for title in ["a", "b", "c", "d", "e", "f"] {
+        trigger_from(&pipeline, 1, title).unwrap();
+    }
+    queued(&mut receiver);
+    // Folded into what "f" has opened; its own title is never opened.
+    for event in 0..10 {
+        let expected = if event < 2 { Count::SuppressedThreshold } else { Count::SuppressedRepeat };
+        assert_eq!(trigger_after(&pipeline, 1, "g", THREE), Err(expected), "{event}");
+    }
+    let head =
+        Head { title: "more kinds of: a", severity: Some(Severity::Sev1), ..Head::default() };
+    let escalates = Asked { head, origin: None, failure: &|_| false };
+    pipeline.trigger(escalates, || Detail::Manual(Manual::default())).unwrap();
+    let ops = lane(&mut receiver, 0);
+    assert_eq!((ops[0].title.as_str(), ops[0].occurrences.count), ("more kinds of: a", 12));
 }
 
 /// Triggers an incident with this title at an endpoint.

@@ -123,6 +123,19 @@ fn what_a_storm_has_come_to_can_be_told_later_than_it_was_admitted() {
 }
 
 #[test]
+fn a_storm_that_a_held_resolve_has_ended_is_not_told_of_again() {
+    let gate = bench();
+    for title in 0..3 {
+        sent(gate.storm(scramble(title), &format!("title {title}"), 0, secs(2 * title)));
+        sent(gate.resolve(STORM, secs(2 * title + 1)));
+    }
+    assert!(gate.is_open(STORM, secs(303)), "it flaps, and its resolve is held");
+    assert!(opens(sent(gate.storm(7, "title 7", 0, secs(304)))));
+    let told = gate.storm_detail();
+    assert_eq!((told.titles, told.sample), (1, vec!["title 7".to_owned()]));
+}
+
+#[test]
 fn an_opening_that_did_not_go_out_is_not_paid_for_twice() {
     let gate = bench();
     for title in 1..=10 {
