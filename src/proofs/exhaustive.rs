@@ -85,6 +85,24 @@ enum Step {
     Crash(u32),
 }
 
+impl Step {
+    /// How an attempt ends that is not accepted.
+    fn fault(self) -> Option<End> {
+        let later = |blames, reach| Outcome::Later(Later { blames, asked: None, reach });
+        let unanswered = later(Blames::Title, Reach::Ambiguous);
+        let (outcome, applied) = match self {
+            Step::Answered500 => (later(Blames::Poison, Reach::Answered), Applied::Never),
+            Step::NotSent => (later(Blames::Endpoint, Reach::NotSent), Applied::Never),
+            Step::UnansweredApplied => (unanswered, Applied::AtOnce),
+            Step::UnansweredNever => (unanswered, Applied::Never),
+            Step::UnansweredLate => (unanswered, Applied::Late),
+            Step::Rejected => (Outcome::Rejected(Count::LostRejected), Applied::Never),
+            _ => return None,
+        };
+        Some(End { outcome, applied })
+    }
+}
+
 #[derive(Clone)]
 struct Node {
     world: World,
@@ -172,10 +190,6 @@ impl Node {
         let (world, left) = (&mut self.world, &mut self.left);
         self.is_over = false;
         self.last = Last::Changed;
-        let later = |blames, reach| Outcome::Later(Later { blames, asked: None, reach });
-        let unanswered = later(Blames::Title, Reach::Ambiguous);
-        let end = |outcome, applied| Some(End { outcome, applied });
-        let mut fault = None;
         match step {
             Step::Trigger(title) | Step::Resolve(title) => {
                 left.operations -= 1;
@@ -208,16 +222,12 @@ impl Node {
                 world.end(ACCEPTED);
                 self.last = Last::Ended { title, applied: true };
             }
-            Step::Answered500 => {
-                fault = end(later(Blames::Poison, Reach::Answered), Applied::Never)
-            }
-            Step::NotSent => fault = end(later(Blames::Endpoint, Reach::NotSent), Applied::Never),
-            Step::UnansweredApplied => fault = end(unanswered, Applied::AtOnce),
-            Step::UnansweredNever => fault = end(unanswered, Applied::Never),
-            Step::UnansweredLate => fault = end(unanswered, Applied::Late),
-            Step::Rejected => {
-                fault = end(Outcome::Rejected(Count::LostRejected), Applied::Never);
-            }
+            Step::Answered500
+            | Step::NotSent
+            | Step::UnansweredApplied
+            | Step::UnansweredNever
+            | Step::UnansweredLate
+            | Step::Rejected => {}
             Step::Arrives(late) => {
                 let (request, _) = world.late.remove(late);
                 world.apply(request);
@@ -228,7 +238,7 @@ impl Node {
                 world.crash(1 + TITLES as u64, applied);
             }
         }
-        if let Some(end) = fault {
+        if let Some(end) = step.fault() {
             left.faults -= 1;
             left.late -= u8::from(end.applied == Applied::Late);
             let title = world.flight.map_or(0, |request| request.title);
