@@ -24,7 +24,7 @@ use crate::sync::tests::{Bug, is_seeded};
 
 mod budget;
 mod page;
-#[cfg(test)]
+#[cfg(all(test, not(spike_loom)))]
 mod probe;
 mod storm;
 mod table;

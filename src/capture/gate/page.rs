@@ -221,8 +221,8 @@ impl Page {
         Self { resolved: false, ..self }
     }
 
-    /// The resolve that followed this was lost, and nobody knows whether the title is open: the next
-    /// trigger opens it, the next resolve goes out.
+    /// The resolve that followed this was lost, and nobody knows whether the title is open: the
+    /// next trigger opens it, the next resolve goes out.
     pub(super) fn unknown(self) -> Self {
         let closed = Self { open: false, held_until: None, lost: false, ..self };
         Self { reported: self.base, ..closed }.still_open()
@@ -253,9 +253,9 @@ impl Page {
 
 #[cfg(test)]
 impl Page {
-    /// What decisions depend on, as seen from `now`: flags, the number of triggers and of flaps, how
-    /// long ago it was opened, triggered and resolved, how long its resolve is held. What is long
-    /// past is alike.
+    /// What decisions depend on, as seen from `now`: flags, the number of triggers and of flaps,
+    /// how long ago it was opened, triggered and resolved, how long its resolve is held. What is
+    /// long past is alike.
     pub(super) fn probe(&self, now: u64) -> [u64; 6] {
         let past = |at: u64| now.saturating_sub(at).min(2 * FLAP);
         let told = self.base == self.reported;

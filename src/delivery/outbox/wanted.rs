@@ -200,8 +200,8 @@ impl Wanted {
         self.op.ticket.set_opening(true);
     }
 
-    /// It is to be sent once more when it was accepted. Should it be lost, nobody knows how Spike has
-    /// the title.
+    /// It is to be sent once more when it was accepted. Should it be lost, nobody knows how Spike
+    /// has the title.
     pub(super) fn owe_again(&mut self) {
         self.owes_again = true;
         self.op.ticket.set_opening(true);
