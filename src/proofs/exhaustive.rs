@@ -305,7 +305,6 @@ impl Node {
                 (index(op.key), rank(op.seq), alone).hash(&mut hasher);
                 let (opens, first) = match op.status {
                     Status::Trigger { opening } => (opening, false),
-                    Status::Still => (false, false),
                     Status::Resolve { first, .. } => (false, first),
                 };
                 (opens, first).hash(&mut hasher);
@@ -331,11 +330,13 @@ impl Node {
     }
 }
 
-/// What of a title's page matters in so few operations: it can't flap, and is repeated first and
-/// second.
-fn known(page: [u64; 6]) -> [u64; 3] {
-    let [flags, _, opened, sent, _, _] = page;
-    [flags, opened.min(120_000), sent.min(7_000)]
+/// What of a title's page matters in so few operations: it is repeated first and second, and flaps
+/// only if it has before.
+fn known(page: [u64; 6]) -> [u64; 6] {
+    let [flags, flaps, opened, sent, resolve, held] = page;
+    let flapping = if flaps > 1 { [flaps, resolve.min(600_001), held] } else { [0; 3] };
+    let [flaps, resolve, held] = flapping;
+    [flags, opened.min(120_000), sent.min(7_000), flaps, resolve, held]
 }
 
 /// Mixes what decisions depend on into 64 bits.
@@ -455,13 +456,26 @@ impl Search {
 
     /// Everything that begins with this step, up to so many steps. `Err`: what is wrong, and the way there.
     fn all(&mut self, first: Step, depth: usize) -> Result<(), String> {
+        self.after(&[], first, depth)
+    }
+
+    /// The same when all of `before` has happened, and was accepted at once.
+    fn after(&mut self, before: &[Step], first: Step, depth: usize) -> Result<(), String> {
         self.seen.clear();
         self.crashed.clear();
         self.path.clear();
         let start = Duration::from_secs(36_000);
         let world = World::new(self.size, &self.gate, 1, start);
+        let many = Budget { operations: u8::MAX, ..self.whole };
         let mut node =
-            Node { world, left: self.whole, is_over: true, is_idle: false, last: Last::Changed };
+            Node { world, left: many, is_over: true, is_idle: false, last: Last::Changed };
+        for step in before {
+            node.take(*step)?;
+            node.world.arrive(matches!(step, Step::Resolve(_)));
+            node.world.begin()?;
+            node.world.end(ACCEPTED);
+        }
+        node.left = self.whole;
         self.path.push(first);
         self.steps += 1;
         node.take(first)?;
@@ -477,11 +491,15 @@ impl Search {
 
 /// Fails with the way to the first violation, else tells what was looked at.
 fn prove(size: Size, first: Step, name: &str) {
+    prove_after(&[], size, first, name);
+}
+
+fn prove_after(before: &[Step], size: Size, first: Step, name: &str) {
     let started = Instant::now();
     let asked = std::env::var("SPIKE_SEARCH").unwrap_or_default();
     let is_whole = asked == "whole" || asked == "all" && size.limits.titles == MUCH.limits.titles;
     let mut search = Search::new(size, if is_whole { WHOLE } else { LESS });
-    if let Err(wrong) = search.all(first, usize::MAX - 1) {
+    if let Err(wrong) = search.after(before, first, usize::MAX - 1) {
         panic!("{name}: {wrong}");
     }
     let Search { seen, steps, rests, .. } = search;
@@ -527,6 +545,19 @@ fn with_room_for_next_to_nothing_spike_ends_with_the_last_word_whatever_follows_
 #[test]
 fn with_room_for_next_to_nothing_spike_ends_with_the_last_word_whatever_follows_a_resolve() {
     prove(LITTLE, Step::Resolve(0), "room for next to nothing");
+}
+
+/// What has made a title flap: its next resolve is held back.
+const TURNS: [Step; 4] = [Step::Trigger(0), Step::Resolve(0), Step::Trigger(0), Step::Resolve(0)];
+
+#[test]
+fn of_a_title_that_flaps_spike_ends_with_the_last_word_whatever_follows() {
+    prove_after(&TURNS, MUCH, Step::Trigger(0), "a title that flaps");
+}
+
+#[test]
+fn of_a_title_that_flaps_spike_ends_with_the_last_word_with_room_for_next_to_nothing() {
+    prove_after(&TURNS, LITTLE, Step::Trigger(0), "a title that flaps, with little room");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::{
         outcome::Outcome,
     },
     incident::{
-        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
+        Detail, Folded, Gatekeeper, Held, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
         Status, Storm, Ticket,
     },
     stats::{Count, Counters, Stats},
@@ -76,7 +76,6 @@ pub(super) struct World {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Met {
     pub(super) held: u64,
-    pub(super) still: u64,
     pub(super) quiet: u64,
 }
 
@@ -135,6 +134,8 @@ pub(super) struct Relay {
     lost: Mutex<Vec<(u64, u64, Loss)>>,
     /// Titles that were resolved since they were quiet, with the number of that.
     quiet: Mutex<Vec<(u64, u64)>>,
+    /// What it said of resolves that were held back: off, and out.
+    pub(super) asked: Mutex<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +173,17 @@ impl Gatekeeper for Relay {
         self.gate.fold(key, seq, folded, now)
     }
 
+    fn held(&self, key: u64, seq: u64, now: Duration, hurried: bool) -> Held {
+        let held = self.gate.held(key, seq, now, hurried);
+        let mut asked = self.asked.lock().unwrap();
+        match held {
+            Held::Off => asked.0 += 1,
+            Held::Out(_) => asked.1 += 1,
+            Held::Until(_) => {}
+        }
+        held
+    }
+
     fn so_far(&self, key: u64, seq: u64) -> Option<SoFar> {
         self.gate.so_far(key, seq)
     }
@@ -204,8 +216,12 @@ impl World {
     /// `base` is the key of its first title and grows from world to world.
     pub(super) fn new(size: Size, gate: &Arc<Gate>, base: u64, now: Duration) -> Self {
         let gate_of_relay = Arc::clone(gate);
-        let relay = Relay { gate: gate_of_relay, lost: Mutex::default(), quiet: Mutex::default() };
-        let relay = Arc::new(relay);
+        let relay = Arc::new(Relay {
+            gate: gate_of_relay,
+            lost: Mutex::default(),
+            quiet: Mutex::default(),
+            asked: Mutex::default(),
+        });
         // Left open by the world before.
         gate.resolve(STORM, now);
         let keys = (0..size.titles as u64).map(|title| base + title);
@@ -309,7 +325,7 @@ impl World {
     /// The gate has counted it and no more: what was said before says it, too.
     fn swallowed(&mut self, title: usize, word: bool) {
         self.counters.add(Count::SuppressedRepeat);
-        let is_open = self.relay.gate.is_open(self.titles[title].key, self.now);
+        let is_open = self.relay.gate.is_open(self.titles[title].key);
         let title = &mut self.titles[title];
         // After a loss the next trigger waits for the gate's pace.
         title.lost = if word { !is_open } else { title.lost && title.word == Some(false) };
@@ -354,7 +370,6 @@ impl World {
     ) -> Box<Op> {
         ticket.commit();
         let Sending { seq, status, count, since_last, .. } = sending;
-        self.met.still += u64::from(status == Status::Still);
         self.met.held += u64::from(
             matches!(status, Status::Resolve { not_before, .. } if !not_before.is_zero()),
         );
@@ -533,6 +548,7 @@ impl World {
         self.go_to(end);
         self.is_balanced()?;
         if !self.is_at_rest() {
+            println!("{:#?}", self.outbox);
             return Err(format!(
                 "{} pending when all has long been accepted",
                 self.stats().pending

@@ -267,6 +267,7 @@ impl Page {
             self.lost,
             told,
             self.first.is_some(),
+            self.parked,
         ];
         let flags = flags.iter().fold(0, |sum, flag| sum << 1 | u64::from(*flag));
         let resolve = self.resolve.map_or(u64::MAX, |it| past(it.at) << 1 | u64::from(it.quietly));

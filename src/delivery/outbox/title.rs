@@ -94,7 +94,9 @@ impl Title {
         let place = if in_flight { &self.newer } else { &self.wanted };
         let held = place.as_ref().filter(|held| !held.is_again());
         let stale = held.is_none_or(|held| held.op.seq < op.seq);
-        if overtaken || op.seq < self.newest && stale {
+        let is_parked =
+            matches!(op.status, Status::Resolve { not_before, .. } if !not_before.is_zero());
+        if overtaken || op.seq < self.newest && (stale || is_parked) {
             // Triggers and resolves come through channels of their own: this one was overtaken.
             if let Some(held) = &mut self.wanted {
                 held.owes_resolve |= matches!(op.status, Status::Resolve { .. });
@@ -106,7 +108,7 @@ impl Title {
             // Something else is said now.
             parked.settle(Count::SuppressedCancelled);
         }
-        if new.is_parked() {
+        if is_parked {
             // Not the newest state: what was triggered before it is wanted for now.
             self.parked = Some(new);
             return;
