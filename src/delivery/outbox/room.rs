@@ -131,6 +131,10 @@ impl Outbox {
             // The next repeat tells what this one would have told.
             return op.ticket.lose(Count::SuppressedRepeat);
         }
+        if let Some(title) = self.titles.get_mut(&key) {
+            // What comes after it, and was admitted before this, opens the title in its place.
+            title.doubt();
+        }
         let count = op.occurrences.since_last;
         let folded = Folded { title: &op.title, severity: op.severity, count };
         // The title may be open at Spike, or a resolve be pending: the next one has to go out.
