@@ -16,7 +16,8 @@ mod incident;
 #[doc(hidden)]
 pub mod internals;
 mod lock;
-#[cfg(all(test, not(spike_loom)))]
+#[cfg(test)]
+#[cfg(not(spike_loom))]
 #[expect(clippy::print_stdout, reason = "a proof tells what it has looked at")]
 mod proofs;
 mod queue;

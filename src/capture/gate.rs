@@ -24,7 +24,8 @@ use crate::sync::tests::{Bug, is_seeded};
 
 mod budget;
 mod page;
-#[cfg(all(test, not(spike_loom)))]
+#[cfg(test)]
+#[cfg(not(spike_loom))]
 mod probe;
 mod storm;
 mod table;

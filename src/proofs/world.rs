@@ -533,6 +533,10 @@ impl World {
                 if took.is_none() && is_empty && self.outbox.pending() == 0 {
                     took = Some(self.now - start);
                 }
+                if self.can_arrive(true) || self.can_arrive(false) {
+                    // What was too old has made room.
+                    continue;
+                }
                 if self.flight.is_none() {
                     let late = self.late.iter().map(|(_, until)| *until);
                     let Some(next) = late.chain(wait).min() else { break };

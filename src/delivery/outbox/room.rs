@@ -135,6 +135,8 @@ impl Outbox {
         }
         if let Some(title) = self.titles.get_mut(&key) {
             title.unpark(now, attempted);
+            // What comes after it, and was admitted before this, opens the title in its place.
+            title.doubt();
             title.go_on(None);
         }
         let count = op.occurrences.since_last;

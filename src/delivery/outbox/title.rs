@@ -190,9 +190,7 @@ impl Title {
             self.belief = Belief::Doubtful;
         }
         if lost.is_opening() {
-            if self.belief != Belief::Open {
-                self.belief = Belief::Doubtful;
-            }
+            self.doubt();
             if let Some(newer) = self.newer.as_mut().filter(|newer| newer.is_trigger()) {
                 newer.inherit(&mut lost);
             }
@@ -219,6 +217,13 @@ impl Title {
             return;
         }
         self.go_on(Some(held));
+    }
+
+    /// An opening was given up.
+    pub(super) fn doubt(&mut self) {
+        if self.belief != Belief::Open {
+            self.belief = Belief::Doubtful;
+        }
     }
 
     pub(super) fn go_on(&mut self, left: Option<Wanted>) {
