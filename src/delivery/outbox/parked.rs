@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{delivery::outbox::Outbox, incident::Held, stats::Count};
+use crate::{delivery::outbox::Outbox, incident::Held};
 
 impl Outbox {
     /// Lets those go out whose time has come, or that a flush waits for, if the gate says so; tells
@@ -20,8 +20,9 @@ impl Outbox {
                 let hurried = parked.hurried;
                 match parked.ask(now, hurried) {
                     Held::Off => {
-                        parked.settle(Count::SuppressedCancelled);
-                        title.parked = None;
+                        if let Some(parked) = title.parked.take() {
+                            title.stay_open(parked);
+                        }
                         continue;
                     }
                     Held::Out(_) => {

@@ -196,7 +196,7 @@ impl Title {
             }
         }
         if lost.is_trigger() {
-            self.unpark(now, lost.attempted);
+            self.unpark(now, lost.owes());
         }
         if lost.is_again() || lost.owes_again {
             self.belief = Belief::Doubtful;
@@ -283,21 +283,41 @@ impl Title {
         }
     }
 
-    /// A trigger was lost, so nothing may be open whose resolve could be held back; `attempted`:
-    /// Spike may have seen it.
-    pub(super) fn unpark(&mut self, now: Duration, attempted: bool) {
+    /// A trigger was lost, so nothing may be open whose resolve could be held back; `is_owed`: if
+    /// that is the last word, Spike has to hear it.
+    pub(super) fn unpark(&mut self, now: Duration, is_owed: bool) {
         if self.belief == Belief::Open || self.newer.is_some() {
             return;
         }
         let Some(mut parked) = self.parked.take() else { return };
         let is_owed = matches!(parked.op.status, Status::Resolve { first: true, .. })
-            || attempted
+            || is_owed
             || self.belief == Belief::Doubtful;
         match parked.ask(now, true) {
-            Held::Out(_) if is_owed => self.newer = Some(parked),
-            Held::Out(_) => parked.settle(Count::SuppressedCancelled),
-            // It was triggered since, and the next occurrence opens it.
-            Held::Off | Held::Until(_) => {
+            Held::Out(_) => {
+                self.newest = self.newest.max(parked.op.seq);
+                if is_owed {
+                    self.newer = Some(parked);
+                } else {
+                    parked.settle(Count::SuppressedCancelled);
+                }
+            }
+            Held::Off | Held::Until(_) => self.stay_open(parked),
+        }
+    }
+
+    /// The title of a resolve that was held back has been triggered since, and stays open. To the
+    /// gate, that resolve is the newest: what is wanted stands for it from now on. If that was lost
+    /// before, the next occurrence has to open the title.
+    pub(super) fn stay_open(&mut self, mut parked: Wanted) {
+        match &mut self.wanted {
+            Some(wanted) if wanted.is_trigger() => {
+                wanted.stand_for(parked.op.seq);
+                self.newest = self.newest.max(parked.op.seq);
+                parked.settle(Count::SuppressedCancelled);
+            }
+            _ if self.belief == Belief::Open => parked.settle(Count::SuppressedCancelled),
+            _ => {
                 parked.op.ticket.set_opening(true);
                 parked.op.ticket.lose(Count::SuppressedCancelled);
             }

@@ -81,6 +81,11 @@ impl Wanted {
         self.is_opening() && count == since_last
     }
 
+    /// A resolve that follows it has to go out, whether or not it does itself.
+    pub(super) fn owes(&self) -> bool {
+        self.attempted || self.owes_resolve || self.owes_again || !self.is_alone()
+    }
+
     pub(super) fn is_storm(&self) -> bool {
         matches!(self.op.detail, Detail::Storm(_))
     }
@@ -205,6 +210,12 @@ impl Wanted {
     pub(super) fn owe_again(&mut self) {
         self.owes_again = true;
         self.op.ticket.set_opening(true);
+    }
+
+    /// It stands for this admission, too. Should it be lost, nobody knows how Spike has the title.
+    pub(super) fn stand_for(&mut self, seq: u64) {
+        self.op.seq = seq;
+        self.op.ticket.stand_for(seq);
     }
 
     /// The opening before it was lost: it opens the title in its place.
