@@ -394,13 +394,6 @@ impl Ticket {
         }
     }
 
-    /// The op stands for a later admission of its title, too.
-    pub(crate) fn stand_for(&mut self, seq: u64) {
-        if let Some(held) = &mut self.held {
-            held.seq = seq;
-        }
-    }
-
     /// The op goes on as another one that the gate has let through.
     pub(crate) fn readmit(&mut self, key: u64, sending: &Sending) {
         if let Some(held) = &mut self.held {

@@ -311,9 +311,10 @@ impl Node {
             }
         }
         for title in titles {
-            let carrier = is_live(title.carrier);
-            (title.word, title.lost, title.is_open, carrier, is_live(title.earlier))
-                .hash(&mut hasher);
+            (title.word, title.lost, title.is_open).hash(&mut hasher);
+            for (seq, resolves) in &title.carriers {
+                is_live(*seq).map(|seq| (seq, resolves)).hash(&mut hasher);
+            }
             let Some(gate) = world.gate().probe(title.key, now) else { continue };
             known(gate.page).hash(&mut hasher);
             gate.due.hash(&mut hasher);

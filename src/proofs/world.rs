@@ -32,6 +32,9 @@ const SETTLES: Duration = Duration::from_secs(900);
 /// Attempts to trigger a title in any 60 s, at most.
 const PACE: usize = 9;
 
+/// Ops of a title that are remembered.
+const CARRIERS: usize = 4;
+
 /// What a world is made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
@@ -94,10 +97,9 @@ pub(super) struct Title {
     pub(super) key: u64,
     /// What the program said last, if anything: that it fails, or not.
     pub(super) word: Option<bool>,
-    /// The newest op that the gate has sent.
-    pub(super) carrier: u64,
-    /// The one before: if the newest is given back, this is the newest again.
-    pub(super) earlier: u64,
+    /// The last few ops that the gate has sent, newest last, and whether to resolve. If the newest
+    /// is given back, or was held back and is withdrawn, the one before is the newest again.
+    pub(super) carriers: Vec<(u64, bool)>,
     /// That one was not taken or was given up, and the program was told by a counter.
     pub(super) lost: bool,
     /// Spike has it open.
@@ -141,6 +143,8 @@ pub(super) struct Relay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
     GivenBack,
+    /// It was held back, and the title was triggered since.
+    Withdrawn,
     /// The title is as it was before.
     OfRepeat,
     /// It can't be relied on to be.
@@ -177,7 +181,10 @@ impl Gatekeeper for Relay {
         let held = self.gate.held(key, seq, now, hurried);
         let mut asked = self.asked.lock().unwrap();
         match held {
-            Held::Off => asked.0 += 1,
+            Held::Off => {
+                asked.0 += 1;
+                self.note(key, seq, Loss::Withdrawn);
+            }
             Held::Out(_) => asked.1 += 1,
             Held::Until(_) => {}
         }
@@ -334,8 +341,11 @@ impl World {
 
     fn carry(&mut self, title: usize, word: bool, seq: u64) {
         let title = &mut self.titles[title];
-        title.earlier = title.carrier;
-        (title.word, title.carrier, title.lost) = (Some(word), seq, false);
+        if title.carriers.len() == CARRIERS {
+            title.carriers.remove(0);
+        }
+        title.carriers.push((seq, !word));
+        (title.word, title.lost) = (Some(word), false);
     }
 
     fn ticket(&self, key: u64, sending: &Sending) -> Ticket {
@@ -403,11 +413,19 @@ impl World {
         for (key, seq, loss) in lost {
             self.tell(format_args!("title {} loses {seq}: {loss:?}", self.at(key)));
             let title = self.titles.iter_mut().find(|title| title.key == key);
-            let Some(title) = title.filter(|title| title.carrier == seq) else { continue };
-            // A repeat that is lost leaves the title open.
-            title.lost |= loss != Loss::OfRepeat || title.word == Some(false);
-            if loss == Loss::GivenBack {
-                title.carrier = title.earlier;
+            let Some(title) = title else { continue };
+            let newest = title.carriers.last().copied().unwrap_or_default();
+            let earlier = title.carriers.iter().nth_back(1).copied().unwrap_or_default();
+            if newest.0 == seq {
+                // A repeat that is lost leaves the title open.
+                let is_open = matches!(loss, Loss::OfRepeat | Loss::Withdrawn);
+                title.lost |= !is_open || title.word == Some(false);
+                if matches!(loss, Loss::GivenBack | Loss::Withdrawn) {
+                    title.carriers.pop();
+                }
+            } else if earlier.0 == seq && newest.1 && title.word == Some(true) {
+                // What was triggered since the resolve relies on it.
+                title.lost |= loss == Loss::Whole;
             }
         }
     }

@@ -95,6 +95,23 @@ impl Page {
         self.held_until.is_some()
     }
 
+    /// The trigger was lost that came before a resolve that is with the worker; `reported` is what
+    /// was told before it.
+    pub(super) fn lose_under(&mut self, reported: u64, opening: bool) {
+        match self.held_until {
+            _ if !self.open || !self.parked => {}
+            // It was triggered since, and nothing was sent.
+            None => self.lose(reported, opening),
+            // The next occurrence has nothing to keep open.
+            Some(_) => self.lost |= opening,
+        }
+    }
+
+    /// A resolve is held back of a title that is not open any more.
+    pub(super) fn is_held_in_vain(&self) -> bool {
+        self.lost && self.held_until.is_some()
+    }
+
     /// The worker asks about the resolve that it holds back; `count` is the slot's.
     pub(super) fn ask(&mut self, count: u64, now: u64, hurried: bool) -> Asked {
         match self.held_until {
@@ -228,14 +245,14 @@ impl Page {
         Self { reported: self.base, ..closed }.still_open()
     }
 
-    /// The newest trigger was lost; `before` is what was before it.
-    pub(super) fn lose(&mut self, before: Page, opening: bool) {
+    /// The newest trigger was lost; `reported` is what was told before it.
+    pub(super) fn lose(&mut self, reported: u64, opening: bool) {
         self.lost = true;
         if opening {
             // Nothing of this incident was delivered.
             (self.open, self.resolved, self.reported) = (false, false, self.base);
         } else {
-            self.reported = before.reported;
+            self.reported = reported;
         }
     }
 

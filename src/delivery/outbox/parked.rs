@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{delivery::outbox::Outbox, incident::Held};
+use crate::{delivery::outbox::Outbox, incident::Held, stats::Count};
 
 impl Outbox {
     /// Lets those go out whose time has come, or that a flush waits for, if the gate says so; tells
@@ -20,9 +20,9 @@ impl Outbox {
                 let hurried = parked.hurried;
                 match parked.ask(now, hurried) {
                     Held::Off => {
-                        if let Some(parked) = title.parked.take() {
-                            title.stay_open(parked);
-                        }
+                        // The title stays open.
+                        parked.settle(Count::SuppressedCancelled);
+                        title.parked = None;
                         continue;
                     }
                     Held::Out(_) => {

@@ -302,25 +302,7 @@ impl Title {
                     parked.settle(Count::SuppressedCancelled);
                 }
             }
-            Held::Off | Held::Until(_) => self.stay_open(parked),
-        }
-    }
-
-    /// The title of a resolve that was held back has been triggered since, and stays open. To the
-    /// gate, that resolve is the newest: what is wanted stands for it from now on. If that was lost
-    /// before, the next occurrence has to open the title.
-    pub(super) fn stay_open(&mut self, mut parked: Wanted) {
-        match &mut self.wanted {
-            Some(wanted) if wanted.is_trigger() => {
-                wanted.stand_for(parked.op.seq);
-                self.newest = self.newest.max(parked.op.seq);
-                parked.settle(Count::SuppressedCancelled);
-            }
-            _ if self.belief == Belief::Open => parked.settle(Count::SuppressedCancelled),
-            _ => {
-                parked.op.ticket.set_opening(true);
-                parked.op.ticket.lose(Count::SuppressedCancelled);
-            }
+            Held::Off | Held::Until(_) => parked.settle(Count::SuppressedCancelled),
         }
     }
 

@@ -212,12 +212,6 @@ impl Wanted {
         self.op.ticket.set_opening(true);
     }
 
-    /// It stands for this admission, too. Should it be lost, nobody knows how Spike has the title.
-    pub(super) fn stand_for(&mut self, seq: u64) {
-        self.op.seq = seq;
-        self.op.ticket.stand_for(seq);
-    }
-
     /// The opening before it was lost: it opens the title in its place.
     pub(super) fn inherit(&mut self, lost: &mut Wanted) {
         self.open();
