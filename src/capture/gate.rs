@@ -21,7 +21,7 @@ use crate::{
 };
 use budget::{Budget, Window};
 use page::{Asked, Page, Times};
-use table::{Book, Set, Slot};
+use table::{Book, Set, Slot, Under};
 
 #[cfg(all(test, spike_loom))]
 use crate::sync::tests::{Bug, is_seeded};
@@ -29,6 +29,7 @@ use crate::sync::tests::{Bug, is_seeded};
 mod budget;
 mod page;
 #[cfg(test)]
+#[cfg(not(spike_loom))]
 mod probe;
 mod storm;
 mod table;
@@ -246,6 +247,9 @@ impl Gate {
 
     /// An occurrence of an open title that may have to go out; its set is locked.
     fn admit_locked(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
+        if book.now.is_held_in_vain() {
+            return self.open(slot, book, ask, now);
+        }
         let is_held = book.now.is_held();
         // What the slot says may be later: when there is a repeat for any title.
         let due = match is_held {
@@ -288,6 +292,9 @@ impl Gate {
         status: Status,
         now: u64,
     ) -> Sending {
+        if book.now.is_held() {
+            book.under = Under { seq: book.seq, reported: book.before.reported };
+        }
         book.begin(self.next_seq(), before, true);
         let key = slot.key.load(Ordering::Relaxed);
         self.show(slot, book, key);
@@ -332,10 +339,19 @@ impl Gate {
 
     /// Runs `change` on the title's slot and book if `seq` is still its newest admission.
     fn undo(&self, key: u64, seq: u64, change: impl FnOnce(&Slot, &mut Book)) {
+        self.change(key, |slot, book| {
+            if book.seq == seq {
+                change(slot, book);
+            }
+        });
+    }
+
+    /// Runs `change` on the title's slot and book.
+    fn change(&self, key: u64, change: impl FnOnce(&Slot, &mut Book)) {
         let key = key.max(1);
         let Some(set) = self.set(key) else { return };
         let mut books = lock(&set.books);
-        if let Some((slot, book)) = set.known(&mut books, key).filter(|(_, book)| book.seq == seq) {
+        if let Some((slot, book)) = set.known(&mut books, key) {
             change(slot, book);
             self.show(slot, book, key);
         }
@@ -357,8 +373,9 @@ impl Gatekeeper for Gate {
         self.undo(key, seq, |_, book| match book.resolving {
             true if opening => book.now = book.before.unknown(),
             true => book.now = book.before.still_open(),
-            false => book.now.lose(book.before, opening),
+            false => book.now.lose(book.before.reported, opening),
         });
+        self.change(key, |_, book| book.lose_under(seq, opening));
     }
 
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
@@ -398,7 +415,10 @@ impl Gatekeeper for Gate {
         }
         let count = slot.count();
         match book.now.ask(count, now, hurried) {
-            Asked::Off => Held::Off,
+            Asked::Off => {
+                book.withdraw();
+                Held::Off
+            }
             Asked::Until(until) => Held::Until(Duration::from_millis(until)),
             Asked::Out { before } => {
                 book.before = before;

@@ -324,6 +324,7 @@ impl Night {
     fn sum(mut self) -> Met {
         let stats = self.world.stats();
         let met = self.world.met;
+        let (off, out) = *self.world.relay.asked.lock().unwrap();
         for (what, count) in [
             ("suppressed: repeat", stats.suppressed.repeat),
             ("suppressed: storm", stats.suppressed.storm),
@@ -337,7 +338,8 @@ impl Night {
             ("evicted", stats.evicted),
             ("asserted", stats.asserted),
             ("held resolve", met.held),
-            ("still", met.still),
+            ("held resolve, triggered again", off),
+            ("held resolve, let out", out),
             ("resolved quietly", met.quiet),
             ("delivered", stats.delivered),
         ] {

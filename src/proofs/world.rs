@@ -19,7 +19,7 @@ use crate::{
         outcome::Outcome,
     },
     incident::{
-        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
+        Detail, Folded, Gatekeeper, Held, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
         Status, Storm, Ticket,
     },
     stats::{Count, Counters, Stats},
@@ -31,6 +31,9 @@ pub(super) const LATEST: Duration = Duration::from_secs(60);
 const SETTLES: Duration = Duration::from_secs(900);
 /// Attempts to trigger a title in any 60 s, at most.
 const PACE: usize = 9;
+
+/// Ops of a title that are remembered.
+const CARRIERS: usize = 4;
 
 /// What a world is made of.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +79,6 @@ pub(super) struct World {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Met {
     pub(super) held: u64,
-    pub(super) still: u64,
     pub(super) quiet: u64,
 }
 
@@ -95,10 +97,9 @@ pub(super) struct Title {
     pub(super) key: u64,
     /// What the program said last, if anything: that it fails, or not.
     pub(super) word: Option<bool>,
-    /// The newest op that the gate has sent.
-    pub(super) carrier: u64,
-    /// The one before: if the newest is given back, this is the newest again.
-    pub(super) earlier: u64,
+    /// The last few ops that the gate has sent, newest last, and whether to resolve. If the newest
+    /// is given back, or was held back and is withdrawn, the one before is the newest again.
+    pub(super) carriers: Vec<(u64, bool)>,
     /// That one was not taken or was given up, and the program was told by a counter.
     pub(super) lost: bool,
     /// Spike has it open.
@@ -135,11 +136,15 @@ pub(super) struct Relay {
     lost: Mutex<Vec<(u64, u64, Loss)>>,
     /// Titles that were resolved since they were quiet, with the number of that.
     quiet: Mutex<Vec<(u64, u64)>>,
+    /// What it said of resolves that were held back: off, and out.
+    pub(super) asked: Mutex<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
     GivenBack,
+    /// It was held back, and the title was triggered since.
+    Withdrawn,
     /// The title is as it was before.
     OfRepeat,
     /// It can't be relied on to be.
@@ -170,6 +175,20 @@ impl Gatekeeper for Relay {
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
         self.note(key, seq, Loss::Whole);
         self.gate.fold(key, seq, folded, now)
+    }
+
+    fn held(&self, key: u64, seq: u64, now: Duration, hurried: bool) -> Held {
+        let held = self.gate.held(key, seq, now, hurried);
+        let mut asked = self.asked.lock().unwrap();
+        match held {
+            Held::Off => {
+                asked.0 += 1;
+                self.note(key, seq, Loss::Withdrawn);
+            }
+            Held::Out(_) => asked.1 += 1,
+            Held::Until(_) => {}
+        }
+        held
     }
 
     fn so_far(&self, key: u64, seq: u64) -> Option<SoFar> {
@@ -204,8 +223,12 @@ impl World {
     /// `base` is the key of its first title and grows from world to world.
     pub(super) fn new(size: Size, gate: &Arc<Gate>, base: u64, now: Duration) -> Self {
         let gate_of_relay = Arc::clone(gate);
-        let relay = Relay { gate: gate_of_relay, lost: Mutex::default(), quiet: Mutex::default() };
-        let relay = Arc::new(relay);
+        let relay = Arc::new(Relay {
+            gate: gate_of_relay,
+            lost: Mutex::default(),
+            quiet: Mutex::default(),
+            asked: Mutex::default(),
+        });
         // Left open by the world before.
         gate.resolve(STORM, now);
         let keys = (0..size.titles as u64).map(|title| base + title);
@@ -309,7 +332,7 @@ impl World {
     /// The gate has counted it and no more: what was said before says it, too.
     fn swallowed(&mut self, title: usize, word: bool) {
         self.counters.add(Count::SuppressedRepeat);
-        let is_open = self.relay.gate.is_open(self.titles[title].key, self.now);
+        let is_open = self.relay.gate.is_open(self.titles[title].key);
         let title = &mut self.titles[title];
         // After a loss the next trigger waits for the gate's pace.
         title.lost = if word { !is_open } else { title.lost && title.word == Some(false) };
@@ -318,8 +341,11 @@ impl World {
 
     fn carry(&mut self, title: usize, word: bool, seq: u64) {
         let title = &mut self.titles[title];
-        title.earlier = title.carrier;
-        (title.word, title.carrier, title.lost) = (Some(word), seq, false);
+        if title.carriers.len() == CARRIERS {
+            title.carriers.remove(0);
+        }
+        title.carriers.push((seq, !word));
+        (title.word, title.lost) = (Some(word), false);
     }
 
     fn ticket(&self, key: u64, sending: &Sending) -> Ticket {
@@ -354,7 +380,6 @@ impl World {
     ) -> Box<Op> {
         ticket.commit();
         let Sending { seq, status, count, since_last, .. } = sending;
-        self.met.still += u64::from(status == Status::Still);
         self.met.held += u64::from(
             matches!(status, Status::Resolve { not_before, .. } if !not_before.is_zero()),
         );
@@ -388,11 +413,19 @@ impl World {
         for (key, seq, loss) in lost {
             self.tell(format_args!("title {} loses {seq}: {loss:?}", self.at(key)));
             let title = self.titles.iter_mut().find(|title| title.key == key);
-            let Some(title) = title.filter(|title| title.carrier == seq) else { continue };
-            // A repeat that is lost leaves the title open.
-            title.lost |= loss != Loss::OfRepeat || title.word == Some(false);
-            if loss == Loss::GivenBack {
-                title.carrier = title.earlier;
+            let Some(title) = title else { continue };
+            let newest = title.carriers.last().copied().unwrap_or_default();
+            let earlier = title.carriers.iter().nth_back(1).copied().unwrap_or_default();
+            if newest.0 == seq {
+                // A repeat that is lost leaves the title open.
+                let is_open = matches!(loss, Loss::OfRepeat | Loss::Withdrawn);
+                title.lost |= !is_open || title.word == Some(false);
+                if matches!(loss, Loss::GivenBack | Loss::Withdrawn) {
+                    title.carriers.pop();
+                }
+            } else if earlier.0 == seq && newest.1 && title.word == Some(true) {
+                // What was triggered since the resolve relies on it.
+                title.lost |= loss == Loss::Whole;
             }
         }
     }
@@ -518,6 +551,10 @@ impl World {
                 if took.is_none() && is_empty && self.outbox.pending() == 0 {
                     took = Some(self.now - start);
                 }
+                if self.can_arrive(true) || self.can_arrive(false) {
+                    // What was too old has made room.
+                    continue;
+                }
                 if self.flight.is_none() {
                     let late = self.late.iter().map(|(_, until)| *until);
                     let Some(next) = late.chain(wait).min() else { break };
@@ -533,6 +570,7 @@ impl World {
         self.go_to(end);
         self.is_balanced()?;
         if !self.is_at_rest() {
+            println!("{:#?}", self.outbox);
             return Err(format!(
                 "{} pending when all has long been accepted",
                 self.stats().pending

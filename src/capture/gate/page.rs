@@ -95,6 +95,23 @@ impl Page {
         self.held_until.is_some()
     }
 
+    /// The trigger was lost that came before a resolve that is with the worker; `reported` is what
+    /// was told before it.
+    pub(super) fn lose_under(&mut self, reported: u64, opening: bool) {
+        match self.held_until {
+            _ if !self.open || !self.parked => {}
+            // It was triggered since, and nothing was sent.
+            None => self.lose(reported, opening),
+            // The next occurrence has nothing to keep open.
+            Some(_) => self.lost |= opening,
+        }
+    }
+
+    /// A resolve is held back of a title that is not open any more.
+    pub(super) fn is_held_in_vain(&self) -> bool {
+        self.lost && self.held_until.is_some()
+    }
+
     /// The worker asks about the resolve that it holds back; `count` is the slot's.
     pub(super) fn ask(&mut self, count: u64, now: u64, hurried: bool) -> Asked {
         match self.held_until {
@@ -227,21 +244,21 @@ impl Page {
         Self { resolved: false, parked: false, ..self }
     }
 
-    /// The resolve that followed this was lost, and nobody knows whether the title is open: the next
-    /// trigger opens it, the next resolve goes out.
+    /// The resolve that followed this was lost, and nobody knows whether the title is open: the
+    /// next trigger opens it, the next resolve goes out.
     pub(super) fn unknown(self) -> Self {
         let closed = Self { open: false, held_until: None, lost: false, ..self };
         Self { reported: self.base, ..closed }.still_open()
     }
 
-    /// The newest trigger was lost; `before` is what was before it.
-    pub(super) fn lose(&mut self, before: Page, opening: bool) {
+    /// The newest trigger was lost; `reported` is what was told before it.
+    pub(super) fn lose(&mut self, reported: u64, opening: bool) {
         self.lost = true;
         if opening {
             // Nothing of this incident was delivered.
             (self.open, self.resolved, self.reported) = (false, false, self.base);
         } else {
-            self.reported = before.reported;
+            self.reported = reported;
         }
     }
 
@@ -259,9 +276,9 @@ impl Page {
 
 #[cfg(test)]
 impl Page {
-    /// What decisions depend on, as seen from `now`: flags, the number of triggers and of flaps, how
-    /// long ago it was opened, triggered and resolved, how long its resolve is held. What is long
-    /// past is alike.
+    /// What decisions depend on, as seen from `now`: flags, the number of triggers and of flaps,
+    /// how long ago it was opened, triggered and resolved, how long its resolve is held. What is
+    /// long past is alike.
     pub(super) fn probe(&self, now: u64) -> [u64; 6] {
         let past = |at: u64| now.saturating_sub(at).min(2 * FLAP);
         let told = self.base == self.reported;

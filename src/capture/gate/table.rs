@@ -53,6 +53,16 @@ pub(super) struct Book {
     pub(super) resolving: bool,
     /// The same three of the admission before, which is the newest again after a `give_back`.
     earlier: (Page, u64, bool),
+    /// While a resolve is held back.
+    pub(super) under: Under,
+}
+
+/// What was sent before a resolve that is held back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Under {
+    pub(super) seq: u64,
+    /// The slot's count that was told before it.
+    pub(super) reported: u64,
 }
 
 impl Set {
@@ -168,6 +178,22 @@ impl Book {
     /// nothing, and it is not remembered as the one before.
     pub(super) fn take_up(&mut self, seq: u64) {
         (self.before, self.seq, self.resolving) = (self.now.unparked(), seq, true);
+    }
+
+    /// The resolve that is with the worker has come to nothing: the title was triggered since. What
+    /// was sent before it is the newest again.
+    pub(super) fn withdraw(&mut self) {
+        self.seq = self.under.seq;
+        self.before = self.now;
+        self.before.reported = self.under.reported;
+        self.resolving = false;
+    }
+
+    /// What was sent before the resolve that is with the worker was lost.
+    pub(super) fn lose_under(&mut self, seq: u64, opening: bool) {
+        if self.under.seq == seq {
+            self.now.lose_under(self.under.reported, opening);
+        }
     }
 
     /// The newest admission, an opening, has gone into another incident.

@@ -11,8 +11,8 @@ use super::{BODY_CAP, MINIMAL_MESSAGE, Source, payload};
 use crate::{
     fields::{FIELD_CAP, Fields, TEXT_CAP, Value},
     incident::{
-        Captured, Detail, Folded, Gatekeeper, Incident, Manual, Occurrences, Op, Priority, Quiet,
-        Sending, Severity, SoFar, Status, Storm, Ticket,
+        Captured, Detail, Folded, Gatekeeper, Held, Incident, Manual, Occurrences, Op, Priority,
+        Quiet, Sending, Severity, SoFar, Status, Storm, Ticket,
     },
     stats::Counters,
 };
@@ -30,6 +30,10 @@ impl Gatekeeper for Gate {
 
     fn fold(&self, _: u64, _: u64, _: Folded<'_>, _: Duration) -> Option<Storm> {
         None
+    }
+
+    fn held(&self, _: u64, _: u64, _: Duration, _: bool) -> Held {
+        Held::Out(None)
     }
 
     fn so_far(&self, _: u64, _: u64) -> Option<SoFar> {

@@ -20,6 +20,7 @@ impl Outbox {
                 let hurried = parked.hurried;
                 match parked.ask(now, hurried) {
                     Held::Off => {
+                        // The title stays open.
                         parked.settle(Count::SuppressedCancelled);
                         title.parked = None;
                         continue;

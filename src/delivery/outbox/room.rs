@@ -126,7 +126,8 @@ impl Outbox {
 
     fn evict(&mut self, key: u64, now: Duration) {
         let taken = self.titles.get_mut(&key).and_then(|title| title.wanted.take());
-        let Some(Wanted { op, attempted, .. }) = taken else { return };
+        let Some(wanted) = taken else { return };
+        let (is_owed, op) = (wanted.owes(), wanted.op);
         let Some((gate, counters)) = op.ticket.gate() else { return };
         counters.add(Count::Evicted);
         if !matches!(op.status, Status::Trigger { opening: true }) {
@@ -134,7 +135,9 @@ impl Outbox {
             return op.ticket.lose(Count::SuppressedRepeat);
         }
         if let Some(title) = self.titles.get_mut(&key) {
-            title.unpark(now, attempted);
+            title.unpark(now, is_owed);
+            // What comes after it, and was admitted before this, opens the title in its place.
+            title.doubt();
             title.go_on(None);
         }
         let count = op.occurrences.since_last;

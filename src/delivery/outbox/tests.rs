@@ -1,7 +1,7 @@
 //! What goes out, in which order, and what becomes of the rest, under virtual time.
 //!
-//! `faults.rs` is about what the endpoint answers, `ambiguous.rs` about what it does not; `sim.rs`
-//! is the random half.
+//! `faults.rs` is about what the endpoint answers, `ambiguous.rs` about what it does not. The random
+//! half is in `crate::proofs`.
 
 use std::time::Duration;
 
@@ -19,7 +19,6 @@ mod fingerprint;
 mod held;
 mod quiet;
 mod room;
-mod sim;
 
 #[test]
 fn panics_go_first_then_openings_by_severity_and_age_then_resolves_then_repeats() {

@@ -94,7 +94,9 @@ impl Title {
         let place = if in_flight { &self.newer } else { &self.wanted };
         let held = place.as_ref().filter(|held| !held.is_again());
         let stale = held.is_none_or(|held| held.op.seq < op.seq);
-        if overtaken || op.seq < self.newest && stale {
+        let is_parked =
+            matches!(op.status, Status::Resolve { not_before, .. } if !not_before.is_zero());
+        if overtaken || op.seq < self.newest && (stale || is_parked) {
             // Triggers and resolves come through channels of their own: this one was overtaken.
             if let Some(held) = &mut self.wanted {
                 held.owes_resolve |= matches!(op.status, Status::Resolve { .. });
@@ -106,7 +108,7 @@ impl Title {
             // Something else is said now.
             parked.settle(Count::SuppressedCancelled);
         }
-        if new.is_parked() {
+        if is_parked {
             // Not the newest state: what was triggered before it is wanted for now.
             self.parked = Some(new);
             return;
@@ -188,15 +190,13 @@ impl Title {
             self.belief = Belief::Doubtful;
         }
         if lost.is_opening() {
-            if self.belief != Belief::Open {
-                self.belief = Belief::Doubtful;
-            }
+            self.doubt();
             if let Some(newer) = self.newer.as_mut().filter(|newer| newer.is_trigger()) {
                 newer.inherit(&mut lost);
             }
         }
         if lost.is_trigger() {
-            self.unpark(now, lost.attempted);
+            self.unpark(now, lost.owes());
         }
         if lost.is_again() || lost.owes_again {
             self.belief = Belief::Doubtful;
@@ -217,6 +217,13 @@ impl Title {
             return;
         }
         self.go_on(Some(held));
+    }
+
+    /// An opening was given up.
+    pub(super) fn doubt(&mut self) {
+        if self.belief != Belief::Open {
+            self.belief = Belief::Doubtful;
+        }
     }
 
     pub(super) fn go_on(&mut self, left: Option<Wanted>) {
@@ -276,24 +283,26 @@ impl Title {
         }
     }
 
-    /// A trigger was lost, so nothing may be open whose resolve could be held back; `attempted`:
-    /// Spike may have seen it.
-    pub(super) fn unpark(&mut self, now: Duration, attempted: bool) {
+    /// A trigger was lost, so nothing may be open whose resolve could be held back; `is_owed`: if
+    /// that is the last word, Spike has to hear it.
+    pub(super) fn unpark(&mut self, now: Duration, is_owed: bool) {
         if self.belief == Belief::Open || self.newer.is_some() {
             return;
         }
         let Some(mut parked) = self.parked.take() else { return };
         let is_owed = matches!(parked.op.status, Status::Resolve { first: true, .. })
-            || attempted
+            || is_owed
             || self.belief == Belief::Doubtful;
         match parked.ask(now, true) {
-            Held::Out(_) if is_owed => self.newer = Some(parked),
-            Held::Out(_) => parked.settle(Count::SuppressedCancelled),
-            // It was triggered since, and the next occurrence opens it.
-            Held::Off | Held::Until(_) => {
-                parked.op.ticket.set_opening(true);
-                parked.op.ticket.lose(Count::SuppressedCancelled);
+            Held::Out(_) => {
+                self.newest = self.newest.max(parked.op.seq);
+                if is_owed {
+                    self.newer = Some(parked);
+                } else {
+                    parked.settle(Count::SuppressedCancelled);
+                }
             }
+            Held::Off | Held::Until(_) => parked.settle(Count::SuppressedCancelled),
         }
     }
 

@@ -81,6 +81,11 @@ impl Wanted {
         self.is_opening() && count == since_last
     }
 
+    /// A resolve that follows it has to go out, whether or not it does itself.
+    pub(super) fn owes(&self) -> bool {
+        self.attempted || self.owes_resolve || self.owes_again || !self.is_alone()
+    }
+
     pub(super) fn is_storm(&self) -> bool {
         matches!(self.op.detail, Detail::Storm(_))
     }
@@ -200,8 +205,8 @@ impl Wanted {
         self.op.ticket.set_opening(true);
     }
 
-    /// It is to be sent once more when it was accepted. Should it be lost, nobody knows how Spike has
-    /// the title.
+    /// It is to be sent once more when it was accepted. Should it be lost, nobody knows how Spike
+    /// has the title.
     pub(super) fn owe_again(&mut self) {
         self.owes_again = true;
         self.op.ticket.set_opening(true);

@@ -4,6 +4,7 @@
 //! reopened, and asserts the balance of the counters when it is dropped.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -15,7 +16,7 @@ use crate::{
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     },
     incident::{
-        Detail, Folded, Gatekeeper, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
+        Detail, Folded, Gatekeeper, Held, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
         Status, Storm, StormDetail, Ticket,
     },
     stats::{Count, Counters, Stats},
@@ -56,6 +57,9 @@ pub(super) struct Gate {
     storm: Mutex<Option<(u64, Status)>>,
     /// How often it was asked, and the next answer.
     pub(super) quiet: Mutex<(usize, Option<Quiet>)>,
+    /// Whether somebody waited each time that it was asked of a held resolve, and the next answers;
+    /// without one, it goes out.
+    held: Mutex<(Vec<bool>, VecDeque<Held>)>,
 }
 
 /// The key of the storm incident.
@@ -79,6 +83,12 @@ impl Gatekeeper for Gate {
         let sending = Sending { seq, status, count, since_last: 1, first: now };
         let detail = StormDetail { titles: count, sample: Vec::new() };
         Some(Storm { key: STORM, title: "error storm".to_owned(), sending, detail })
+    }
+
+    fn held(&self, _: u64, _: u64, _: Duration, hurried: bool) -> Held {
+        let mut held = self.held.lock().unwrap();
+        held.0.push(hurried);
+        held.1.pop_front().unwrap_or(Held::Out(None))
     }
 
     fn so_far(&self, _: u64, _: u64) -> Option<SoFar> {
@@ -181,6 +191,16 @@ impl Bench {
     /// A flush.
     pub(super) fn hurry(&mut self) {
         self.outbox.hurry(self.seq);
+    }
+
+    /// The gate's next answer about a resolve that is held back.
+    pub(super) fn holds(&self, answer: Held) {
+        self.gate.held.lock().unwrap().1.push_back(answer);
+    }
+
+    /// The times that it was asked about one, and whether somebody waited.
+    pub(super) fn asked_of_held(&self) -> Vec<bool> {
+        self.gate.held.lock().unwrap().0.clone()
     }
 
     /// The next opening that is folded sends the storm incident.

@@ -30,7 +30,7 @@ impl Outbox {
 
     /// Two outboxes that hash the same under the same `rank`, with their titles in the order of
     /// `keys`, decide the same from now on, if no title is triggered nine times in a minute, fails
-    /// eight times, or is held back or flushed.
+    /// eight times, or is flushed.
     pub(crate) fn fingerprint(
         &self,
         keys: &[u64],
@@ -62,7 +62,7 @@ impl Title {
     fn fingerprint(&self, now: Duration, rank: &dyn Fn(u64) -> usize, hasher: &mut impl Hasher) {
         (self.belief as u8, rank(self.newest())).hash(hasher);
         (self.doubts_seen_from(now), self.paused_for(now)).hash(hasher);
-        for held in [&self.wanted, &self.newer] {
+        for held in [&self.wanted, &self.newer, &self.parked] {
             held.is_some().hash(hasher);
             let Some(held) = held else { continue };
             mem::discriminant(&held.op.status).hash(hasher);

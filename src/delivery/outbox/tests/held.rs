@@ -1,11 +1,9 @@
 //! Resolves that are held back since their title flaps, and what is triggered meanwhile.
 
-use super::bench::{
-    ACCEPTED, Bench, FIRST_RESOLVE, OPENING, REPEAT, RESOLVE, not_sent, secs, status,
-};
+use super::bench::{ACCEPTED, Bench, OPENING, REPEAT, RESOLVE, secs, status};
 use crate::{
     delivery::outcome::{NoAnswer, of_no_answer},
-    incident::{Severity, Status},
+    incident::{Counts, Held, Status},
 };
 
 const UNTIL: u64 = 300;
@@ -21,21 +19,35 @@ fn open() -> Bench {
 }
 
 #[test]
-fn a_held_resolve_waits_and_a_flush_lets_it_go() {
+fn a_held_resolve_waits_and_goes_out_when_the_gate_says_so() {
     let mut bench = open();
     bench.push(1, held());
     assert_eq!((bench.next(), bench.outbox.pending()), (Err(Some(secs(UNTIL))), 1));
-    assert_eq!(bench.until(secs(UNTIL), |_| ACCEPTED)[0].at, secs(UNTIL));
+    assert!(bench.asked_of_held().is_empty(), "its time has not come");
+    bench.now = secs(UNTIL);
+    bench.holds(Held::Until(secs(400)));
+    assert_eq!(bench.next(), Err(Some(secs(400))), "it was triggered, and said to be over again");
+    bench.now = secs(400);
+    bench.holds(Held::Out(Some(Counts { count: 70, since_last: 7 })));
+    let sent = bench.answer(ACCEPTED).unwrap();
+    assert_eq!((sent.status, sent.count, sent.since_last), (RESOLVE, 70, 7));
+    assert_eq!(bench.asked_of_held(), [false, false]);
+    assert_eq!(bench.settle(1_000), []);
+}
+
+#[test]
+fn a_flush_lets_it_go_at_once() {
     let mut bench = open();
     bench.push(1, held());
     bench.hurry();
-    assert_eq!(bench.settle(0), [(1, held())]);
+    assert_eq!(bench.settle(0), [(1, RESOLVE)]);
+    assert_eq!(bench.asked_of_held(), [true]);
     // Also what was admitted before the flush and arrives after it, but nothing newer.
     let mut bench = open();
     let late = bench.op(1, held());
     bench.hurry();
     bench.give(late);
-    assert_eq!(bench.settle(0), [(1, held())]);
+    assert_eq!(bench.settle(0), [(1, RESOLVE)]);
     bench.delivered(1);
     bench.push(1, held());
     assert_eq!(bench.next(), Err(Some(secs(UNTIL))));
@@ -46,15 +58,28 @@ fn a_held_resolve_waits_and_a_flush_lets_it_go() {
     bench.push(1, held());
     bench.hurry();
     bench.finish(ACCEPTED);
-    assert_eq!(bench.settle(0), [(1, held())]);
+    assert_eq!(bench.settle(0), [(1, RESOLVE)]);
+    // What is about to be replaced is asked about again, and not at once.
+    let mut bench = open();
+    bench.push(1, held());
+    bench.hurry();
+    bench.holds(Held::Until(secs(1)));
+    assert_eq!(bench.next(), Err(Some(secs(1))));
+    bench.push(1, REPEAT);
+    assert_eq!(bench.settle(1_000), [(1, REPEAT)]);
 }
 
 #[test]
-fn a_held_resolve_cancels_a_trigger_that_was_never_attempted_at_once() {
-    let mut bench = Bench::default();
-    bench.push(1, OPENING);
+fn a_title_that_was_triggered_since_stays_open_and_nothing_is_sent() {
+    let mut bench = open();
     bench.push(1, held());
-    assert_eq!((bench.outbox.pending(), bench.stats().suppressed.cancelled), (0, 2));
+    bench.holds(Held::Off);
+    assert_eq!(bench.settle(1_000), []);
+    let stats = bench.stats();
+    assert_eq!((stats.suppressed.cancelled, bench.reopened()), (1, vec![]));
+    // The next resolve goes out as ever.
+    bench.push(1, RESOLVE);
+    assert_eq!(bench.settle(0), [(1, RESOLVE)]);
 }
 
 #[test]
@@ -62,11 +87,11 @@ fn a_trigger_that_follows_takes_its_place() {
     let mut bench = open();
     bench.push(1, held());
     bench.push(1, REPEAT);
-    assert_eq!(bench.settle(0), [(1, REPEAT)]);
+    assert_eq!(bench.settle(1_000), [(1, REPEAT)]);
     assert_eq!(bench.stats().suppressed.cancelled, 1);
-    // Which opens it if the resolve, or the trigger before it, may be what Spike knows.
-    let outcomes = [ACCEPTED, status(500), of_no_answer(NoAnswer::Ambiguous)];
-    for outcome in outcomes {
+    assert!(bench.asked_of_held().is_empty());
+    // Which opens it if the resolve may be what Spike knows.
+    for outcome in [ACCEPTED, status(500), of_no_answer(NoAnswer::Ambiguous)] {
         let mut bench = open();
         bench.push(1, held());
         bench.hurry();
@@ -74,153 +99,76 @@ fn a_trigger_that_follows_takes_its_place() {
         bench.push(1, REPEAT);
         assert_eq!(bench.settle(1)[0], (1, OPENING), "{outcome:?}");
     }
-    let mut bench = Bench::default();
-    bench.push(1, OPENING);
-    bench.answer(status(500)).unwrap();
-    bench.push(1, held());
-    bench.push(1, REPEAT);
-    assert_eq!(bench.settle(1), [(1, OPENING)]);
 }
 
 #[test]
-fn a_title_that_is_triggered_while_its_resolve_is_held_stays_open_and_nothing_is_sent() {
-    let mut bench = open();
+fn the_trigger_before_it_goes_out_whichever_arrives_first() {
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
     bench.push(1, held());
-    bench.push(1, Status::Still);
-    assert_eq!(bench.settle(1_000), []);
-    let stats = bench.stats();
-    assert_eq!((stats.suppressed.cancelled, stats.suppressed.repeat), (1, 1));
-    // Whichever arrives first.
-    let mut bench = open();
-    let (resolve, still) = (bench.op(1, held()), bench.op(1, Status::Still));
-    bench.give(still);
+    assert_eq!(bench.settle(UNTIL), [(1, OPENING), (1, RESOLVE)]);
+    let mut bench = Bench::default();
+    let (trigger, resolve) = (bench.op(1, OPENING), bench.op(1, held()));
     bench.give(resolve);
+    bench.give(trigger);
+    assert_eq!(bench.settle(UNTIL), [(1, OPENING), (1, RESOLVE)]);
+    // A resolve that is older than what is known is no news.
+    let (resolve, trigger) = (bench.op(1, held()), bench.op(1, OPENING));
+    bench.give(trigger);
+    bench.give(resolve);
+    assert_eq!(bench.settle(1_000), [(1, OPENING)]);
+    // Neither was sent when its time has come: the two cancel, as ever.
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
+    bench.push(1, held());
+    bench.now = secs(UNTIL);
     assert_eq!(bench.settle(1_000), []);
-    // The next resolve goes out as ever.
+    assert_eq!(bench.stats().suppressed.cancelled, 2);
+}
+
+#[test]
+fn an_ordinary_resolve_takes_its_place() {
+    let mut bench = open();
+    bench.push(1, held());
     bench.push(1, RESOLVE);
+    assert_eq!(bench.settle(1_000), [(1, RESOLVE)]);
+    assert_eq!(bench.stats().suppressed.cancelled, 1);
+}
+
+#[test]
+fn when_the_trigger_before_it_is_lost_it_is_not_held_for_nothing() {
+    // Spike may have seen the trigger: the resolve goes out.
+    let mut bench = Bench::default();
+    bench.push(1, OPENING);
+    bench.push(1, held());
+    assert_eq!(bench.answer(status(400)).unwrap().status, OPENING);
+    assert_eq!(bench.asked_of_held(), [true]);
     assert_eq!(bench.settle(0), [(1, RESOLVE)]);
-}
-
-#[test]
-fn it_opens_again_when_its_resolve_may_have_gone_out() {
-    for outcome in [ACCEPTED, status(500), of_no_answer(NoAnswer::Ambiguous)] {
-        for waits in [false, true] {
-            let mut bench = open();
-            bench.push(1, held());
-            bench.hurry();
-            bench.next().unwrap();
-            let mut still = bench.op(1, Status::Still);
-            still.severity = Some(Severity::Sev2);
-            if waits {
-                bench.give(still);
-                bench.finish(outcome);
-            } else {
-                bench.finish(outcome);
-                bench.give(still);
-            }
-            let sent = bench.until(secs(10), |_| ACCEPTED);
-            assert_eq!((sent.len(), sent[0].status), (1, OPENING), "{outcome:?} {waits}");
-            assert_eq!(sent[0].severity, Some(Severity::Sev2));
-        }
-    }
-    // The resolve never reached the endpoint: it is as if it were held still.
-    let mut bench = open();
-    bench.push(1, held());
-    bench.hurry();
-    bench.next().unwrap();
-    bench.push(1, Status::Still);
-    bench.finish(not_sent());
-    assert_eq!(bench.settle(100), []);
-}
-
-#[test]
-fn it_opens_when_nothing_is_known_of_it() {
-    let mut bench = Bench::default();
-    bench.push(1, Status::Still);
-    bench.push(2, held());
-    bench.push(2, Status::Still);
-    assert_eq!(bench.settle(0), [(1, OPENING), (2, OPENING)]);
-    // Its loss reopens the title.
-    bench.push(3, Status::Still);
-    bench.answer(status(400)).unwrap();
-    assert_eq!(bench.lost_openings(), [3]);
-}
-
-#[test]
-fn it_becomes_part_of_a_trigger_that_is_on_its_way() {
+    // Triggered since: the gate is told, so that the next occurrence opens the title.
     let mut bench = Bench::default();
     bench.push(1, OPENING);
-    bench.push(1, Status::Still);
-    assert_eq!(bench.settle(0), [(1, OPENING)]);
-    assert_eq!(bench.stats().suppressed.repeat, 1);
-    // In flight: what becomes of that decides.
-    for (outcome, sent) in [(ACCEPTED, 0), (status(500), 1), (status(400), 1)] {
-        let mut bench = Bench::default();
-        bench.push(1, OPENING);
-        bench.next().unwrap();
-        bench.push(1, held());
-        bench.push(1, Status::Still);
-        bench.finish(outcome);
-        assert_eq!(bench.settle(10), vec![(1, OPENING); sent], "{outcome:?}");
-    }
-}
-
-#[test]
-fn what_follows_it_is_not_mistaken() {
-    // A resolve behind a trigger of which nobody knows yet.
-    let mut bench = open();
     bench.push(1, held());
-    bench.hurry();
-    bench.next().unwrap();
-    bench.push(1, Status::Still);
-    bench.push(1, RESOLVE);
-    bench.finish(not_sent());
-    assert_eq!(bench.settle(60), [(1, RESOLVE)]);
-    // A repeat behind it, once the resolve is accepted, opens.
-    let mut bench = open();
-    bench.push(1, held());
-    bench.hurry();
-    bench.next().unwrap();
-    bench.push(1, Status::Still);
-    bench.push(1, REPEAT);
-    bench.finish(ACCEPTED);
-    assert_eq!(bench.settle(0), [(1, OPENING)]);
-}
-
-#[test]
-fn a_resolve_that_waits_for_one_in_flight_is_fulfilled_by_it() {
-    let mut bench = Bench::default();
-    bench.push(1, FIRST_RESOLVE);
-    bench.next().unwrap();
-    bench.push(1, OPENING);
-    bench.push(1, RESOLVE);
-    bench.finish(ACCEPTED);
-    assert_eq!(bench.settle(60), []);
-    assert_eq!((bench.stats().delivered, bench.stats().suppressed.cancelled), (1, 2));
-    // Twin: the one in flight is lost.
-    bench.push(2, FIRST_RESOLVE);
-    bench.next().unwrap();
-    bench.push(2, OPENING);
-    bench.push(2, RESOLVE);
-    bench.finish(status(400));
-    assert_eq!(bench.settle(60), [(2, RESOLVE)]);
-}
-
-#[test]
-fn what_waits_for_an_opening_that_is_lost_opens_in_its_place() {
-    let mut bench = Bench::default();
-    let mut op = bench.op(1, OPENING);
-    op.severity = Some(Severity::Sev1);
-    bench.give(op);
-    bench.next().unwrap();
-    bench.push(1, REPEAT);
-    bench.finish(status(400));
-    assert!(bench.lost_openings().is_empty(), "the title is being opened");
-    let sent = bench.answer(ACCEPTED).unwrap();
-    assert_eq!((sent.status, sent.severity), (OPENING, Some(Severity::Sev1)));
-    // Merged triggers: the loss of what is left reopens the title.
-    bench.push(2, OPENING);
-    bench.push(2, REPEAT);
+    bench.holds(Held::Off);
     bench.answer(status(400)).unwrap();
-    assert_eq!(bench.lost_openings(), [2]);
+    assert_eq!(bench.settle(1_000), []);
+    assert_eq!(bench.lost_openings(), [1, 1], "the trigger, and what stood for it");
+    // Twin: an incident that is open at Spike stays open until its time.
+    let mut bench = open();
+    bench.push(1, REPEAT);
+    bench.push(1, held());
+    bench.answer(status(400)).unwrap();
+    assert_eq!(bench.next(), Err(Some(secs(UNTIL))));
+    assert_eq!(bench.settle(UNTIL), [(1, RESOLVE)]);
+}
+
+#[test]
+fn held_resolves_take_no_slot_of_the_others() {
+    let mut bench = Bench::default();
+    for key in 0..500 {
+        bench.push(key, held());
+    }
+    assert_eq!(bench.outbox.room().resolves, 64);
+    bench.push(1_000, RESOLVE);
+    assert_eq!(bench.answer(ACCEPTED).map(|sent| sent.key), Some(1_000));
+    assert_eq!(bench.settle(UNTIL).len(), 500);
 }

@@ -228,7 +228,8 @@ fn titles_that_are_known_are_bounded_but_not_forgotten_while_something_is_to_com
     bench.delivered(3);
     bench.push(3, Status::Resolve { first: false, not_before: secs(100) });
     for key in 10..2_000 {
-        bench.delivered(key);
+        bench.push(key, FIRST_RESOLVE);
+        bench.answer(ACCEPTED).unwrap();
     }
     bench.next().unwrap_err();
     assert!(bench.outbox.titles.len() <= 1_024);
