@@ -132,8 +132,8 @@ impl Rule {
     /// 24 h. Default: that of a shorter rule, else at the first occurrence. The page tells of all
     /// of them; after a resolve it takes as many again.
     ///
-    /// It is for all events of the target, those with `spike = true` included. Of more than 256
-    /// titles that wait for their number, the one that has not occurred for longest is forgotten.
+    /// An event with `spike = true` pages the first time all the same. Of more than 256 titles that
+    /// wait for their number, the one that has not occurred for longest is forgotten.
     ///
     /// ```
     /// # use std::time::Duration;

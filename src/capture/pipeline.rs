@@ -179,7 +179,8 @@ impl Pipeline {
         let Asked { head, origin, failure } = asked;
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
-        let head = Head { severity, priority, ..head };
+        let threshold = head.threshold.filter(|_| !head.meant);
+        let head = Head { severity, priority, threshold, ..head };
         let (now, key) = (self.clock.now(), self.key(head.title));
         let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
         if let Some(admission) = self.gate(head.endpoint).admit_open(ask, now) {

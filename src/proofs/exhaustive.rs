@@ -498,7 +498,8 @@ fn prove(size: Size, first: Step, name: &str) {
 fn prove_after(before: &[Step], size: Size, first: Step, name: &str) {
     let started = Instant::now();
     let asked = std::env::var("SPIKE_SEARCH").unwrap_or_default();
-    let is_whole = asked == "whole" || asked == "all" && size.limits.titles == MUCH.limits.titles;
+    let is_main = size.limits.titles == MUCH.limits.titles && before.is_empty();
+    let is_whole = asked == "whole" || asked == "all" && is_main;
     let mut search = Search::new(size, if is_whole { WHOLE } else { LESS });
     if let Err(wrong) = search.after(before, first, usize::MAX - 1) {
         panic!("{name}: {wrong}");

@@ -176,7 +176,7 @@ fn f080_a_million_titles_of_a_thousand_callsites_are_a_storm_with_exact_counts()
         assert_eq!(folded - 1 + others, MILLION + 1, "{stats:?}");
         let about = storm.last_body()["storm"]["titles"].as_u64().unwrap();
         assert!(about.abs_diff(MILLION) <= MILLION / 10, "about {about} titles");
-        assert!(!storm.last_body()["storm"]["sample"].as_array().unwrap().is_empty());
+        assert!(!storm.body()["storm"]["sample"].as_array().unwrap().is_empty());
     });
 }
 
@@ -250,22 +250,29 @@ fn the_budget_is_ten_and_can_be_set() {
 #[test]
 fn a_title_that_flaps_pages_three_times_and_ends_with_the_last_word() {
     let rig = rig();
-    for _ in 0..100 {
-        rig.run(|| error!("link is down"));
+    let turn = || {
+        error!("link is down");
         // The worker may be behind: then the two cancel each other, and nobody is paged.
-        rig.run(|| info!(spike.status = "resolve", "link is down"));
-    }
+        info!(spike.status = "resolve", "link is down");
+    };
+    let pages = |most: usize, is_open: bool| {
+        rig.flush();
+        let incidents = rig.sandbox.incidents();
+        assert!((1..=most).contains(&incidents.len()), "{incidents:?}");
+        assert_eq!(incidents.iter().filter(|one| one.is_open()).count(), usize::from(is_open));
+        assert_eq!(rig.stats().refused.full, 0, "nothing filled the queue");
+        let requests = rig.sandbox.requests();
+        let triggers = requests.iter().filter(|one| !one.is_resolve()).count();
+        assert!(triggers < 10, "{triggers} triggers");
+    };
+    rig.run(|| (0..50_000).for_each(|_| turn()));
+    // A flush sends the resolve that is held back, if that is the last word.
+    pages(3, false);
+    rig.run(|| (0..50_000).for_each(|_| turn()));
     rig.run(|| error!("link is down"));
-    rig.flush();
-    let incidents = rig.sandbox.incidents();
-    assert!((1..=4).contains(&incidents.len()), "{incidents:?}");
-    assert!(incidents.last().unwrap().is_open());
-    // A flush sends the resolve that is held back.
+    pages(5, true);
     rig.run(|| info!(spike.status = "resolve", "link is down"));
-    rig.flush();
-    assert!(rig.sandbox.incidents().iter().all(|one| !one.is_open()));
-    let in_a_minute = rig.sandbox.requests().iter().filter(|one| !one.is_resolve()).count();
-    assert!(in_a_minute < 10, "{in_a_minute} triggers");
+    pages(5, false);
 }
 
 #[test]

@@ -161,19 +161,19 @@ fn what_waited_for_a_refused_opening_is_told_once() {
 }
 
 #[test]
-fn what_waited_and_went_into_the_storm_is_told_when_its_title_opens() {
+fn what_waited_may_go_into_the_storm_but_what_is_meant_waits_for_nothing() {
     let (pipeline, mut receiver) = pipeline_with(1, Openings { burst: 1, per_minute: 1 });
     trigger_from(&pipeline, 1, "spends the budget").unwrap();
     let told = [(); 4].map(|()| trigger_after(&pipeline, 2, "a", THREE));
     let waits = Err(Count::SuppressedThreshold);
     // The third one opens the storm incident, and not its title.
     assert_eq!(told, [waits, waits, Ok(()), Err(Count::SuppressedStorm)]);
-    // There is another budget for what is meant.
+    // What is meant has a budget of its own, and pages the first time.
     let head = Head { title: "a", threshold: THREE, meant: true, ..Head::default() };
     let meant = Asked { head, origin: None, failure: &|_| false };
     pipeline.trigger(meant, || Detail::Manual(Manual::default())).unwrap();
     let ops = lane(&mut receiver, 0);
-    assert_eq!((ops[2].title.as_str(), ops[2].occurrences.count), ("a", 3));
+    assert_eq!((ops[2].title.as_str(), ops[2].occurrences.count), ("a", 1));
 }
 
 #[test]
