@@ -257,7 +257,7 @@ pub(crate) struct Captured {
 
 /// The gate, as what comes behind it sees it.
 pub(crate) trait Gatekeeper: Send + Sync + fmt::Debug {
-    /// Nothing was sent: as if the title had never been admitted.
+    /// Nothing was sent: as if it had never been admitted, but that what occurred has occurred.
     fn give_back(&self, key: u64, seq: u64);
     /// It was taken and then lost: the next occurrence may page again. `opening`: with it the
     /// title's opening is lost, and not only a repeat; of a resolve: nobody knows whether Spike has
