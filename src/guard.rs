@@ -207,7 +207,9 @@ impl Handle {
     /// other; a resolve of what was folded into it resolves nothing.
     ///
     /// A title's first resolve in a process goes out in any case, since an earlier run may have
-    /// opened the incident; after that only a resolve that follows a trigger does.
+    /// opened the incident; after that only a resolve that follows a trigger does. Of a title that
+    /// was triggered again within 5 min of its resolve for the second time, it is held back until
+    /// the title has not occurred for 5 min, or until a [`flush`](Handle::flush).
     ///
     /// # Errors
     ///

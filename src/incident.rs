@@ -205,6 +205,13 @@ pub(crate) enum Status {
     Resolve { first: bool, not_before: Duration },
 }
 
+impl Status {
+    /// A resolve of which it is not decided yet whether it goes out.
+    pub(crate) fn is_held_back(self) -> bool {
+        matches!(self, Status::Resolve { not_before, .. } if !not_before.is_zero())
+    }
+}
+
 /// What the gate has decided to send; `seq` names it to [`Gatekeeper`], and orders it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sending {

@@ -229,7 +229,8 @@ pub struct Suppressed {
     pub threshold: u64,
     /// The same error text in the same root span within 1 s, on its way up under another title.
     pub same_cause: u64,
-    /// A trigger and its resolve that met before either was attempted, or a newer state won.
+    /// A trigger and its resolve that met before either was attempted, a state that a newer one
+    /// has replaced, or a resolve that was held back and voided by an occurrence.
     pub cancelled: u64,
 }
 

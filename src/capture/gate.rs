@@ -20,7 +20,7 @@ use crate::{
     sync::{AtomicU64, Ordering, lock},
 };
 use budget::{Budget, Window};
-use page::{Asked, Page, Times};
+use page::{Answer, Page, Times};
 use table::{Book, Set, Slot, Under};
 
 #[cfg(all(test, spike_loom))]
@@ -34,7 +34,8 @@ mod probe;
 mod storm;
 mod table;
 
-/// The worker asks again after this about a resolve that something is about to replace.
+/// Milliseconds after which the worker asks again about a held resolve, while a newer op of its
+/// title is on its way.
 const LOOK_AGAIN: u64 = 100;
 
 /// Titles tracked at most: `SETS * WAYS`, 1,024; the storm incident is beside them.
@@ -415,12 +416,12 @@ impl Gatekeeper for Gate {
         }
         let count = slot.count();
         match book.now.ask(count, now, hurried) {
-            Asked::Off => {
+            Answer::Off => {
                 book.withdraw();
                 Held::Off
             }
-            Asked::Until(until) => Held::Until(Duration::from_millis(until)),
-            Asked::Out { before } => {
+            Answer::Until(until) => Held::Until(Duration::from_millis(until)),
+            Answer::Out { before } => {
                 book.before = before;
                 self.show(slot, book, key);
                 if key == self.storm.1 {
@@ -458,6 +459,11 @@ impl Gatekeeper for Gate {
         let Some((slot, book)) = set.known(&mut books, key) else { return Quiet::Never };
         let last = slot.last.load(Ordering::Relaxed);
         match book.now.quiet_at(last, self.times) {
+            _ if book.now.is_held() && self.times.resolve_after.is_some() => {
+                // It may be triggered again before that goes out.
+                let at = book.now.held_until().max(now.saturating_add(LOOK_AGAIN));
+                Quiet::Until(Duration::from_millis(at))
+            }
             None => Quiet::Never,
             Some(at) if now < at => Quiet::Until(Duration::from_millis(at)),
             Some(_) => {

@@ -92,7 +92,8 @@ impl Outbox {
             };
         }
         self.forget(now);
-        let asks = [self.resolve_quiet(now), self.release_parked(now)];
+        // In this order: while a resolve is held back, its title is not asked about.
+        let asks = [self.release_parked(now), self.resolve_quiet(now)];
         let mut wake = asks.into_iter().flatten().min();
         let mut best: Option<(Urgency, u64)> = None;
         for (key, title) in &self.titles {

@@ -9,7 +9,7 @@ use crate::{backoff::scramble, incident::Status};
 
 /// The first occurrence this long after the opening goes out: one is enough for both.
 const EARLY_REPEATS: [u64; 2] = [30_000, 120_000];
-/// Two triggers of a title are never closer than this, openings and escalations aside: 8 in 60 s,
+/// Two triggers of a title are never closer than this, openings and escalations aside: 9 in 60 s,
 /// under half of Spike's limit of 20.
 const PACE: u64 = 7_000;
 
@@ -68,7 +68,7 @@ pub(super) struct Page {
 }
 
 /// What becomes of a resolve that the worker holds back.
-pub(super) enum Asked {
+pub(super) enum Answer {
     Off,
     Until(u64),
     /// It goes out; `before` is what the title was.
@@ -95,6 +95,11 @@ impl Page {
         self.held_until.is_some()
     }
 
+    /// Until when its resolve is held back; 0 when there is none.
+    pub(super) fn held_until(&self) -> u64 {
+        self.held_until.unwrap_or(0)
+    }
+
     /// The trigger was lost that came before a resolve that is with the worker; `reported` is what
     /// was told before it.
     pub(super) fn lose_under(&mut self, reported: u64, opening: bool) {
@@ -103,7 +108,10 @@ impl Page {
             // It was triggered since, and nothing was sent.
             None => self.lose(reported, opening),
             // The next occurrence has nothing to keep open.
-            Some(_) => self.lost |= opening,
+            Some(_) => {
+                self.lost |= opening;
+                self.reported = if opening { self.base } else { reported };
+            }
         }
     }
 
@@ -113,17 +121,17 @@ impl Page {
     }
 
     /// The worker asks about the resolve that it holds back; `count` is the slot's.
-    pub(super) fn ask(&mut self, count: u64, now: u64, hurried: bool) -> Asked {
+    pub(super) fn ask(&mut self, count: u64, now: u64, hurried: bool) -> Answer {
         match self.held_until {
             None => {
                 self.parked = false;
-                Asked::Off
+                Answer::Off
             }
-            Some(until) if now < until && !hurried => Asked::Until(until),
+            Some(until) if now < until && !hurried => Answer::Until(until),
             Some(_) => {
                 let before = self.unparked();
                 self.close(count, Resolved { at: now, quietly: false });
-                Asked::Out { before }
+                Answer::Out { before }
             }
         }
     }

@@ -11,14 +11,14 @@ impl Outbox {
     /// Lets those go out whose time has come, or that a flush waits for, if the gate says so; tells
     /// when to ask again.
     pub(super) fn release_parked(&mut self, now: Duration) -> Option<Duration> {
-        let paused = self.endpoint.paused_until();
+        let (paused, hurried) = (self.endpoint.paused_until(), self.hurried);
         let mut wake: Option<Duration> = None;
         let mut out = Vec::new();
         for (key, title) in &mut self.titles {
             let Some(parked) = &mut title.parked else { continue };
             if parked.not_before().max(paused) <= now {
-                let hurried = parked.hurried;
-                match parked.ask(now, hurried) {
+                let is_awaited = parked.hurried || parked.op.seq <= hurried;
+                match parked.ask(now, is_awaited) {
                     Held::Off => {
                         // The title stays open.
                         parked.settle(Count::SuppressedCancelled);

@@ -94,8 +94,7 @@ impl Title {
         let place = if in_flight { &self.newer } else { &self.wanted };
         let held = place.as_ref().filter(|held| !held.is_again());
         let stale = held.is_none_or(|held| held.op.seq < op.seq);
-        let is_parked =
-            matches!(op.status, Status::Resolve { not_before, .. } if !not_before.is_zero());
+        let is_parked = op.status.is_held_back();
         if overtaken || op.seq < self.newest && (stale || is_parked) {
             // Triggers and resolves come through channels of their own: this one was overtaken.
             if let Some(held) = &mut self.wanted {
@@ -107,6 +106,10 @@ impl Title {
         if let Some(mut parked) = self.parked.take_if(|parked| parked.op.seq < new.op.seq) {
             // Something else is said now.
             parked.settle(Count::SuppressedCancelled);
+        }
+        if is_parked && self.parked.is_some() {
+            // That one is newer.
+            return new.op.ticket.settle(Count::SuppressedCancelled);
         }
         if is_parked {
             // Not the newest state: what was triggered before it is wanted for now.
@@ -302,7 +305,9 @@ impl Title {
                     parked.settle(Count::SuppressedCancelled);
                 }
             }
-            Held::Off | Held::Until(_) => parked.settle(Count::SuppressedCancelled),
+            Held::Off => parked.settle(Count::SuppressedCancelled),
+            // What takes its place is on the way.
+            Held::Until(_) => self.parked = Some(parked),
         }
     }
 

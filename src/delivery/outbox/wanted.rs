@@ -115,7 +115,7 @@ impl Wanted {
 
     /// A resolve that is held back: whether it goes out is not decided yet.
     pub(super) fn is_parked(&self) -> bool {
-        matches!(self.op.status, Status::Resolve { not_before, .. } if !not_before.is_zero())
+        self.op.status.is_held_back()
     }
 
     /// Asks the gate about a resolve that is held back, and takes over the answer. `hurried`:
@@ -132,6 +132,8 @@ impl Wanted {
                     let occurrences = &mut self.op.occurrences;
                     (occurrences.count, occurrences.since_last) = (count, since_last);
                 }
+                // It waits for its delivery from now on.
+                self.op.admitted = now;
                 Duration::ZERO
             }
         };

@@ -208,7 +208,10 @@ impl Now {
             },
             What::Off => self.parked = None,
             What::LostBefore { with, .. } if with.is_some() && with != self.parked => {}
-            What::LostBefore { opening, .. } if self.held.is_some() => self.lost |= opening,
+            What::LostBefore { opening, .. } if self.held.is_some() => {
+                self.lost |= opening;
+                self.untold = if opening { self.count } else { self.untold + self.carried };
+            }
             What::LostBefore { opening: true, .. } => {
                 (self.open, self.resolved, self.lost) = (false, false, true);
                 self.untold = self.count;
@@ -411,6 +414,9 @@ impl Naive {
 
     fn quiet(&mut self, key: u64, now: u64) -> Quiet {
         let state = self.now(key);
+        if let (Some(_), Some(held)) = (self.resolve_after.filter(|_| state.open), state.held) {
+            return Quiet::Until(Duration::from_millis(held.max(now + 100)));
+        }
         let Some(after) = self.resolve_after.filter(|_| state.open && state.held.is_none()) else {
             return Quiet::Never;
         };

@@ -568,3 +568,17 @@ fn a_quiet_resolve_that_is_lost_is_tried_again() {
     assert!(gate.is_open(7));
     assert!(matches!(gate.quiet(7, secs(601)), Quiet::Resolved(_)));
 }
+
+#[test]
+fn a_repeat_that_is_lost_before_a_held_resolve_is_told_by_the_next_one() {
+    let gate = Bench::new(EVERY);
+    flap(&gate, 2, secs(1));
+    sent(gate.admit(7, 0, secs(10)));
+    assert_eq!(gate.admit(7, 0, secs(11)), Admission::Repeat);
+    let lost = sent(gate.admit(7, 0, secs(40)));
+    let held = sent(gate.resolve(7, secs(41)));
+    assert!(matches!(held.status, Status::Resolve { not_before, .. } if !not_before.is_zero()));
+    gate.reopen(7, lost.seq, false);
+    assert_eq!(gate.admit(7, 0, secs(42)), Admission::Repeat);
+    assert_eq!(sent(gate.admit(7, 0, secs(500))).since_last, 4);
+}

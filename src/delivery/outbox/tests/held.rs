@@ -3,7 +3,7 @@
 use super::bench::{ACCEPTED, Bench, OPENING, REPEAT, RESOLVE, secs, status};
 use crate::{
     delivery::outcome::{NoAnswer, of_no_answer},
-    incident::{Counts, Held, Status},
+    incident::{Counts, Held, Quiet, Status},
 };
 
 const UNTIL: u64 = 300;
@@ -171,4 +171,40 @@ fn held_resolves_take_no_slot_of_the_others() {
     bench.push(1_000, RESOLVE);
     assert_eq!(bench.answer(ACCEPTED).map(|sent| sent.key), Some(1_000));
     assert_eq!(bench.settle(UNTIL).len(), 500);
+}
+
+#[test]
+fn of_two_held_resolves_the_newer_one_stays_whichever_arrives_first() {
+    let mut bench = open();
+    let [first, trigger, last] = [held(), REPEAT, held()].map(|status| bench.op(1, status));
+    for op in [last, first, trigger] {
+        bench.give(op);
+    }
+    assert_eq!(bench.settle(1_000), [(1, REPEAT), (1, RESOLVE)]);
+    assert_eq!((bench.stats().suppressed.cancelled, bench.reopened()), (1, vec![]));
+}
+
+#[test]
+fn however_long_it_was_held_it_is_not_too_old_when_it_goes_out() {
+    let mut bench = open();
+    bench.push(1, held());
+    let long = 7 * 3_600;
+    bench.holds(Held::Until(secs(long)));
+    bench.now = secs(UNTIL);
+    bench.next().unwrap_err();
+    bench.now = secs(long);
+    bench.answer(status(500)).unwrap();
+    assert_eq!(bench.settle(1_000), [(1, RESOLVE)]);
+}
+
+#[test]
+fn a_title_that_stays_open_is_asked_again_whether_it_is_quiet() {
+    let mut bench = open();
+    *bench.gate.quiet.lock().unwrap() = (0, Some(Quiet::Until(secs(100))));
+    assert_eq!(bench.next(), Err(Some(secs(100))));
+    bench.push(1, held());
+    bench.now = secs(UNTIL);
+    bench.holds(Held::Off);
+    *bench.gate.quiet.lock().unwrap() = (0, Some(Quiet::Until(secs(700))));
+    assert_eq!(bench.next(), Err(Some(secs(700))), "somebody wakes up for it");
 }
