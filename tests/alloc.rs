@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
