@@ -249,16 +249,22 @@ fn an_event_that_meets_a_full_queue_allocates_nothing() {
     let (_sandbox, dispatch, guard) = stuck(8);
     let handle = guard.handle();
     // The worker takes 64 resolves and 64 wait; its first attempt times out 10 s from now.
-    let names: Vec<String> = (0..300).map(|job| format!("job {job} failed")).collect();
+    let names: Vec<String> = (0..5_000).map(|job| format!("job {job} failed")).collect();
     let resolve = |name: &String| info!(spike.status = "resolve", spike.title = name, "done");
-    tracing::dispatcher::with_default(&dispatch, || names.iter().for_each(resolve));
-    // Those that were refused are refused again, once the worker has taken its share.
-    let refused = || {
+    let mut names = names.chunks(100);
+    tracing::dispatcher::with_default(&dispatch, || {
+        while handle.stats().pending < 64 + 64 {
+            names.next().unwrap().iter().for_each(resolve);
+            std::thread::yield_now();
+        }
+    });
+    // The worker may still take its share of some.
+    let cost = names.find_map(|names| {
         let before = handle.stats().refused.full;
-        let cost = warm(&dispatch, || names.iter().rev().take(100).for_each(resolve));
+        let cost = warm(&dispatch, || names.iter().for_each(resolve));
         (handle.stats().refused.full - before == 2 * 100).then_some(cost)
-    };
-    let cost = (0..1_000).find_map(|_| refused()).expect("the queue is full");
+    });
+    let cost = cost.unwrap();
     assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
 }
 

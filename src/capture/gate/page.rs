@@ -167,6 +167,10 @@ impl Page {
 
     /// The held title occurs again: it stays open.
     pub(super) fn keep_open(&mut self) {
+        if self.is_held_in_vain() {
+            // There is nothing to keep open: the next occurrence opens it.
+            (self.open, self.resolved) = (false, false);
+        }
         self.held_until = None;
     }
 

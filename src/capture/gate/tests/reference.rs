@@ -118,6 +118,8 @@ struct Now {
     last: u64,
     /// Something was lost at the last admission: the next occurrence goes out 7 s after it.
     lost: bool,
+    /// What has voided a resolve that was held back of a title that was not open any more.
+    in_vain: Option<u64>,
 }
 
 impl Title {
@@ -167,7 +169,12 @@ impl Now {
                 self.first.get_or_insert(first);
                 self.last = at;
                 // Whatever comes of it, it is not over.
+                let in_vain = self.lost && self.held.take().is_some();
                 self.held = None;
+                if in_vain && (fate == Fate::GivenBack || matches!(sent, Sent::No)) {
+                    self.in_vain = seq.filter(|_| self.resolved);
+                    (self.open, self.resolved) = (false, false);
+                }
                 let untold = self.untold;
                 match sent {
                     Sent::No => {}
@@ -220,6 +227,8 @@ impl Now {
                 (self.lost, self.untold) = (true, self.untold + self.carried);
             }
             What::Folded => {
+                // It was not given back.
+                self.resolved |= seq.is_some() && seq == self.in_vain;
                 (self.open, self.paid, self.told) = (false, false, false);
                 (self.held, self.parked) = (None, None);
                 (self.worst, self.count, self.untold, self.first) = (0, 0, 0, None);
@@ -237,7 +246,7 @@ impl Now {
 
     fn goes_out(&mut self, at: u64, sent: Sent, quiet_after: u64) {
         // It takes the place of what the worker has.
-        self.parked = None;
+        (self.parked, self.in_vain) = (None, None);
         if let Sent::Opening { .. } = sent {
             if !self.told {
                 let again = self.closed.is_some_and(|(closed, quiet)| {
