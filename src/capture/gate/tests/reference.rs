@@ -169,12 +169,7 @@ impl Now {
                 self.first.get_or_insert(first);
                 self.last = at;
                 // Whatever comes of it, it is not over.
-                let in_vain = self.lost && self.held.take().is_some();
-                self.held = None;
-                if in_vain && (fate == Fate::GivenBack || matches!(sent, Sent::No)) {
-                    self.in_vain = seq.filter(|_| self.resolved);
-                    (self.open, self.resolved) = (false, false);
-                }
+                self.void(fate == Fate::GivenBack || matches!(sent, Sent::No), seq);
                 let untold = self.untold;
                 match sent {
                     Sent::No => {}
@@ -234,6 +229,15 @@ impl Now {
                 (self.worst, self.count, self.untold, self.first) = (0, 0, 0, None);
                 self.lost = false;
             }
+        }
+    }
+
+    /// What was held back is not, any more. `seq` came to nothing, if it does so.
+    fn void(&mut self, comes_to_nothing: bool, seq: Option<u64>) {
+        let is_held = self.held.take().is_some();
+        if is_held && self.lost && comes_to_nothing {
+            self.in_vain = seq.filter(|_| self.resolved);
+            (self.open, self.resolved) = (false, false);
         }
     }
 
