@@ -21,7 +21,7 @@ use crate::{
 };
 use budget::{Budget, Window};
 use page::{Answer, Page, Times};
-use table::{Book, Set, Slot, Under};
+use table::{Admitted, Book, Set, Slot, Under};
 
 #[cfg(all(test, spike_loom))]
 use crate::sync::tests::{Bug, is_seeded};
@@ -293,10 +293,12 @@ impl Gate {
         status: Status,
         now: u64,
     ) -> Sending {
+        let resolve = self.next_seq();
         if book.now.is_held() {
-            book.under = Under { seq: book.seq, reported: book.before.reported };
+            let Admitted { before: Page { reported, .. }, seq, .. } = book.newest;
+            book.under = Under { seq, reported, resolve };
         }
-        book.begin(self.next_seq(), before, true);
+        book.begin(resolve, before, true);
         let key = slot.key.load(Ordering::Relaxed);
         self.show(slot, book, key);
         #[cfg(all(test, spike_loom))]
@@ -305,7 +307,7 @@ impl Gate {
             self.folded.clear();
         }
         Sending {
-            seq: book.seq,
+            seq: book.newest.seq,
             status,
             count: count.saturating_sub(before.base),
             since_last: count.saturating_sub(before.reported),
@@ -341,7 +343,7 @@ impl Gate {
     /// Runs `change` on the title's slot and book if `seq` is still its newest admission.
     fn undo(&self, key: u64, seq: u64, change: impl FnOnce(&Slot, &mut Book)) {
         self.change(key, |slot, book| {
-            if book.seq == seq {
+            if book.newest.seq == seq {
                 change(slot, book);
             }
         });
@@ -367,16 +369,11 @@ impl Gate {
 
 impl Gatekeeper for Gate {
     fn give_back(&self, key: u64, seq: u64) {
-        self.undo(key, seq, |_, book| book.give_back());
+        self.change(key, |_, book| book.give_back(seq));
     }
 
     fn reopen(&self, key: u64, seq: u64, opening: bool) {
-        self.undo(key, seq, |_, book| match book.resolving {
-            true if opening => book.now = book.before.unknown(),
-            true => book.now = book.before.still_open(),
-            false => book.now.lose(book.before.reported, opening),
-        });
-        self.change(key, |_, book| book.lose_under(seq, opening));
+        self.change(key, |_, book| book.lose(seq, opening));
     }
 
     fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
@@ -406,7 +403,7 @@ impl Gatekeeper for Gate {
         let Some(set) = self.set(key) else { return Held::Out(None) };
         let mut books = lock(&set.books);
         let Some((slot, book)) = set.known(&mut books, key) else { return Held::Out(None) };
-        match book.seq.cmp(&seq) {
+        match book.newest.seq.cmp(&seq) {
             // What takes its place is on the way, or is given back.
             Greater => return Held::Until(Duration::from_millis(now.saturating_add(LOOK_AGAIN))),
             // Known again, and all that came since was given back.
@@ -421,8 +418,8 @@ impl Gatekeeper for Gate {
                 Held::Off
             }
             Answer::Until(until) => Held::Until(Duration::from_millis(until)),
-            Answer::Out { before } => {
-                book.before = before;
+            Answer::Out => {
+                let before = book.newest.before;
                 self.show(slot, book, key);
                 if key == self.storm.1 {
                     self.folded.clear();

@@ -71,10 +71,8 @@ pub(super) struct Page {
 pub(super) enum Answer {
     Off,
     Until(u64),
-    /// It goes out; `before` is what the title was.
-    Out {
-        before: Page,
-    },
+    /// It goes out.
+    Out,
 }
 
 /// The last resolve of an open title.
@@ -110,7 +108,7 @@ impl Page {
             // The next occurrence has nothing to keep open.
             Some(_) => {
                 self.lost |= opening;
-                self.reported = if opening { self.base } else { reported };
+                self.reported = if opening { self.base } else { reported.max(self.base) };
             }
         }
     }
@@ -129,9 +127,8 @@ impl Page {
             }
             Some(until) if now < until && !hurried => Answer::Until(until),
             Some(_) => {
-                let before = self.unparked();
                 self.close(count, Resolved { at: now, quietly: false });
-                Answer::Out { before }
+                Answer::Out
             }
         }
     }
@@ -270,7 +267,7 @@ impl Page {
             // Nothing of this incident was delivered.
             (self.open, self.resolved, self.reported) = (false, false, self.base);
         } else {
-            self.reported = reported;
+            self.reported = reported.max(self.base);
         }
     }
 

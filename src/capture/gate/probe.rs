@@ -42,9 +42,9 @@ impl Gate {
         let (slot, book) = places.find(|(slot, _)| slot.key.load(Ordering::Relaxed) == key)?;
         Some(Probe {
             page: book.now.probe(now),
-            before: book.before.probe(now),
-            seq: book.seq,
-            resolving: book.resolving,
+            before: book.newest.before.probe(now),
+            seq: book.newest.seq,
+            resolving: book.newest.resolving,
             due: slot.due.load(Ordering::Relaxed).saturating_sub(now),
             worst: slot.worst.load(Ordering::Relaxed),
         })

@@ -3,7 +3,11 @@
 //! Invariants: a title is in one of its set's slots or nowhere; what a repeat needs is in its slot,
 //! and read and counted there without the lock.
 
-use std::{array, time::Duration};
+use std::{
+    array,
+    cmp::Ordering::{Equal, Greater, Less},
+    time::Duration,
+};
 
 use super::{Ask, page::Page};
 #[cfg(all(test, spike_loom))]
@@ -45,16 +49,22 @@ pub(super) struct Slot {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Book {
     pub(super) now: Page,
-    /// As it was before the newest admission, for `give_back`.
-    pub(super) before: Page,
-    /// Of the newest admission.
-    pub(super) seq: u64,
-    /// The newest admission was a resolve.
-    pub(super) resolving: bool,
-    /// The same three of the admission before, which is the newest again after a `give_back`.
-    earlier: (Page, u64, bool),
+    pub(super) newest: Admitted,
+    /// The one before, which is the newest again after a `give_back`.
+    earlier: Admitted,
     /// While a resolve is held back.
     pub(super) under: Under,
+}
+
+/// An admission, and what to go back to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Admitted {
+    /// The title as it was before.
+    pub(super) before: Page,
+    /// 0: there was none.
+    pub(super) seq: u64,
+    /// It was a resolve.
+    pub(super) resolving: bool,
 }
 
 /// What was sent before a resolve that is held back.
@@ -63,6 +73,8 @@ pub(super) struct Under {
     pub(super) seq: u64,
     /// The slot's count that was told before it.
     pub(super) reported: u64,
+    /// The admission of that resolve.
+    pub(super) resolve: u64,
 }
 
 impl Set {
@@ -155,59 +167,86 @@ impl Slot {
 }
 
 impl Book {
-    /// A new admission begins: what was is kept for `give_back`.
+    /// A new admission begins.
     pub(super) fn begin(&mut self, seq: u64, before: Page, resolving: bool) {
-        self.earlier = (self.before, self.seq, self.resolving);
-        self.before = before;
-        self.seq = seq;
-        self.resolving = resolving;
+        self.earlier = std::mem::replace(&mut self.newest, Admitted { before, seq, resolving });
     }
 
-    /// The newest admission came to nothing. The one before may still be lost.
-    pub(super) fn give_back(&mut self) {
-        self.now = self.now.given_back(self.before);
-        if !self.resolving {
-            // It has occurred all the same: what was said before it is no longer the last word.
-            self.now.keep_open();
+    /// An admission, and the title as it was after it: of the newest, as it is now. What went wrong
+    /// with the one before matters once the newest has come to nothing, too. Of older ones, nothing
+    /// is known.
+    fn admitted(&mut self, seq: u64) -> Option<(Admitted, &mut Page)> {
+        let (newest, earlier) = (self.newest, self.earlier);
+        if newest.seq == seq {
+            Some((newest, &mut self.now))
+        } else if earlier.seq == seq {
+            Some((earlier, &mut self.newest.before))
+        } else {
+            None
         }
-        let (before, seq, resolving) = std::mem::take(&mut self.earlier);
-        (self.before, self.seq, self.resolving) = (self.now.given_back(before), seq, resolving);
     }
 
-    /// The admission of a resolve that is held back is the newest again: what came after it came to
-    /// nothing, and it is not remembered as the one before.
+    /// An admission came to nothing. The one before may still be lost.
+    pub(super) fn give_back(&mut self, seq: u64) {
+        let Some((Admitted { before, resolving, .. }, page)) = self.admitted(seq) else { return };
+        *page = page.given_back(before);
+        if !resolving {
+            // It has occurred all the same: what was said before it is no longer the last word.
+            page.keep_open();
+        }
+        let earlier = std::mem::take(&mut self.earlier);
+        if self.newest.seq == seq {
+            self.newest = Admitted { before: self.now.given_back(earlier.before), ..earlier };
+        }
+    }
+
+    /// An admission was lost after it was taken.
+    pub(super) fn lose(&mut self, seq: u64, opening: bool) {
+        if let Some((Admitted { before, resolving, .. }, page)) = self.admitted(seq) {
+            match resolving {
+                true if opening => *page = before.unknown(),
+                true => *page = before.still_open(),
+                false => page.lose(before.reported, opening),
+            }
+        }
+        if self.under.seq == seq {
+            let Under { reported, resolve, .. } = self.under;
+            self.now.lose_under(reported, opening);
+            for Admitted { before, seq, .. } in [&mut self.newest, &mut self.earlier] {
+                match (*seq).cmp(&resolve) {
+                    Less => {}
+                    Equal => before.lose(reported, opening),
+                    Greater => before.lose_under(reported, opening),
+                }
+            }
+        }
+    }
+
+    /// The admission of a resolve that is with the worker is the newest again: what came after it
+    /// came to nothing.
     pub(super) fn take_up(&mut self, seq: u64) {
-        (self.before, self.seq, self.resolving) = (self.now.unparked(), seq, true);
+        self.newest = Admitted { before: self.now.unparked(), seq, resolving: true };
+        self.earlier = Admitted::default();
     }
 
     /// The resolve that is with the worker has come to nothing: the title was triggered since. What
-    /// was sent before it is the newest again.
+    /// was sent before it is the newest again. It was taken, and can only be lost.
     pub(super) fn withdraw(&mut self) {
-        self.seq = self.under.seq;
-        self.before = self.now;
-        self.before.reported = self.under.reported;
-        self.resolving = false;
-    }
-
-    /// What was sent before the resolve that is with the worker was lost.
-    pub(super) fn lose_under(&mut self, seq: u64, opening: bool) {
-        if self.under.seq == seq {
-            self.now.lose_under(self.under.reported, opening);
-        }
+        let Under { seq, reported, .. } = self.under;
+        self.newest = Admitted { before: self.now, seq, resolving: false };
+        self.newest.before.reported = reported;
+        self.earlier = Admitted::default();
     }
 
     /// The newest admission, an opening, has gone into another incident.
     pub(super) fn fold(&mut self, count: u64) {
-        let resolved = self.now.resolved;
-        self.now = self.before.folded(count);
-        // Unless that is no longer known.
-        self.now.resolved &= resolved;
+        self.now = self.newest.before.folded(count);
     }
 
     /// What goes out of the open title, at this count of its slot.
     pub(super) fn sending(&self, count: u64, status: Status, reported: u64, now: u64) -> Sending {
         Sending {
-            seq: self.seq,
+            seq: self.newest.seq,
             status,
             count: count.saturating_sub(self.now.base),
             since_last: count.saturating_sub(reported),

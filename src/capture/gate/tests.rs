@@ -16,6 +16,7 @@ use crate::{
 mod interleavings;
 mod reference;
 mod storms;
+mod undone;
 
 const EVERY: Duration = Duration::from_secs(300);
 const STORM: u64 = 0x5704;
