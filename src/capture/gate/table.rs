@@ -240,7 +240,10 @@ impl Book {
 
     /// The newest admission, an opening, has gone into another incident.
     pub(super) fn fold(&mut self, count: u64) {
+        let resolved = self.now.resolved;
         self.now = self.newest.before.folded(count);
+        // Unless that is no longer known: what is folded was lost before.
+        self.now.resolved &= resolved;
     }
 
     /// What goes out of the open title, at this count of its slot.

@@ -1,6 +1,6 @@
 //! Two admissions of a title that come to nothing, the older one first: as if there had been none.
 
-use super::{Admission, Bench, EVERY, Gatekeeper, Held, Sending, Status, secs, sent};
+use super::{Admission, Bench, EVERY, Folded, Gatekeeper, Held, Sending, Status, secs, sent};
 
 /// The opening under the first resolve that is held back, and that resolve. It is 21 s then.
 fn flapping(gate: &Bench) -> (Sending, Sending) {
@@ -109,4 +109,20 @@ fn a_held_resolve_goes_out_for_what_was_sent_when_the_opening_before_it_found_no
     assert!(matches!(gate.held(7, resolve.seq, secs(400), false), Held::Out(Some(_))));
     gate.reopen(7, resolve.seq, false);
     assert_eq!(sent(gate.admit(7, 0, secs(401))).status, Status::Trigger { opening: true });
+}
+
+/// As the outbox folds what it evicts: the opening that it was merged with may be at Spike.
+#[test]
+fn a_repeat_that_carries_its_opening_is_resolved_once_more_after_it_was_lost_and_folded() {
+    let gate = Bench::new(EVERY);
+    sent(gate.admit(7, 0, secs(0)));
+    sent(gate.resolve(7, secs(1)));
+    sent(gate.admit(7, 0, secs(400)));
+    let repeat = sent(gate.admit(7, 0, secs(500)));
+    gate.reopen(7, repeat.seq, true);
+    let folded = Folded { title: "title", severity: None, count: repeat.count };
+    gate.fold(7, repeat.seq, folded, secs(501)).unwrap();
+    let next = sent(gate.resolve(7, secs(502)));
+    assert!(matches!(next.status, Status::Resolve { .. }), "{next:?}");
+    assert_eq!(gate.resolve(7, secs(503)), Admission::Repeat, "the twin: that was said");
 }
