@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Kind, shown},
     guard::Guard,
     incident::{Priority, Severity},
+    problem::Problem,
     rule::Rule,
 };
 
@@ -66,6 +67,7 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`budget`](Builder::budget) | | 10 new titles at once, then 2 a minute |
 /// | [`queue_capacity`](Builder::queue_capacity) | | 256 |
 /// | [`shutdown_timeout`](Builder::shutdown_timeout) | | 3 s |
+/// | [`on_problem`](Builder::on_problem) | | stderr alone |
 ///
 /// What the program sets wins over the environment. `builder(url)` reads no environment at all.
 ///
@@ -98,6 +100,9 @@ pub struct Builder {
     budget: Openings,
     queue_capacity: usize,
     shutdown_timeout: Duration,
+    on_problem: Option<fn(&Problem)>,
+    #[cfg(test)]
+    pub(crate) fails: crate::delivery::worker::tests::Fails,
 }
 
 /// Pages through this webhook, `https://hooks.spike.sh/{token}/push-events`. Reads no environment
@@ -162,6 +167,9 @@ impl Builder {
             budget: BUDGET,
             queue_capacity: QUEUE_CAPACITY,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
+            on_problem: None,
+            #[cfg(test)]
+            fails: Default::default(),
         }
     }
 
@@ -390,6 +398,21 @@ impl Builder {
     /// ```
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Has the program told of each [`Problem`] with paging itself as it happens, beside the line
+    /// on stderr, of which there is one a minute at most. By default there is stderr alone.
+    ///
+    /// It is called on the worker's thread, and holds up delivery while it runs. What it logs pages
+    /// nobody; a panic in it is contained.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().on_problem(|problem| println!("{problem}"));
+    /// # drop(builder);
+    /// ```
+    pub fn on_problem(mut self, tell: fn(&Problem)) -> Self {
+        self.on_problem = Some(tell);
         self
     }
 

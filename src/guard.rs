@@ -13,6 +13,7 @@ use std::{
 use crate::{
     capture::{filter::Rules, pipeline::Pipeline, routes::Routes},
     error::Error,
+    health::{Board, Health, WorkerState},
     incident::Incident,
     lock::lock,
     queue::{Asker, Control, FlushReport, Sender},
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pipeline: Arc<Pipeline>,
     rules: Arc<Rules>,
     routes: Arc<Routes>,
+    board: Arc<Board>,
     shutdown_timeout: Duration,
 }
 
@@ -98,9 +100,10 @@ impl Guard {
         pipeline: Arc<Pipeline>,
         rules: Arc<Rules>,
         routes: Arc<Routes>,
+        board: Arc<Board>,
         shutdown_timeout: Duration,
     ) -> Self {
-        let shared = Arc::new(Shared { pipeline, rules, routes, shutdown_timeout });
+        let shared = Arc::new(Shared { pipeline, rules, routes, board, shutdown_timeout });
         let mut live = lock(&LIVE);
         live.retain(|pipeline| pipeline.strong_count() > 0);
         live.push(Arc::downgrade(&shared));
@@ -173,6 +176,29 @@ impl Handle {
         let mut stats = pipeline.counters().snapshot(unmatched);
         stats.muted_for = pipeline.mute().left(|| pipeline.clock().now());
         stats
+    }
+
+    /// How paging is doing: what was accepted last, how long the oldest incident waits, how the
+    /// worker and each endpoint are. For a health check, or a metric.
+    ///
+    /// ```
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// let health = guard.handle().health();
+    /// for endpoint in &health.endpoints {
+    ///     println!("{}: {:?}", endpoint.name, endpoint.state);
+    /// }
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let Shared { pipeline, board, .. } = &*self.shared;
+        let mut health = board.read(pipeline.clock().now());
+        if pipeline.is_forked() || pipeline.queue().is_some_and(Sender::is_closed) {
+            health.worker = WorkerState::Ended;
+        }
+        health
     }
 
     /// Opens an incident by hand. Goes the way of every event: a repeat within the cooldown is
@@ -295,8 +321,8 @@ impl Shared {
     /// Sends the worker something to answer; `None` when there is nobody to answer.
     fn ask(&self, timeout: Duration, message: impl FnOnce(Asker) -> Control) -> Option<Waiting> {
         let queue = self.pipeline.queue()?;
-        // Our own thread would wait for itself.
-        if reentry::is_own_thread() {
+        // Our own thread would wait for itself, and a forked child for a thread that it has not.
+        if reentry::is_own_thread() || self.pipeline.is_forked() {
             return None;
         }
         let (reply, answer) = reply::sync_channel(1);
@@ -318,7 +344,7 @@ impl Shared {
 fn report_without_worker(pipeline: &Pipeline) -> FlushReport {
     FlushReport {
         pending: pipeline.counters().get(Count::Pending),
-        worker_gone: pipeline.queue().is_some_and(Sender::is_closed),
+        worker_gone: pipeline.is_forked() || pipeline.queue().is_some_and(Sender::is_closed),
         ..FlushReport::default()
     }
 }

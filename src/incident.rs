@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use crate::{
     fields::{Fields, Value},
+    reentry,
     stats::{Count, Counters},
 };
 
@@ -439,6 +440,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.end(Count::LostShutdown);
+        let ours = std::thread::panicking() && reentry::is_own_thread();
+        self.end(if ours { Count::LostFailed } else { Count::LostShutdown });
     }
 }

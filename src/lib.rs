@@ -6,16 +6,19 @@ mod backoff;
 mod builder;
 mod capture;
 mod clock;
+mod contain;
 mod delivery;
 mod env;
 mod error;
 mod fields;
 mod guard;
+mod health;
 mod incident;
 #[cfg(spike_internals)]
 #[doc(hidden)]
 pub mod internals;
 mod lock;
+mod problem;
 #[cfg(test)]
 #[cfg(not(spike_loom))]
 #[expect(clippy::print_stdout, reason = "a proof tells what it has looked at")]
@@ -35,7 +38,9 @@ pub use capture::title;
 pub use env::Mode;
 pub use error::Error;
 pub use guard::{Guard, Handle, Muted, exit};
+pub use health::{EndpointHealth, EndpointState, Health, WorkerState};
 pub use incident::{Incident, ParseWordError, Priority, Severity};
+pub use problem::{Problem, ProblemKind};
 pub use queue::FlushReport;
 pub use rule::Rule;
 pub use stats::{Ignored, Lost, Refused, Stats, Suppressed};

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use crate::incident::Op;
+use crate::{incident::Op, problem::Problem};
 
 /// Resolves of an endpoint waiting for the worker at most; beyond that `Handle::resolve` returns an
 /// error.
@@ -28,8 +28,8 @@ pub(crate) enum Control {
     Flush { mark: u64, asker: Asker },
     /// Deliver everything, and end when that is done or `deadline` has come.
     Shutdown { asker: Asker },
-    /// A line for a person, on stderr, once.
-    Say(String),
+    /// Something that a person should know, once.
+    Say(Problem),
     /// A slot was given up: whoever waits for what it was to bring need not wait any longer.
     Look,
 }

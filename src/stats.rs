@@ -1,7 +1,7 @@
 //! What became of every event, by reason: the counters and the public snapshot of them.
 //!
-//! Invariant: `seen = ignored + suppressed + refused + lost + delivered + pending` once nothing
-//! is in motion. Counting never allocates, locks or fails.
+//! Invariant: `seen = ignored + suppressed + refused + lost + delivered + spooled + pending` once
+//! nothing is in motion. Counting never allocates, locks or fails.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -27,18 +27,25 @@ pub(crate) enum Count {
     SuppressedCancelled,
     RefusedFull,
     RefusedClosed,
+    RefusedForked,
     LostRejected,
     LostRedirect,
     LostPoison,
     LostExpired,
     LostShutdown,
+    LostFailed,
     Delivered,
+    Spooled,
     Pending,
     Retries,
     Asserted,
     Evicted,
     Unverified,
     Folded,
+    Restarts,
+    Replayed,
+    SetAside,
+    SpoolErrors,
     PanickedFields,
     PanickedTitles,
 }
@@ -110,6 +117,7 @@ impl Counters {
             refused: Refused {
                 full: self.get(Count::RefusedFull),
                 closed: self.get(Count::RefusedClosed),
+                forked: self.get(Count::RefusedForked),
             },
             lost: Lost {
                 rejected: self.get(Count::LostRejected),
@@ -117,14 +125,20 @@ impl Counters {
                 poison: self.get(Count::LostPoison),
                 expired: self.get(Count::LostExpired),
                 shutdown: self.get(Count::LostShutdown),
+                failed: self.get(Count::LostFailed),
             },
             delivered: self.get(Count::Delivered),
+            spooled: self.get(Count::Spooled),
             pending: self.get(Count::Pending),
             retries: self.get(Count::Retries),
             asserted: self.get(Count::Asserted),
             evicted: self.get(Count::Evicted),
             unverified: self.get(Count::Unverified),
             folded: self.get(Count::Folded),
+            restarts: self.get(Count::Restarts),
+            replayed: self.get(Count::Replayed),
+            set_aside: self.get(Count::SetAside),
+            spool_errors: self.get(Count::SpoolErrors),
             panicked_fields: self.get(Count::PanickedFields),
             panicked_titles: self.get(Count::PanickedTitles),
             unmatched_rules,
@@ -164,6 +178,8 @@ pub struct Stats {
     pub lost: Lost,
     /// Triggers and resolves that the endpoint accepted (in a dry run: printed).
     pub delivered: u64,
+    /// Left in the [spool](crate::Builder::spool) for the next run, when paging ended.
+    pub spooled: u64,
     /// Taken and not settled yet.
     pub pending: u64,
     /// Attempts that failed in a way that may pass, over all incidents. Not part of the balance.
@@ -181,6 +197,16 @@ pub struct Stats {
     /// were taken for `more kinds of: {the first}`. Each is in one of the groups above, too, as
     /// what became of it under that title.
     pub folded: u64,
+    /// Times that the worker was started again, since our own code had panicked. Please report a
+    /// bug when this is not 0.
+    pub restarts: u64,
+    /// Incidents and resolves that earlier runs have left in the spool and this one has taken over,
+    /// folded ones included. Each is in one of the groups above, too.
+    pub replayed: u64,
+    /// Files of the spool that could not be read. They are in its folder `quarantine`.
+    pub set_aside: u64,
+    /// Writes to the spool that failed: what they were to keep is in memory only.
+    pub spool_errors: u64,
     /// Fields sent as `<panicked>` because their `Debug`, `Display` or `Error` panicked.
     pub panicked_fields: u64,
     /// Events that kept the title they have without the closure of
@@ -242,6 +268,8 @@ pub struct Refused {
     pub full: u64,
     /// The guard was dropped, or the worker is gone.
     pub closed: u64,
+    /// In a child that was forked after paging began, where there is no worker.
+    pub forked: u64,
 }
 
 /// What was taken and then given up, by reason. Part of [`Stats`].
@@ -258,6 +286,8 @@ pub struct Lost {
     pub expired: u64,
     /// Not delivered when the shutdown deadline came.
     pub shutdown: u64,
+    /// In the hands of our own code when that panicked. Please report a bug when this is not 0.
+    pub failed: u64,
 }
 
 impl Stats {
@@ -267,7 +297,7 @@ impl Stats {
         let Ignored { own_thread, reentrant, unwanted, field, bad_status, off, failed } =
             &self.ignored;
         let Suppressed { repeat, storm, mute, threshold, same_cause, cancelled } = &self.suppressed;
-        let Lost { rejected, redirect, poison, expired, shutdown } = &self.lost;
+        let Lost { rejected, redirect, poison, expired, shutdown, failed: broken } = &self.lost;
         [
             own_thread,
             reentrant,
@@ -284,12 +314,15 @@ impl Stats {
             cancelled,
             &self.refused.full,
             &self.refused.closed,
+            &self.refused.forked,
             rejected,
             redirect,
             poison,
             expired,
             shutdown,
+            broken,
             &self.delivered,
+            &self.spooled,
             &self.pending,
         ]
         .into_iter()
@@ -304,6 +337,8 @@ impl Stats {
             ("redirected", self.lost.redirect, told.lost.redirect),
             ("failed while others were accepted", self.lost.poison, told.lost.poison),
             ("too old", self.lost.expired, told.lost.expired),
+            ("in the hands of code that panicked", self.lost.failed, told.lost.failed),
+            ("unreadable in the spool", self.set_aside, told.set_aside),
             ("pushed out by others", self.evicted, told.evicted),
         ];
         let missed = reasons.iter().filter_map(|(reason, now, then)| {
@@ -316,8 +351,9 @@ impl Stats {
     /// Everything that was given up or not taken, for whatever reason.
     #[must_use]
     pub fn undelivered(&self) -> u64 {
-        let Lost { rejected, redirect, poison, expired, shutdown } = &self.lost;
-        [rejected, redirect, poison, expired, shutdown, &self.refused.full, &self.refused.closed]
+        let Lost { rejected, redirect, poison, expired, shutdown, failed } = &self.lost;
+        let Refused { full, closed, forked } = &self.refused;
+        [rejected, redirect, poison, expired, shutdown, failed, full, closed, forked]
             .into_iter()
             .fold(0, |sum: u64, count| sum.saturating_add(*count))
     }

@@ -24,10 +24,11 @@ use crate::{
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
     clock::Clock,
-    delivery::{body::Source, transport::Transport, worker},
+    delivery::{body::Source, supervisor, transport::Transport, worker},
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
+    health::{Board, WorkerState},
     queue::{self, Sender},
     stats::Counters,
     webhook::Webhook,
@@ -68,9 +69,13 @@ impl Builder {
             by_variable: said.is_some(),
             without_literals: false,
         };
+        let board = Arc::new(Board::default());
         let sender = match mode {
-            Mode::Off => None,
-            _ => Some(self.start(mode, clock, &counters, source, endpoints)?),
+            Mode::Off => {
+                board.post(|posted| posted.worker = WorkerState::Off);
+                None
+            }
+            _ => Some(self.start(mode, clock, &counters, &board, source, endpoints)?),
         };
         let filter = match &sender {
             Some(sender) => {
@@ -92,7 +97,7 @@ impl Builder {
                 self.group_by,
             ),
             filter,
-            guard: Guard::new(pipeline, rules, routes, self.shutdown_timeout),
+            guard: Guard::new(pipeline, rules, routes, board, self.shutdown_timeout),
             start,
         })
     }
@@ -186,16 +191,28 @@ impl Builder {
         mode: Mode,
         clock: Clock,
         counters: &Arc<Counters>,
+        board: &Arc<Board>,
         source: Source,
         endpoints: Endpoints,
     ) -> Result<Sender, Error> {
         let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
         let counters = Arc::clone(counters);
         let entropy = RandomState::new().hash_one(std::process::id());
-        let parts = worker::Parts { clock, receiver, counters, source, entropy };
+        let (board, on_problem) = (Arc::clone(board), self.on_problem);
+        let parts = worker::Parts {
+            clock,
+            receiver,
+            counters,
+            source,
+            entropy,
+            board,
+            on_problem,
+            #[cfg(test)]
+            fails: self.fails.clone(),
+        };
         let is_dry = mode == Mode::DryRun;
         let (tokens, endpoints) = (endpoints.tokens(), endpoints.named(is_dry));
-        worker::start(parts, move || {
+        supervisor::start(parts, move || {
             if is_dry {
                 Ok(Transport::print(endpoints, &tokens))
             } else {

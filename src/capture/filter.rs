@@ -15,6 +15,7 @@ use tracing_subscriber::layer::{Context, Filter};
 use crate::{
     capture::routes::Routes,
     error::{Error, Kind, shown},
+    problem::{Problem, ProblemKind},
     queue::{Control, Sender},
     rule::{self, covers},
 };
@@ -205,9 +206,9 @@ impl RulesFilter {
             if field.starts_with("spike.") && !KNOWN.contains(&field) {
                 let known = KNOWN.join(", ");
                 let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
-                worker.control(Control::Say(format!(
-                    "unknown event field {field} at {file}:{line}; the fields are {known}"
-                )));
+                let sentence =
+                    format!("unknown event field {field} at {file}:{line}; the fields are {known}");
+                worker.control(Control::Say(Problem::new(ProblemKind::Field, sentence)));
             }
         }
     }

@@ -151,15 +151,19 @@ impl Gate {
         self.open(slot, book, ask, now)
     }
 
-    /// As [`admit`](Gate::admit) for a title that is open, or whose opening was lost; `None`, and
-    /// nothing is changed, when this occurrence would open it.
+    /// Counts an occurrence that is a repeat and nothing else. Takes no lock.
+    pub(crate) fn counts_repeat(&self, ask: Ask, now: Duration) -> bool {
+        let ask = Ask { key: ask.key.max(1), ..ask };
+        let Some(set) = self.set(ask.key) else { return false };
+        set.find(ask.key).is_some_and(|slot| set.counts_repeat(slot, ask, millis(now)))
+    }
+
+    /// As [`admit`](Gate::admit) for a title that is open, or whose opening was lost, when
+    /// [`counts_repeat`](Gate::counts_repeat) did not; `None`, and nothing is changed, when this
+    /// occurrence would open it.
     pub(crate) fn admit_open(&self, ask: Ask, now: Duration) -> Option<Admission> {
         let (ask, now) = (Ask { key: ask.key.max(1), ..ask }, millis(now));
         let set = self.set(ask.key)?;
-        let slot = set.find(ask.key)?;
-        if set.counts_repeat(slot, ask, now) {
-            return Some(Admission::Repeat);
-        }
         let mut books = lock(&set.books);
         let (slot, book) = set.known(&mut books, ask.key)?;
         if book.now.open {

@@ -2,12 +2,10 @@
 //!
 //! Invariants: `SpikeLayer` implements neither `register_callsite` nor `enabled` nor
 //! `max_level_hint` (a plain layer that does silences the other layers); every callback enters
-//! through `reentry` and ends in `catch_unwind`, so nothing of ours reaches the program.
+//! through `reentry` and is contained, so nothing of ours reaches the program.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,8 +28,10 @@ use crate::{
         span as span_fields,
         title::{self, TitleParts, Titles},
     },
+    contain::contained,
     fields::{Fields, TEXT_CAP, head},
     incident::{Captured, Detail},
+    problem::{Problem, ProblemKind},
     queue::Control,
     reentry,
     stats::Count,
@@ -228,20 +228,13 @@ impl SpikeLayer {
         }
         if let Some(worker) = self.pipeline.queue() {
             let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
-            worker.control(Control::Say(format!(
+            let sentence = format!(
                 "spike.status at {file}:{line} is neither \"resolve\" nor \"trigger\"; below \
                  ERROR nothing is sent for it"
-            )));
+            );
+            worker.control(Control::Say(Problem::new(ProblemKind::Field, sentence)));
         }
     }
-}
-
-/// Runs `work`; `None` when it panicked.
-fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        // Dropping the payload could panic again.
-        .map_err(mem::forget)
-        .ok()
 }
 
 impl<S> Layer<S> for SpikeLayer

@@ -7,10 +7,9 @@
 //! still wants to page.
 
 use std::{
-    cell::LazyCell,
     hash::{BuildHasher, Hasher, RandomState},
     io::Write,
-    mem,
+    process,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -37,6 +36,7 @@ pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
 
 mod asked;
 mod manual;
+mod resolve;
 
 /// What the builder decided for the caller's side.
 #[derive(Debug)]
@@ -70,6 +70,8 @@ pub(crate) struct Pipeline {
     queue: Option<Sender>,
     counters: Arc<Counters>,
     settings: Settings,
+    /// That of the process it was built in: a forked child has no worker.
+    pid: u32,
     /// Set by the guard when it is dropped.
     closed: AtomicBool,
     said_closed: AtomicBool,
@@ -114,6 +116,7 @@ impl Pipeline {
             queue,
             counters,
             settings,
+            pid: process::id(),
             closed: AtomicBool::new(false),
             said_closed: AtomicBool::new(false),
         }
@@ -139,6 +142,11 @@ impl Pipeline {
 
     pub(crate) fn mute(&self) -> &Mute {
         &self.mute
+    }
+
+    /// Whether this is a child that was forked since. A system call.
+    pub(crate) fn is_forked(&self) -> bool {
+        process::id() != self.pid
     }
 
     fn gate(&self, endpoint: usize) -> &Arc<Gate> {
@@ -183,7 +191,17 @@ impl Pipeline {
         let head = Head { severity, priority, threshold, ..head };
         let (now, key) = (self.clock.now(), self.key(head.title));
         let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
-        if let Some(admission) = self.gate(head.endpoint).admit_open(ask, now) {
+        let gate = self.gate(head.endpoint);
+        let is_repeat = gate.counts_repeat(ask, now);
+        // From here on locks are taken, which a forked child may have inherited locked.
+        if is_repeat && !self.causes.leads(at(head.endpoint, key)) {
+            return Err(Count::SuppressedRepeat);
+        }
+        if self.is_forked() {
+            return Err(if is_repeat { Count::SuppressedRepeat } else { Count::RefusedForked });
+        }
+        let admission = if is_repeat { Some(Admission::Repeat) } else { gate.admit_open(ask, now) };
+        if let Some(admission) = admission {
             if self.causes.leads(at(head.endpoint, key))
                 && let Some(failure) = self.failure(head, ask, failure)
             {
@@ -322,77 +340,6 @@ impl Pipeline {
         state.write_usize(head.endpoint);
         let title = at(head.endpoint, ask.key);
         failed(&mut state).then(|| Failure { hash: state.finish(), title, rank: ask.rank })
-    }
-
-    /// Resolves the incident with this title. What becomes of it at the first endpoint is returned,
-    /// for the caller to count, but a refusal at any rather than that; each other one is one more
-    /// op, and counted here.
-    pub(crate) fn resolve(
-        &self,
-        title: &str,
-        goes: Goes,
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let queue = self.admitting()?;
-        let key = self.key(title);
-        let first = match goes {
-            Goes::To(endpoint) => endpoint,
-            Goes::WhereOpen { or } if self.gates.is_empty() => or,
-            Goes::WhereOpen { or } => {
-                let open = |endpoint: &usize| self.gate(*endpoint).is_open(key);
-                let mut open = (0..=self.gates.len()).filter(open);
-                let first = open.next().unwrap_or(or);
-                let rest: Vec<usize> = open.collect();
-                if !rest.is_empty() {
-                    return self.resolve_all(queue, (title, key), first, &rest, build);
-                }
-                first
-            }
-        };
-        self.resolve_at(queue, (title, key), first, build)
-    }
-
-    /// Resolves a title that is open at several endpoints.
-    fn resolve_all(
-        &self,
-        queue: &Sender,
-        title: (&str, u64),
-        first: usize,
-        rest: &[usize],
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let detail = LazyCell::new(build);
-        let mut told = self.resolve_at(queue, title, first, || LazyCell::force(&detail).clone());
-        for endpoint in rest {
-            let build = || LazyCell::force(&detail).clone();
-            let mut other = self.resolve_at(queue, title, *endpoint, build);
-            if let Err(Count::RefusedFull | Count::RefusedClosed) = other {
-                mem::swap(&mut told, &mut other);
-            }
-            self.counters.add(Count::Seen);
-            if let Err(count) = other {
-                self.counters.add(count);
-            }
-        }
-        told
-    }
-
-    fn resolve_at(
-        &self,
-        queue: &Sender,
-        (title, key): (&str, u64),
-        endpoint: usize,
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let now = self.clock.now();
-        let Admission::Send(sending) = self.gate(endpoint).resolve(key, now) else {
-            return Err(Count::SuppressedRepeat);
-        };
-        let admitted = self.admitted(endpoint, key, now, sending);
-        let slot = queue.reserve_resolve(endpoint).map_err(refused)?;
-        let head = Head { title, endpoint, ..Head::default() };
-        slot.send(self.op(head, admitted, build()));
-        Ok(())
     }
 
     fn key(&self, title: &str) -> u64 {

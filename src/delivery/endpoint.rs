@@ -15,10 +15,12 @@ use crate::{
     delivery::{
         body::{self, Source},
         outbox::{Change, Limits, Next, Outbox, Room},
-        outcome::Outcome,
+        outcome::{NoAnswer, Outcome, of_no_answer},
         transport::{Attempted, Transport},
     },
+    health::EndpointState,
     incident::{Op, Status},
+    problem::{Problem, ProblemKind},
     stats::{Count, Counters, Stats},
 };
 
@@ -92,7 +94,7 @@ impl Endpoint {
         now: Duration,
         entropy: u64,
         counters: &Counters,
-    ) -> Option<String> {
+    ) -> Option<Problem> {
         let Attempted { outcome, why } = attempted;
         let outcome = *outcome;
         if let (Outcome::Accepted { .. }, Some(telling)) = (outcome, self.telling.take()) {
@@ -108,15 +110,43 @@ impl Endpoint {
         let change = self.outbox.finish(outcome, now, entropy)?;
         let name = self.transport.name();
         Some(match change {
-            Change::Refuses => format!(
-                "{name} refuses this webhook ({why}): check the token; incidents are kept and \
-                 tried again every 5 minutes"
+            Change::Refuses => Problem::new(
+                ProblemKind::Refused,
+                format!(
+                    "{name} refuses this webhook ({why}): check the token; incidents are kept and \
+                     tried again every 5 minutes"
+                ),
             ),
-            Change::Fails => format!(
-                "{name} does not take incidents ({why}); incidents are kept and tried again"
+            Change::Fails => Problem::new(
+                ProblemKind::Failing,
+                format!(
+                    "{name} does not take incidents ({why}); incidents are kept and tried again"
+                ),
             ),
-            Change::Accepts => format!("{name} takes incidents again"),
+            Change::Accepts => {
+                Problem::new(ProblemKind::Recovered, format!("{name} takes incidents again"))
+            }
         })
+    }
+
+    /// Our own code panicked: nobody knows what became of the attempt in flight.
+    pub(crate) fn recover(&mut self, now: Duration) {
+        self.attempt = None;
+        self.telling = None;
+        self.outbox.finish(of_no_answer(NoAnswer::Ambiguous), now, 0);
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.transport.name()
+    }
+
+    pub(crate) fn state(&self) -> EndpointState {
+        self.outbox.state()
+    }
+
+    /// Since when the oldest waits that may be sent.
+    pub(crate) fn oldest(&self) -> Option<Duration> {
+        self.outbox.oldest()
     }
 
     pub(crate) fn room(&self) -> Room {

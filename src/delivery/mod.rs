@@ -5,7 +5,9 @@
 pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod flush;
+mod lines;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
+pub(crate) mod supervisor;
 pub(crate) mod transport;
 pub(crate) mod worker;

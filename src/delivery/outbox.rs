@@ -10,6 +10,7 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::{
     delivery::outcome::{Blames, Later, Outcome},
+    health::EndpointState,
     incident::{Op, Status},
     stats::Count,
 };
@@ -168,6 +169,16 @@ impl Outbox {
     /// Titles with something to deliver. A state that is asserted once more was delivered.
     pub(crate) fn pending(&self) -> usize {
         self.titles.values().filter(|title| title.is_pending()).count()
+    }
+
+    /// Since when the oldest op waits that is not held back.
+    pub(crate) fn oldest(&self) -> Option<Duration> {
+        let held = self.titles.values().flat_map(Title::held);
+        held.filter(|held| !held.is_again() && !held.is_parked()).map(Wanted::since).min()
+    }
+
+    pub(crate) fn state(&self) -> EndpointState {
+        self.endpoint.state()
     }
 
     /// Titles with something to deliver that was admitted up to the op number `mark`.

@@ -1,46 +1,43 @@
-//! The worker: our own thread with a runtime of its own, and the loop that moves ops from the
-//! queue to the endpoints, which all share it.
+//! The worker: the loop that moves ops from the queue to the endpoints, which all share it, and
+//! tells people how that goes.
 //!
 //! Invariants: it makes no decision (the outboxes do); control messages never wait behind data,
 //! nor one endpoint behind another; nothing here waits without a deadline or an attempt's own
-//! time-out.
+//! time-out. It may panic at any place and be run again.
 
 use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
     io::{self, Write},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc as reply},
     task::{Context, Poll},
-    thread,
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, time::sleep_until};
+use tokio::time::sleep_until;
 
 use crate::{
     backoff::scramble,
     clock::Clock,
+    contain::contained,
     delivery::{
         body::Source,
         endpoint::Endpoint,
         flush::{Flushes, Seen},
+        lines::{self, Lines},
         outbox::Room,
+        outcome::Outcome,
         transport::{Attempted, Transport},
     },
-    error::{Error, Kind},
+    health::{Board, EndpointHealth, WorkerState},
     incident::Op,
+    problem::{Problem, ProblemKind},
     queue::{Asker, Control, FlushReport, Lane, Receiver},
-    reentry,
-    stats::{Count, Counters},
+    stats::{Count, Counters, Stats},
 };
 
-/// The worker's name, as a debugger and `top -H` show it.
-const THREAD_NAME: &str = "spike-worker";
-/// Loading root certificates is all that takes time at start.
-const START: Duration = Duration::from_secs(10);
-/// Different lines said on stderr at most, in the life of a worker.
-const LINES: usize = 100;
+/// Different sentences of a program's threads that are said at most, in the life of a worker.
+const SENTENCES: usize = 100;
 
 /// What the builder hands to the worker.
 #[derive(Debug)]
@@ -50,16 +47,23 @@ pub(crate) struct Parts {
     pub(crate) counters: Arc<Counters>,
     pub(crate) source: Source,
     pub(crate) entropy: u64,
+    pub(crate) board: Arc<Board>,
+    pub(crate) on_problem: Option<fn(&Problem)>,
+    #[cfg(test)]
+    pub(crate) fails: tests::Fails,
 }
 
-struct Worker {
+pub(super) struct Worker {
     parts: Parts,
     endpoints: Vec<Endpoint>,
     arrived: VecDeque<Box<Op>>,
     /// Attempts that have ended, with the number of the endpoint.
     finished: Vec<(usize, Attempted)>,
     flushes: Flushes<reply::SyncSender<FlushReport>>,
+    /// What the program's threads had said.
     said: HashSet<String>,
+    lines: Lines,
+    losses: Losses,
     /// Set by a shutdown.
     ends: Option<Ends>,
 }
@@ -71,47 +75,12 @@ struct Ends {
     holds: usize,
 }
 
-/// Starts the worker and waits until it works. `transports` are those of the receiver's lanes, and
-/// are made on the worker's thread, since making a client takes a while and may panic.
-pub(crate) fn start(
-    parts: Parts,
-    transports: impl FnOnce() -> Result<Vec<Transport>, Error> + Send + 'static,
-) -> Result<(), Error> {
-    let (ready, started) = reply::sync_channel(1);
-    let failed = |what| move |source| Error::new(Kind::Worker { what, source });
-    // Deliberately not joined: a lookup that hangs must not hold up the program's exit. The guard
-    // waits for the worker's last report instead, up to a deadline.
-    let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-        reentry::mark_own_thread();
-        let runtime = runtime().map_err(failed("runtime"));
-        let made = catch_unwind(AssertUnwindSafe(transports)).unwrap_or_else(|_| {
-            let source = io::Error::other("making the client panicked");
-            Err(Error::new(Kind::Worker { what: "https client", source }))
-        });
-        let (runtime, transports) = match (runtime, made) {
-            (Ok(runtime), Ok(transports)) => (runtime, transports),
-            (Err(error), _) | (_, Err(error)) => {
-                ready.send(Err(error)).ok();
-                return;
-            }
-        };
-        ready.send(Ok(())).ok();
-        let worker = Worker::new(parts, transports);
-        runtime.block_on(worker.run());
-        // Dropping it would wait for a lookup that hangs.
-        runtime.shutdown_background();
-    });
-    drop(thread.map_err(failed("thread"))?);
-    started.recv_timeout(START).unwrap_or_else(|_| Err(Error::new(Kind::Start(START))))
-}
-
-/// A runtime for the calling thread. The threads that it starts itself, for lookups, are ours too.
-fn runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_name("spike-dns")
-        .on_thread_start(reentry::mark_own_thread)
-        .build()
+/// What was lost and was told.
+#[derive(Default)]
+struct Losses {
+    told: Stats,
+    /// When they may be told next.
+    next: Duration,
 }
 
 /// What the loop woke up for.
@@ -123,37 +92,86 @@ enum Woke {
 }
 
 impl Worker {
-    fn new(parts: Parts, transports: Vec<Transport>) -> Self {
+    pub(super) fn new(parts: Parts, transports: Vec<Transport>) -> Self {
+        let endpoints: Vec<_> = transports.into_iter().map(Endpoint::new).collect();
+        let health = |endpoint: &Endpoint| EndpointHealth {
+            name: endpoint.name().to_owned(),
+            state: endpoint.state(),
+        };
+        parts.board.post(|posted| posted.endpoints = endpoints.iter().map(health).collect());
         Self {
             parts,
-            endpoints: transports.into_iter().map(Endpoint::new).collect(),
+            endpoints,
             arrived: VecDeque::new(),
             finished: Vec::new(),
             flushes: Flushes::new(),
             said: HashSet::new(),
+            lines: Lines::default(),
+            losses: Losses::default(),
             ends: None,
         }
     }
 
-    async fn run(mut self) {
+    /// Works until it is told to end.
+    pub(super) async fn run(&mut self) {
+        self.post(WorkerState::Runs);
         loop {
             self.receive();
+            #[cfg(test)]
+            self.parts.fails.here(tests::Place::Received);
             let now = self.parts.clock.now();
             let Parts { counters, source, .. } = &self.parts;
             let begun = self.endpoints.iter_mut().map(|one| one.begin(now, counters, source));
             // All of them, whether or not there is something to wait for.
             let wake = begun.flatten().min();
             if self.report(now) {
-                return;
+                return self.post(WorkerState::Ended);
             }
+            self.post(WorkerState::Runs);
+            let wake = self.tell_losses(now).into_iter().chain(self.print(now)).chain(wake).min();
+            #[cfg(test)]
+            self.parts.fails.here(tests::Place::Begun);
             match self.wait(wake).await {
                 Woke::Control(Some(control)) => self.obey(control),
                 // Every handle is gone and no guard said goodbye: what is left is lost.
-                Woke::Control(None) => return,
+                Woke::Control(None) => return self.post(WorkerState::Ended),
                 Woke::Happened => self.finish(),
                 Woke::Time => {}
             }
         }
+    }
+
+    /// After a panic: nobody knows what became of the attempts in flight. `rests`: it was not the
+    /// first, and nothing is sent for a while.
+    pub(super) fn recover(&mut self, rests: bool) {
+        self.parts.counters.add(Count::Restarts);
+        let now = self.parts.clock.now();
+        self.finished.clear();
+        for endpoint in &mut self.endpoints {
+            endpoint.recover(now);
+        }
+        let what = match rests {
+            true => "panicked again and again; nothing is sent for up to a minute",
+            false => "panicked, and was started again",
+        };
+        let sentence = format!("the worker {what}; this is a bug of ours, please report it");
+        self.tell(Problem::new(ProblemKind::Worker, sentence));
+    }
+
+    /// What is done while nothing is sent; tells whether the worker should end.
+    pub(super) fn rest(&mut self) -> bool {
+        self.post(WorkerState::Degraded);
+        while let Ok(control) = self.parts.receiver.control.try_recv() {
+            self.obey(control);
+        }
+        self.receive();
+        let now = self.parts.clock.now();
+        self.print(now);
+        self.report(now)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.parts.clock
     }
 
     /// Sleeps until something happens. In this order, since a flush must not wait behind data and
@@ -200,7 +218,7 @@ impl Worker {
 
     fn obey(&mut self, control: Control) {
         match control {
-            Control::Say(line) => self.say(line),
+            Control::Say(problem) => self.say(problem),
             // The loop does.
             Control::Look => {}
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
@@ -254,7 +272,13 @@ impl Worker {
         self.arrived.clear();
         let lost = self.parts.counters.get(Count::LostShutdown).saturating_sub(before);
         if lost > 0 {
-            self.print(&format!("{lost} not delivered when the program ended, and lost"));
+            self.tell(Problem::new(
+                ProblemKind::Lost,
+                format!("{lost} not delivered when the program ended, and lost"),
+            ));
+        }
+        if let Some(line) = self.lines.rest() {
+            print(&line);
         }
     }
 
@@ -265,6 +289,7 @@ impl Worker {
             Count::LostPoison,
             Count::LostExpired,
             Count::LostShutdown,
+            Count::LostFailed,
         ]
         .into_iter()
         .fold(0, |sum: u64, count| sum.saturating_add(self.parts.counters.get(count)))
@@ -274,26 +299,69 @@ impl Worker {
     fn finish(&mut self) {
         let now = self.parts.clock.now();
         for (at, attempted) in std::mem::take(&mut self.finished) {
+            #[cfg(test)]
+            self.parts.fails.here(tests::Place::Finished);
             self.parts.entropy = scramble(self.parts.entropy);
-            let Parts { counters, entropy, .. } = &self.parts;
+            let Parts { counters, entropy, board, .. } = &self.parts;
             let Some(endpoint) = self.endpoints.get_mut(at) else { continue };
-            if let Some(line) = endpoint.finish(&attempted, now, *entropy, counters) {
-                self.print(&line);
+            if matches!(attempted.outcome, Outcome::Accepted { .. }) {
+                board.post(|posted| posted.last_accepted = Some(now));
+            }
+            if let Some(problem) = endpoint.finish(&attempted, now, *entropy, counters) {
+                self.tell(problem);
             }
         }
     }
 
-    /// Says a line once.
-    fn say(&mut self, line: String) {
-        if self.said.len() < LINES && !self.said.contains(&line) {
-            self.print(&line);
-            self.said.insert(line);
+    fn post(&self, worker: WorkerState) {
+        self.parts.board.post(|posted| {
+            posted.worker = worker;
+            posted.oldest = self.endpoints.iter().filter_map(Endpoint::oldest).min();
+            for (health, endpoint) in posted.endpoints.iter_mut().zip(&self.endpoints) {
+                health.state = endpoint.state();
+            }
+        });
+    }
+
+    /// Tells what was lost since that was told last, at most once a minute; when it may tell more.
+    fn tell_losses(&mut self, now: Duration) -> Option<Duration> {
+        let missed = self.parts.counters.snapshot(Vec::new());
+        let text = missed.missed_since(&self.losses.told)?;
+        if now < self.losses.next {
+            return Some(self.losses.next);
+        }
+        self.losses = Losses { told: missed, next: now.saturating_add(lines::EVERY) };
+        self.tell(Problem::new(ProblemKind::Lost, format!("not delivered: {text}")));
+        None
+    }
+
+    /// Says once what a thread of the program had to say.
+    fn say(&mut self, problem: Problem) {
+        if self.said.len() < SENTENCES && self.said.insert(problem.to_string()) {
+            self.tell(problem);
         }
     }
 
-    fn print(&self, line: &str) {
-        writeln!(io::stderr(), "tracing-spike: {line}").ok();
+    /// Tells a person, and the program.
+    fn tell(&mut self, problem: Problem) {
+        if let Some(on_problem) = self.parts.on_problem {
+            // Somebody else's code; that it panicked is for its own hook to tell.
+            contained(|| on_problem(&problem));
+        }
+        self.lines.add(problem.to_string());
     }
+
+    /// Prints what is due; when the rest is.
+    fn print(&mut self, now: Duration) -> Option<Duration> {
+        if let Some(line) = self.lines.take(now) {
+            print(&line);
+        }
+        self.lines.wake()
+    }
+}
+
+fn print(line: &str) {
+    writeln!(io::stderr(), "tracing-spike: {line}").ok();
 }
 
 /// Collects all attempts that have ended, each with the number of its endpoint, so that an
@@ -328,4 +396,4 @@ fn poll_lanes(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

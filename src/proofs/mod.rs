@@ -5,5 +5,6 @@
 //! small world, `nights.rs` at some of what can happen in a large one.
 
 mod exhaustive;
+mod failing;
 mod nights;
 mod world;

@@ -159,14 +159,20 @@ fn between<'a>(trace: &'a str, part: &str) -> Vec<&'a str> {
     calls[..last].to_vec()
 }
 
-/// Memory, or a wake-up of the worker: a futex that does not wait, a write to its event counter.
+/// Memory, whose process this is, or a wake-up of the worker: a futex that does not wait, a write
+/// to its event counter.
 fn is_harmless(call: &str) -> bool {
     let name = call.split('(').next().unwrap();
     match name {
         "futex" => call.contains("FUTEX_WAKE"),
         "write" => call.contains(r#", "\1\0\0\0\0\0\0\0", 8"#),
-        _ => HARMLESS.contains(&name) || call.starts_with("<... futex resumed>"),
+        "getpid" => true,
+        _ => HARMLESS.contains(&name) || is_resumed(call, &["futex", "getpid"]),
     }
+}
+
+fn is_resumed(call: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| call.starts_with(&format!("<... {name} resumed>")))
 }
 
 // === the processor ===

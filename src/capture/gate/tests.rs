@@ -46,7 +46,11 @@ impl Bench {
     }
 
     fn admit_open(&self, key: u64, rank: u8, now: Duration) -> Option<Admission> {
-        self.0.admit_open(Ask { key, rank, meant: false, before: None }, now)
+        let ask = Ask { key, rank, meant: false, before: None };
+        match self.0.counts_repeat(ask, now) {
+            true => Some(Admission::Repeat),
+            false => self.0.admit_open(ask, now),
+        }
     }
 }
 

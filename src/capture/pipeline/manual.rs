@@ -55,7 +55,7 @@ impl Pipeline {
         self.counters.add(count);
         match count {
             Count::RefusedFull => Err(Error::new(Kind::Full { queue, capacity })),
-            Count::RefusedClosed => Err(Error::new(Kind::Closed)),
+            Count::RefusedClosed | Count::RefusedForked => Err(Error::new(Kind::Closed)),
             _ => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     backoff,
     delivery::outcome::{Blames, Later},
+    health::EndpointState,
 };
 
 /// A refused endpoint is tried again after this.
@@ -53,6 +54,15 @@ impl Endpoint {
 
     pub(super) fn waive(&mut self) {
         self.pause.waive();
+    }
+
+    /// What its last answers say, as a person was told.
+    pub(super) fn state(&self) -> EndpointState {
+        match self.told {
+            Some((Change::Refuses, _)) => EndpointState::Refuses,
+            Some((Change::Fails, _)) => EndpointState::Fails,
+            Some((Change::Accepts, _)) | None => EndpointState::Works,
+        }
     }
 
     pub(super) fn accepted(&mut self) -> Option<Change> {

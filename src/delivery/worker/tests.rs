@@ -1,28 +1,29 @@
-//! The runtime under the worker; what the worker does is in `tests/it`.
+//! The worker when our own code fails; what it does otherwise is in `tests/it`.
 
-use std::thread;
+use std::sync::{Arc, Mutex};
 
-use tokio::task::spawn_blocking;
-
-use super::runtime;
-use crate::reentry;
-
-/// Name and mark of the calling thread.
-fn place() -> (Option<String>, bool) {
-    (thread::current().name().map(str::to_owned), reentry::is_own_thread())
+/// Where the worker can be made to panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It has taken over what arrived.
+    Received,
+    /// It has begun what attempts there are to begin.
+    Begun,
+    /// It is about to take over what became of an attempt.
+    Finished,
 }
 
-#[test]
-fn f043_a_thread_that_looks_names_up_is_our_own() {
-    // What a lookup runs on, without a name that has to be looked up.
-    let lookup = |runtime: &tokio::runtime::Runtime| {
-        runtime.block_on(async { spawn_blocking(place).await.unwrap() })
-    };
-    let ours = runtime().unwrap();
-    assert_eq!(lookup(&ours), (Some("spike-dns".to_owned()), true));
-    // Twins: such a thread of another runtime, an ordinary one, and the one that asked.
-    let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert!(!lookup(&other).1);
-    assert!(!thread::spawn(place).join().unwrap().1);
-    assert!(!reentry::is_own_thread());
+/// The places where it will panic, next first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fails(pub(crate) Arc<Mutex<Vec<Place>>>);
+
+impl Fails {
+    pub(crate) fn here(&self, place: Place) {
+        let mut places = self.0.lock().unwrap();
+        if places.first() == Some(&place) {
+            places.remove(0);
+            drop(places);
+            panic!("seeded at {place:?}");
+        }
+    }
 }

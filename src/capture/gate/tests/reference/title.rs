@@ -291,13 +291,8 @@ impl Now {
                     _ if fate == Fate::GivenBack => {}
                     _ => self.goes_out(at, sent, quiet_after),
                 }
-                match fate {
-                    Fate::Kept | Fate::GivenBack => {}
-                    Fate::OpeningLost => {
-                        (self.open, self.resolved, self.lost) = (false, false, true);
-                        self.untold = self.count;
-                    }
-                    Fate::Lost => (self.lost, self.untold) = (true, self.count - told),
+                if let Fate::OpeningLost | Fate::Lost = fate {
+                    self.loses_trigger(fate == Fate::OpeningLost, told);
                 }
             }
             // It comes to nothing with the one that the worker was to have.
@@ -333,13 +328,7 @@ impl Now {
                 self.lost |= opening;
                 self.untold = if opening { self.count } else { self.count - told };
             }
-            What::LostBefore { opening: true, .. } => {
-                (self.open, self.resolved, self.lost) = (false, false, true);
-                self.untold = self.count;
-            }
-            What::LostBefore { opening: false, told, .. } => {
-                (self.lost, self.untold) = (true, self.count - told);
-            }
+            What::LostBefore { opening, told, .. } => self.loses_trigger(opening, told),
             What::Folded => {
                 // It was not given back.
                 self.resolved |= seq.is_some() && seq == self.in_vain;
@@ -348,6 +337,15 @@ impl Now {
                 (self.worst, self.count, self.untold, self.first) = (0, 0, 0, None);
                 self.lost = false;
             }
+        }
+    }
+
+    fn loses_trigger(&mut self, opening: bool, told: u64) {
+        self.lost = true;
+        if opening {
+            (self.open, self.resolved, self.untold) = (false, false, self.count);
+        } else {
+            self.untold = self.count - told;
         }
     }
 

@@ -1,0 +1,116 @@
+//! How paging is doing at this moment: [`Health`], and the board where the worker posts it.
+//!
+//! Invariant: the board is locked for a copy only, and never on the path of an event.
+
+use std::{sync::Mutex, time::Duration};
+
+use crate::lock::lock;
+
+/// How paging is doing. From [`Handle::health`](crate::Handle::health).
+///
+/// ```
+/// let (_layer, guard) = tracing_spike::from_env()
+///     .mode(tracing_spike::Mode::Off)
+///     .build::<tracing_subscriber::Registry>()?;
+/// let health = guard.handle().health();
+/// assert_eq!(health.worker, tracing_spike::WorkerState::Off);
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// How long ago an endpoint accepted something last; `None` when it never did.
+    pub last_accepted: Option<Duration>,
+    /// How long the oldest incident that is not delivered waits; `None` when nothing waits.
+    pub oldest_pending: Option<Duration>,
+    /// How the worker is.
+    pub worker: WorkerState,
+    /// The endpoints, the default one first, then those of the rules.
+    pub endpoints: Vec<EndpointHealth>,
+}
+
+/// How one endpoint is doing. Part of [`Health`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointHealth {
+    /// Scheme, host and port, and the rules where several endpoints have the same.
+    pub name: String,
+    /// What its last answers say.
+    pub state: EndpointState,
+}
+
+/// What the last answers of an endpoint say. Part of [`Health`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndpointState {
+    /// Nothing is known against it.
+    #[default]
+    Works,
+    /// It failed three times in a row or more. Incidents are kept and tried again.
+    Fails,
+    /// It answers 401, 403, 404 or 410. Incidents are kept, and it is tried every 5 min.
+    Refuses,
+}
+
+/// How the thread that delivers is. Part of [`Health`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WorkerState {
+    /// Paging is off: there is none.
+    Off,
+    /// It delivers.
+    #[default]
+    Runs,
+    /// Our own code panicked more than 5 times in a minute: nothing is sent until that minute is
+    /// over.
+    Degraded,
+    /// The guard was dropped, the worker is gone, or this is a forked child.
+    Ended,
+}
+
+impl Health {
+    /// Whether whoever is to be paged is paged: the worker runs, and no endpoint refuses or fails.
+    ///
+    /// ```
+    /// # let (_layer, guard) = tracing_spike::from_env()
+    /// #     .mode(tracing_spike::Mode::Off)
+    /// #     .build::<tracing_subscriber::Registry>()?;
+    /// assert!(!guard.handle().health().is_good(), "paging is off");
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let works = |endpoint: &EndpointHealth| endpoint.state == EndpointState::Works;
+        self.worker == WorkerState::Runs && self.endpoints.iter().all(works)
+    }
+}
+
+/// Where the worker posts how it is doing. Times are since the pipeline started.
+#[derive(Debug, Default)]
+pub(crate) struct Board(Mutex<Posted>);
+
+/// What was posted last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Posted {
+    pub(crate) last_accepted: Option<Duration>,
+    pub(crate) oldest: Option<Duration>,
+    pub(crate) worker: WorkerState,
+    pub(crate) endpoints: Vec<EndpointHealth>,
+}
+
+impl Board {
+    pub(crate) fn post(&self, change: impl FnOnce(&mut Posted)) {
+        change(&mut lock(&self.0));
+    }
+
+    pub(crate) fn read(&self, now: Duration) -> Health {
+        let Posted { last_accepted, oldest, worker, endpoints } = lock(&self.0).clone();
+        let ago = |at: Duration| now.saturating_sub(at);
+        Health {
+            last_accepted: last_accepted.map(ago),
+            oldest_pending: oldest.map(ago),
+            worker,
+            endpoints,
+        }
+    }
+}
