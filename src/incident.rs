@@ -6,7 +6,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration, time::SystemTime};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::{
     fields::{Fields, Value},
@@ -191,6 +191,8 @@ pub(crate) struct Op {
     pub(crate) occurrences: Occurrences,
     /// When it was admitted, in time since the pipeline started.
     pub(crate) admitted: Duration,
+    /// How old it was already then: an earlier run has left it.
+    pub(crate) aged: Duration,
     pub(crate) ticket: Ticket,
 }
 
@@ -242,6 +244,40 @@ pub(crate) enum Detail {
     Storm(StormDetail),
     /// Of a resolve after a quiet period, which no event asked for.
     Quiet,
+    /// The body that an earlier run has made.
+    Stored(Map<String, Json>),
+}
+
+/// What an earlier run has left to be said.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    /// Which of the pipeline's endpoints.
+    pub(crate) endpoint: usize,
+    pub(crate) title: String,
+    pub(crate) says: Says,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) occurrences: Occurrences,
+    /// How old it is.
+    pub(crate) age: Duration,
+    /// It is too old to be told by itself.
+    pub(crate) is_expired: bool,
+    pub(crate) body: Map<String, Json>,
+}
+
+/// What a [`Leftover`] says.
+#[derive(Debug)]
+pub(crate) enum Says {
+    Trigger { opening: bool, panic: bool },
+    /// The storm incident, with the titles of its sample.
+    Storm { sample: Vec<String> },
+    Resolve,
+}
+
+/// The entrance for incidents, as what takes over from earlier runs sees it.
+pub(crate) trait Replay: Send + Sync {
+    /// Takes it in as if it occurred now; false when there is no room for it yet.
+    fn replay(&self, leftover: Leftover) -> bool;
 }
 
 /// An event as it was captured on the caller's thread. All texts are in `fields`.

@@ -377,6 +377,7 @@ impl Pipeline {
             panic: false,
             occurrences,
             admitted: now,
+            aged: Duration::ZERO,
             ticket,
         })
     }

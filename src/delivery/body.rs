@@ -4,7 +4,7 @@
 //! most [`BODY_CAP`] bytes; nothing that people route on is inside an array; a key that would be
 //! empty is absent; what was cut is named in `notes`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -34,12 +34,22 @@ pub(crate) struct Source {
     pub(crate) pid: u32,
 }
 
-/// The whole request body of one attempt. `minimal`: the server said the first was too large;
-/// `missed`: what was not delivered since the last one that was.
-pub(crate) fn payload(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Json {
+/// What an attempt tells beside its op.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Telling<'a> {
+    /// The server said that it was too large.
+    pub(crate) minimal: bool,
+    /// What was not delivered since the last one that was.
+    pub(crate) missed: Option<&'a str>,
+    /// How old the op is, and when it occurred, if it comes late.
+    pub(crate) late: Option<(Duration, SystemTime)>,
+}
+
+/// The whole request body of one attempt.
+pub(crate) fn payload(op: &Op, source: &Source, telling: Telling<'_>) -> Json {
     let mut payload = Map::new();
     payload.insert("title".to_owned(), op.title.as_str().into());
-    payload.insert("body".to_owned(), Json::Object(body(op, source, minimal, missed)));
+    payload.insert("body".to_owned(), Json::Object(body(op, source, telling)));
     match op.status {
         Status::Trigger { opening: true } => {
             if let Some(severity) = op.severity {
@@ -58,7 +68,9 @@ pub(crate) fn payload(op: &Op, source: &Source, minimal: bool, missed: Option<&s
     Json::Object(payload)
 }
 
-fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<String, Json> {
+/// The body alone.
+pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String, Json> {
+    let Telling { minimal, missed, late } = telling;
     let mut body = Map::new();
     let mut notes = Notes::default();
     if let Some(missed) = missed {
@@ -78,12 +90,21 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
             }
         }
         Detail::Storm(storm) => storm_into(storm, op.occurrences.count, &mut body),
+        Detail::Stored(stored) => stored_into(stored, &mut body, &mut notes),
         Detail::Quiet => {
             let last = timestamp(op.occurrences.last);
             put(&mut body, "message", format!("quiet since {last}: resolved by resolve_after"));
         }
     }
-    put_map(&mut body, "source", source_map(source, thread));
+    if !matches!(op.detail, Detail::Stored(_)) {
+        put_map(&mut body, "source", source_map(source, thread));
+    }
+    if let Some((age, occurred)) = late {
+        let mut delayed = Map::new();
+        put(&mut delayed, "seconds", age.as_secs());
+        put(&mut delayed, "occurred", timestamp(occurred));
+        put_map(&mut body, "delayed", delayed);
+    }
     put_map(&mut body, "occurrences", occurrences(&op.occurrences));
     put(&mut body, "schema", SCHEMA);
     if minimal {
@@ -150,6 +171,14 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     }
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
+    }
+}
+
+/// What an earlier run has made of it: all but the notes, which this attempt adds to.
+fn stored_into(stored: &Map<String, Json>, body: &mut Map<String, Json>, notes: &mut Notes) {
+    body.extend(stored.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(Json::Object(stored)) = body.remove("notes") {
+        notes.0.extend(stored);
     }
 }
 

@@ -8,12 +8,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
+    clock::Clock,
     delivery::{
-        body::{self, Source},
+        body::{self, Source, Telling},
         outbox::{Change, Limits, Next, Outbox, Room},
         outcome::{NoAnswer, Outcome, of_no_answer},
         transport::{Attempted, Transport},
@@ -23,6 +24,9 @@ use crate::{
     problem::{Problem, ProblemKind},
     stats::{Count, Counters, Stats},
 };
+
+/// An op that is older says so.
+const LATE: Duration = Duration::from_secs(120);
 
 type Attempt = Pin<Box<dyn Future<Output = Attempted>>>;
 
@@ -34,6 +38,12 @@ pub(crate) struct Endpoint {
     /// it is to trigger: what a resolve says may be read by nobody.
     told: Stats,
     telling: Option<Stats>,
+}
+
+/// Wall-clock time so long ago.
+fn ago(age: Duration) -> SystemTime {
+    let now = Clock::wall();
+    now.checked_sub(age).unwrap_or(now)
 }
 
 impl Endpoint {
@@ -67,7 +77,10 @@ impl Endpoint {
                 let tells = !matches!(op.status, Status::Resolve { .. });
                 self.telling = tells.then(|| counters.snapshot(Vec::new()));
                 let missed = self.telling.as_ref().and_then(|now| now.missed_since(&self.told));
-                let payload = body::payload(op, source, minimal, missed.as_deref());
+                let age = now.saturating_sub(op.admitted).saturating_add(op.aged);
+                let late = (age >= LATE).then(|| (age, ago(age)));
+                let telling = Telling { minimal, missed: missed.as_deref(), late };
+                let payload = body::payload(op, source, telling);
                 let transport = Arc::clone(&self.transport);
                 self.attempt = Some(Box::pin(async move { transport.attempt(&payload).await }));
                 None

@@ -171,6 +171,20 @@ impl Outbox {
         self.titles.values().filter(|title| title.is_pending()).count()
     }
 
+    /// What Spike should be told of each title in the end, should this process die now, and
+    /// whether it was accepted and is to be sent once more.
+    pub(crate) fn last_words(&self) -> impl Iterator<Item = (&Op, bool)> {
+        let words = self.titles.values().filter_map(Title::last_word);
+        words.map(|word| (&*word.op, word.is_again()))
+    }
+
+    /// Paging ends: what is left is in the spool, as `is_kept` tells of a title, or lost.
+    pub(crate) fn give_up(&mut self, is_kept: impl Fn(u64) -> bool) {
+        for (key, title) in self.titles.drain() {
+            title.give_up(is_kept(key));
+        }
+    }
+
     /// Since when the oldest op waits that is not held back.
     pub(crate) fn oldest(&self) -> Option<Duration> {
         let held = self.titles.values().flat_map(Title::held);

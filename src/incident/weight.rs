@@ -56,9 +56,17 @@ impl Op {
                 sample.fold(0, usize::saturating_add)
             }
             Detail::Quiet => 0,
+            Detail::Stored(body) => map(body),
         };
         size_of::<Op>().saturating_add(self.title.len()).saturating_add(detail)
     }
+}
+
+fn map(fields: &Map<String, Json>) -> usize {
+    let field = |(name, value): (&String, &Json)| {
+        NAME.saturating_add(name.len()).saturating_add(json(value))
+    };
+    fields.iter().map(field).fold(0, usize::saturating_add)
 }
 
 fn json(value: &Json) -> usize {

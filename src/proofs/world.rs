@@ -396,6 +396,7 @@ impl World {
             panic: false,
             occurrences: Occurrences { count, since_last, first, last },
             admitted: self.now,
+            aged: Duration::ZERO,
             ticket,
         })
     }

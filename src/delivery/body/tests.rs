@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use super::{BODY_CAP, MINIMAL_MESSAGE, Source, payload};
+use super::{BODY_CAP, MINIMAL_MESSAGE, Source, Telling, payload};
 use crate::{
     fields::{FIELD_CAP, Fields, TEXT_CAP, Value},
     incident::{
@@ -61,6 +61,7 @@ fn op(status: Status, detail: Detail) -> Op {
         panic: false,
         occurrences: Occurrences { count: 17, since_last: 4, first, last },
         admitted: Duration::ZERO,
+        aged: Duration::ZERO,
         ticket: Ticket::reserved(Arc::new(Gate), Arc::new(Counters::new()), 1, &sending),
     }
 }
@@ -147,7 +148,7 @@ fn an_event_has_the_shape_that_is_promised() {
     event.error = Some(text(texts, "query failed"));
     event.chain = Some(text(texts, "query failed: connection refused"));
     field(&mut event.notes, "spike.severity", "expected sev1, sev2 or sev3");
-    let payload = payload(&op(OPENING, Detail::Event(event)), &source(), false, None);
+    let payload = payload(&op(OPENING, Detail::Event(event)), &source(), Telling::default());
     let expected = json!({
         "title": "failed to load user # in checkout::users",
         "severity": "sev2",
@@ -200,7 +201,7 @@ fn keys_that_would_be_empty_are_absent() {
 #[test]
 fn severity_and_priority_travel_with_an_opening_only() {
     let manual =
-        |status| payload(&op(status, Detail::Manual(Manual::default())), &source(), false, None);
+        |status| payload(&op(status, Detail::Manual(Manual::default())), &source(), Telling::default());
     let opening = manual(OPENING);
     assert_eq!((&opening["severity"], &opening["priority"]), (&json!("sev2"), &json!("p1")));
     let repeat = manual(Status::Trigger { opening: false });
@@ -358,9 +359,9 @@ fn what_the_capture_cut_or_left_out_is_named() {
 #[test]
 fn what_was_not_delivered_before_is_told() {
     let op = op(OPENING, Detail::Manual(Manual::default()));
-    let told = payload(&op, &source(), false, Some("3 queue full, 1 rejected"));
+    let told = payload(&op, &source(), Telling { missed: Some("3 queue full, 1 rejected"), ..Telling::default() });
     assert_eq!(told["body"]["notes"], json!({"undelivered": "3 queue full, 1 rejected"}));
-    assert_eq!(payload(&op, &source(), false, None)["body"].get("notes"), None);
+    assert_eq!(payload(&op, &source(), Telling::default())["body"].get("notes"), None);
 }
 
 #[test]
@@ -376,7 +377,7 @@ fn f017_a_minimal_body_says_what_happened_and_little_else() {
     assert!(body["notes"]["cut"].as_str().unwrap().contains("413"));
     assert!(body.to_string().len() < 2048, "{body}");
     // Severity still travels: it is the opening.
-    let manual = payload(&op(OPENING, Detail::Manual(Manual::default())), &source(), true, None);
+    let manual = payload(&op(OPENING, Detail::Manual(Manual::default())), &source(), Telling { minimal: true, ..Telling::default() });
     assert_eq!(manual["severity"], "sev2");
 }
 

@@ -83,6 +83,7 @@ impl Origin {
             panic: false,
             occurrences: Occurrences { count, since_last, first, last },
             admitted: now,
+            aged: Duration::ZERO,
             ticket,
         })
     }

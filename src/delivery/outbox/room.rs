@@ -161,7 +161,7 @@ fn as_storm(mut op: Box<Op>, storm: Storm, now: Duration) -> Box<Op> {
     (op.key, op.title, op.seq, op.status) = (key, title, seq, status);
     op.detail = Detail::Storm(detail);
     op.occurrences = Occurrences { count, since_last, first, last };
-    op.admitted = now;
+    (op.admitted, op.aged) = (now, Duration::ZERO);
     op
 }
 

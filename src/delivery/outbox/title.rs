@@ -261,7 +261,7 @@ impl Title {
 
     /// Gives up what is too old, and forgets what can't matter any more. Nothing is in flight.
     pub(super) fn age(&mut self, now: Duration, bugs: Bugs) {
-        let too_old = |held: &mut Wanted| now.saturating_sub(held.since()) > MAX_AGE;
+        let too_old = |held: &mut Wanted| held.age(now) > MAX_AGE;
         if let Some(wanted) = self.wanted.take_if(too_old) {
             self.lost(wanted, Count::LostExpired, now, bugs);
         }
@@ -322,6 +322,28 @@ impl Title {
         };
         let held = self.wanted.as_ref().map_or(now, Wanted::not_before);
         self.pause.until.max(paced).max(held)
+    }
+
+    /// What Spike should be told in the end, should this process die now.
+    pub(super) fn last_word(&self) -> Option<&Wanted> {
+        match (&self.wanted, &self.newer) {
+            // Two triggers: the one in flight opens the title.
+            (Some(wanted), Some(newer)) if wanted.is_trigger() && newer.is_trigger() => Some(wanted),
+            (_, Some(newer)) => Some(newer),
+            (Some(wanted), None) => Some(wanted),
+            (None, None) => self.parked.as_ref(),
+        }
+    }
+
+    /// Paging ends; `is_kept`: the spool has what is left.
+    pub(super) fn give_up(self, is_kept: bool) {
+        for held in [self.wanted, self.newer, self.parked].into_iter().flatten() {
+            match held.is_again() {
+                true => {}
+                false if is_kept => held.op.ticket.settle(Count::Spooled),
+                false => held.lose(Count::LostShutdown),
+            }
+        }
     }
 
     /// All that is held of it.

@@ -133,7 +133,7 @@ impl Wanted {
                     (occurrences.count, occurrences.since_last) = (count, since_last);
                 }
                 // It waits for its delivery from now on.
-                self.op.admitted = now;
+                (self.op.admitted, self.op.aged) = (now, Duration::ZERO);
                 Duration::ZERO
             }
         };
@@ -164,6 +164,12 @@ impl Wanted {
     /// Since when it waits.
     pub(super) fn since(&self) -> Duration {
         self.again.as_ref().map_or(self.op.admitted, |again| again.at)
+    }
+
+    /// How old it is.
+    pub(super) fn age(&self, now: Duration) -> Duration {
+        let aged = if self.is_again() { Duration::ZERO } else { self.op.aged };
+        now.saturating_sub(self.since()).saturating_add(aged)
     }
 
     /// The endpoint has accepted it: it has come to its end.

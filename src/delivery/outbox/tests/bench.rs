@@ -175,6 +175,7 @@ impl Bench {
             panic: false,
             occurrences: Occurrences { count, since_last: count.min(4), first, last },
             admitted: self.now,
+            aged: Duration::ZERO,
             ticket,
         })
     }
