@@ -7,5 +7,10 @@ pub(crate) mod endpoint;
 pub(crate) mod flush;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the worker does not write it yet")
+)]
+pub(crate) mod spool;
 pub(crate) mod transport;
 pub(crate) mod worker;
