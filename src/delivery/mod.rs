@@ -9,5 +9,10 @@ mod lines;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
 pub(crate) mod supervisor;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the worker does not write it yet")
+)]
+pub(crate) mod spool;
 pub(crate) mod transport;
 pub(crate) mod worker;

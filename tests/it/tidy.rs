@@ -22,7 +22,7 @@ const FLOORS: [&[&str]; 4] =
     [&["lib", "proofs"], &["builder", "internals"], &["env", "guard"], &["capture", "delivery"]];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
@@ -33,6 +33,7 @@ const PURE: [&str; 12] = [
     "delivery/flush",
     "delivery/outbox",
     "delivery/outcome",
+    "delivery/spool/record",
     "backoff",
     "sandbox/model",
 ];

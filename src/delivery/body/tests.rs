@@ -103,7 +103,8 @@ fn body_of(event: Captured) -> Json {
 
 /// The body, with what must hold of each.
 fn body_from(op: &Op, minimal: bool) -> Json {
-    let mut payload = payload(op, &Source::default(), minimal, None);
+    let mut payload =
+        payload(op, &Source::default(), Telling { minimal, ..Telling::default() });
     let body = payload["body"].take();
     let size = body.to_string().len();
     assert!(size <= BODY_CAP, "{size} bytes, notes: {}", body["notes"]);

@@ -1,0 +1,255 @@
+//! The spool: what this run still has to say, one file a title, for a later run if this one dies.
+//!
+//! `{dir}/{run}/{endpoint}-{title}.json`, with `{dir}/{run}.lock` held while the run lives.
+//! Invariants: a file that is visible is whole; only the owner of a directory may enter it, and
+//! no symlink is followed; a run has at most [`FILES`] files and [`BYTES`] bytes; in a forked
+//! child it does nothing; no token is in it.
+
+mod adopt;
+mod lock;
+mod record;
+mod root;
+
+use std::{
+    collections::HashMap,
+    fmt, fs,
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+    process,
+    sync::Mutex,
+};
+
+use twox_hash::XxHash3_64;
+
+pub(crate) use adopt::{Adopted, Found};
+pub(crate) use record::{Record, Says};
+pub(crate) use root::SpoolError;
+
+use crate::lock::{lock, try_lock};
+use adopt::Sweep;
+use lock::{Lock, NoLock};
+use root::{failed, gone_is_fine, is_dir, make_dir, names, refused, sync};
+
+/// Files of one run, at most; also, files that one adoption opens.
+const FILES: usize = 4_096;
+/// Bytes of one run's files, at most; also, bytes that one adoption reads.
+const BYTES: u64 = 32 << 20;
+/// Bytes of one record, at most.
+const RECORD: u64 = 64 << 10;
+/// What the name of a file begins with that is not yet whole.
+const UNFINISHED: &str = ".new-";
+/// Names tried for a run: one is taken only by an adopter that was quicker than our lock.
+const TRIES: usize = 16;
+
+/// This run's part of the spool.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    root: PathBuf,
+    run: Mutex<Run>,
+    /// The run's; a forked child lets go of its copy.
+    lock: Mutex<Option<Lock>>,
+    fsync: bool,
+    /// The process that opened it.
+    owner: u32,
+}
+
+/// The directory of this run, with the sizes of its files.
+#[derive(Debug)]
+struct Run {
+    name: String,
+    dir: PathBuf,
+    sizes: HashMap<Name, u64>,
+    bytes: u64,
+}
+
+/// The name of a record's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Name {
+    endpoint: u32,
+    title: u64,
+}
+
+impl Spool {
+    /// Makes this run's directory in `dir`, which is made, too, if there is none. With `fsync`,
+    /// what is written survives a loss of power, and costs a write to the disk each time.
+    pub(crate) fn open(dir: &Path, fsync: bool) -> Result<Self, SpoolError> {
+        let root = root::make(dir, fsync)?;
+        let (run, lock) = Run::begin(&root, fsync)?;
+        let (run, lock) = (Mutex::new(run), Mutex::new(Some(lock)));
+        Ok(Self { root, run, lock, fsync, owner: process::id() })
+    }
+
+    /// Writes what is to be said of a title in the place of what was.
+    pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
+        if !self.is_ours() {
+            return Err(io::Error::other("the spool is another process's"));
+        }
+        let bytes = record.encode();
+        let size = bytes.len() as u64;
+        if size > RECORD {
+            return Err(io::Error::new(ErrorKind::FileTooLarge, "a record has at most 64 KiB"));
+        }
+        let name = Name::of(record.endpoint, &record.title);
+        let mut run = lock(&self.run);
+        self.renew(&mut run)?;
+        run.check_room(name, size)?;
+        run.put(name, &bytes, self.fsync)?;
+        run.set(name, Some(size));
+        sync(self.fsync, &run.dir)
+    }
+
+    /// Nothing is left to be said of a title.
+    pub(crate) fn remove(&self, endpoint: u32, title: &str) -> io::Result<()> {
+        if !self.is_ours() {
+            return Ok(());
+        }
+        let name = Name::of(endpoint, title);
+        let mut run = lock(&self.run);
+        gone_is_fine(fs::remove_file(run.dir.join(name.to_string())))?;
+        run.set(name, None);
+        Ok(())
+    }
+
+    /// Takes over the runs that have died, as far as their records are for the endpoints `mine`.
+    pub(crate) fn adopt(&self, mine: &[u32]) -> Adopted {
+        if !self.is_ours() {
+            return Adopted::default();
+        }
+        let own = lock(&self.run).name.clone();
+        Sweep::new(&self.root, mine).run(&own)
+    }
+
+    /// Whether this process opened it, and is no forked child of the one that did.
+    pub(crate) fn is_ours(&self) -> bool {
+        process::id() == self.owner
+    }
+
+    /// Closes a forked child's copy of the lock: it would keep the parent's run alive.
+    pub(crate) fn let_go_in_child(&self) {
+        if !self.is_ours()
+            && let Some(mut lock) = try_lock(&self.lock)
+        {
+            lock.take();
+        }
+    }
+
+    /// Begins anew if somebody cleaned up our lock or directory: without the lock the directory
+    /// is another's, who may be adopting it already.
+    fn renew(&self, run: &mut Run) -> io::Result<()> {
+        let mut held = lock(&self.lock);
+        if held.as_ref().is_some_and(Lock::is_there) && is_dir(&run.dir) {
+            return Ok(());
+        }
+        let root = root::make(&self.root, self.fsync).map_err(io::Error::other)?;
+        let (new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
+        *run = new;
+        *held = Some(lock);
+        Ok(())
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if !self.is_ours() {
+            return;
+        }
+        if let Some(held) = lock(&self.lock).take() {
+            lock(&self.run).end(&held);
+        }
+    }
+}
+
+impl Run {
+    fn begin(root: &Path, fsync: bool) -> Result<(Self, Lock), SpoolError> {
+        for _ in 0..TRIES {
+            let name = lock::new_name();
+            let lock = match Lock::make(root, &name) {
+                Ok(lock) => lock,
+                Err(NoLock::Held) => continue,
+                Err(NoLock::File(error)) => {
+                    return Err(failed("no file can be made in the directory")(error));
+                }
+                Err(NoLock::Unsupported(error)) => return Err(SpoolError::NoLocks(error)),
+            };
+            let dir = root.join(&name);
+            let run = Self { name, dir, sizes: HashMap::new(), bytes: 0 };
+            let made = root::is_ours(root, &lock.file).and_then(|()| {
+                let made = make_dir(&run.dir, false).and_then(|()| sync(fsync, root));
+                made.map_err(failed("no directory can be made in the directory"))
+            });
+            return match made {
+                Ok(()) => Ok((run, lock)),
+                Err(error) => {
+                    run.end(&lock);
+                    Err(error)
+                }
+            };
+        }
+        Err(refused("no lock could be taken in the directory"))
+    }
+
+    fn put(&self, name: Name, bytes: &[u8], fsync: bool) -> io::Result<()> {
+        // What fails is never tried again with the same file: it is removed when it is dropped.
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)?;
+        file.write_all(bytes)?;
+        if fsync {
+            file.as_file().sync_all()?;
+        }
+        file.persist(self.dir.join(name.to_string())).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Removes what nobody needs; what is left is for the next run, which finds the lock free.
+    fn end(&self, lock: &Lock) {
+        for name in names(&self.dir).unwrap_or_default() {
+            if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                fs::remove_file(self.dir.join(name)).ok();
+            }
+        }
+        lock.remove_with(&self.dir);
+    }
+
+    fn check_room(&self, name: Name, size: u64) -> io::Result<()> {
+        let before = self.sizes.get(&name);
+        let others = self.bytes.saturating_sub(before.copied().unwrap_or_default());
+        let is_full = before.is_none() && self.sizes.len() >= FILES;
+        if is_full || others.saturating_add(size) > BYTES {
+            return Err(io::Error::new(
+                ErrorKind::StorageFull,
+                "a run has at most 4096 files and 32 MiB in the spool",
+            ));
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: Name, size: Option<u64>) {
+        let before = match size {
+            Some(size) => self.sizes.insert(name, size),
+            None => self.sizes.remove(&name),
+        };
+        let others = self.bytes.saturating_sub(before.unwrap_or_default());
+        self.bytes = others.saturating_add(size.unwrap_or_default());
+    }
+}
+
+impl Name {
+    fn of(endpoint: u32, title: &str) -> Self {
+        Self { endpoint, title: XxHash3_64::oneshot(title.as_bytes()) }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        let (endpoint, title) = name.strip_suffix(".json")?.split_once('-')?;
+        let endpoint = u32::from_str_radix(endpoint, 16).ok()?;
+        let title = u64::from_str_radix(title, 16).ok()?;
+        Some(Self { endpoint, title }).filter(|parsed| parsed.to_string() == name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}-{:016x}.json", self.endpoint, self.title)
+    }
+}
+
+#[cfg(test)]
+mod tests;
