@@ -4,9 +4,10 @@
 
 mod assemble;
 mod endpoints;
+mod spool;
 mod start;
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use assemble::Built;
 use secrecy::SecretString;
@@ -67,6 +68,7 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`budget`](Builder::budget) | | 10 new titles at once, then 2 a minute |
 /// | [`queue_capacity`](Builder::queue_capacity) | | 256 |
 /// | [`shutdown_timeout`](Builder::shutdown_timeout) | | 3 s |
+/// | [`spool`](Builder::spool), [`fsync`](Builder::fsync) | `SPIKE_SPOOL` | none: in memory only |
 /// | [`on_problem`](Builder::on_problem) | | stderr alone |
 ///
 /// What the program sets wins over the environment. `builder(url)` reads no environment at all.
@@ -101,6 +103,8 @@ pub struct Builder {
     queue_capacity: usize,
     shutdown_timeout: Duration,
     on_problem: Option<fn(&Problem)>,
+    spool: Option<PathBuf>,
+    fsync: bool,
     #[cfg(test)]
     pub(crate) fails: crate::delivery::worker::tests::Fails,
 }
@@ -168,6 +172,8 @@ impl Builder {
             queue_capacity: QUEUE_CAPACITY,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             on_problem: None,
+            spool: None,
+            fsync: false,
             #[cfg(test)]
             fails: Default::default(),
         }
@@ -398,6 +404,41 @@ impl Builder {
     /// ```
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Keeps what is not delivered yet in files below this directory, too, so that it outlives the
+    /// process: a kill, a crash, an exit without the guard. The next run that has this directory
+    /// and the same webhook sends what it finds there, as does a running one within 30 s. Default:
+    /// `SPIKE_SPOOL`, else none.
+    ///
+    /// The directory is made if there is none, for its owner only; several processes may share it,
+    /// on one machine. It may hold at most 4,096 incidents and 32 MiB a process, none older than
+    /// six hours. What is sent late says so, in `body.delayed`. Many at once count against the
+    /// [`budget`](Builder::budget): the most severe go first, the rest into the storm incident. The
+    /// files hold what the requests would, after redaction, and never the token.
+    ///
+    /// Where the file system has no locks, what is not delivered stays in memory, which is told as
+    /// a [`Problem`]. A directory that can't be used is an error of [`build`](Builder::build).
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().spool("/var/lib/checkout/spike");
+    /// # drop(builder);
+    /// ```
+    pub fn spool(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.spool = Some(dir.into());
+        self
+    }
+
+    /// Has each file of the [`spool`](Builder::spool) reach the disk before it counts as kept, so
+    /// that it outlives a loss of power as well. By default it outlives the process alone.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().spool("/var/lib/checkout/spike").fsync();
+    /// # drop(builder);
+    /// ```
+    pub fn fsync(mut self) -> Self {
+        self.fsync = true;
         self
     }
 

@@ -3,7 +3,7 @@
 //! Reads variables once, when asked. Invariant: a value is never echoed when it may hold a
 //! secret; an empty variable counts as not set, and the start line says so.
 
-use std::{env, fs::File, io::Read};
+use std::{env, fs::File, io::Read, path::PathBuf};
 
 use crate::{
     error::{Error, Kind, shown},
@@ -26,7 +26,7 @@ pub(crate) const SERVICE: &str = "SPIKE_SERVICE";
 pub(crate) const OTEL_SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 /// `production`, say.
 pub(crate) const ENVIRONMENT: &str = "SPIKE_ENVIRONMENT";
-/// Not in this version.
+/// The directory of the spool.
 pub(crate) const SPOOL: &str = "SPIKE_SPOOL";
 
 /// Most of a file that is read: a URL is far shorter.
@@ -111,16 +111,9 @@ pub(crate) fn mode() -> Result<Option<Mode>, Error> {
     }
 }
 
-/// A spool is asked for and there is none: better said than believed.
-pub(crate) fn reject_spool() -> Result<(), Error> {
-    match variable(SPOOL)? {
-        None => Ok(()),
-        Some(_) => Err(Error::new(Kind::Setting {
-            name: SPOOL,
-            expected: "nothing, since this version has no spool",
-            found: "a value".to_owned(),
-        })),
-    }
+/// The directory of the spool.
+pub(crate) fn spool() -> Option<PathBuf> {
+    env::var_os(SPOOL).filter(|dir| !dir.is_empty()).map(PathBuf::from)
 }
 
 /// The service's name: from the environment, else the executable's name.

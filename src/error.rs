@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Filter { from: &'static str, at: usize, problem: String },
     /// A file that can't be read. The path is left out: it might be the secret itself.
     File { variable: &'static str, source: io::Error },
+    /// A spool that can't be used. The path is left out, too.
+    Spool { from: &'static str, why: &'static str, source: Option<io::Error> },
     /// TLS that isn't compiled in or has no provider.
     Tls(&'static str),
     /// The HTTP client could not be made; the source's URL is removed.
@@ -70,6 +72,7 @@ impl Error {
             | Kind::Rule { .. }
             | Kind::Filter { .. }
             | Kind::File { .. }
+            | Kind::Spool { .. }
             | Kind::Tls(_)
             | Kind::AlreadySet { .. } => true,
             Kind::Client(_)
@@ -122,6 +125,7 @@ impl fmt::Display for Error {
             Kind::File { variable, .. } => {
                 write!(f, "the file that {variable} names could not be read as text")
             }
+            Kind::Spool { from, why, .. } => write!(f, "spool from {from}: {why}"),
             Kind::Tls(problem) => f.write_str(problem),
             Kind::Client(_) => f.write_str("the https client could not be made"),
             Kind::Worker { what, .. } => write!(f, "the worker's {what} could not be started"),
@@ -157,6 +161,7 @@ impl error::Error for Error {
         match &self.kind {
             Kind::File { source, .. } | Kind::Worker { source, .. } => Some(source),
             Kind::Client(source) => Some(source),
+            Kind::Spool { source, .. } => source.as_ref().map(|source| source as _),
             _ => None,
         }
     }

@@ -268,9 +268,14 @@ pub(crate) struct Leftover {
 /// What a [`Leftover`] says.
 #[derive(Debug)]
 pub(crate) enum Says {
-    Trigger { opening: bool, panic: bool },
+    Trigger {
+        opening: bool,
+        panic: bool,
+    },
     /// The storm incident, with the titles of its sample.
-    Storm { sample: Vec<String> },
+    Storm {
+        sample: Vec<String>,
+    },
     Resolve,
 }
 

@@ -7,21 +7,23 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, mpsc as reply},
+    sync::{Arc, Weak, mpsc as reply},
     task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::sync::mpsc;
 
-use crate::{incident::Op, problem::Problem};
+use crate::{
+    incident::{Op, Replay},
+    problem::Problem,
+};
 
 /// Resolves of an endpoint waiting for the worker at most; beyond that `Handle::resolve` returns an
 /// error.
 pub(crate) const RESOLVE_SLOTS: usize = 64;
 
 /// A message to the worker that is no incident.
-#[derive(Debug)]
 pub(crate) enum Control {
     /// Deliver what was admitted up to the op number `mark`, and report when that is done or
     /// `deadline` has come.
@@ -30,6 +32,8 @@ pub(crate) enum Control {
     Shutdown { asker: Asker },
     /// Something that a person should know, once.
     Say(Problem),
+    /// Take over what dead runs have left, through this.
+    Replay(Weak<dyn Replay>),
     /// A slot was given up: whoever waits for what it was to bring need not wait any longer.
     Look,
 }

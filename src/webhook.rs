@@ -113,7 +113,6 @@ impl Webhook {
 
     /// Tells this webhook from others on disk: 32 bits of place and token, so that a file tells no
     /// more than that of the token.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the worker has no spool yet"))]
     pub(crate) fn id(&self) -> u32 {
         let text = SecretString::from(format!("{}\n{}", self.place, self.token.expose_secret()));
         let hash = twox_hash::XxHash3_64::oneshot(text.expose_secret().as_bytes());

@@ -2,7 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use secrecy::ExposeSecret;
@@ -24,12 +24,12 @@ use crate::{
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
     clock::Clock,
-    delivery::{body::Source, supervisor, transport::Transport, worker},
+    delivery::{body::Source, spool::Spool, supervisor, transport::Transport, worker},
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
     health::{Board, WorkerState},
-    queue::{self, Sender},
+    queue::{self, Control, Sender},
     stats::Counters,
     webhook::Webhook,
 };
@@ -68,14 +68,17 @@ impl Builder {
             from_env,
             by_variable: said.is_some(),
             without_literals: false,
+            has_spool: false,
         };
         let board = Arc::new(Board::default());
+        let (spool, without_spool) = self.open_spool(mode, &endpoints.tokens())?;
+        start.has_spool = spool.is_some();
         let sender = match mode {
             Mode::Off => {
                 board.post(|posted| posted.worker = WorkerState::Off);
                 None
             }
-            _ => Some(self.start(mode, clock, &counters, &board, source, endpoints)?),
+            _ => Some(self.start((mode, clock, source), (&counters, &board, spool), endpoints)?),
         };
         let filter = match &sender {
             Some(sender) => {
@@ -84,6 +87,11 @@ impl Builder {
             None => RulesFilter::off(),
         };
         let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
+        if let Some(queue) = pipeline.queue() {
+            let replay: Weak<Pipeline> = Arc::downgrade(&pipeline);
+            queue.control(Control::Replay(replay));
+            without_spool.map(|problem| queue.control(Control::Say(problem)));
+        }
         let (wanted, pages) = (self.titles.wants_literals(), pipeline.queue().is_some());
         let literals = if wanted && pages { Literals::of_this_process() } else { None };
         start.without_literals = wanted && pages && literals.is_none();
@@ -169,9 +177,6 @@ impl Builder {
     }
 
     fn source(&self, from_env: bool) -> Result<Source, Error> {
-        if from_env {
-            env::reject_spool()?;
-        }
         let service = match &self.service {
             Some(service) => Some(service.clone()),
             None => env::service(from_env)?,
@@ -188,11 +193,8 @@ impl Builder {
 
     fn start(
         &self,
-        mode: Mode,
-        clock: Clock,
-        counters: &Arc<Counters>,
-        board: &Arc<Board>,
-        source: Source,
+        (mode, clock, source): (Mode, Clock, Source),
+        (counters, board, spool): (&Arc<Counters>, &Arc<Board>, Option<Arc<Spool>>),
         endpoints: Endpoints,
     ) -> Result<Sender, Error> {
         let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
@@ -207,6 +209,7 @@ impl Builder {
             entropy,
             board,
             on_problem,
+            spool,
             #[cfg(test)]
             fails: self.fails.clone(),
         };

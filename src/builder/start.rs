@@ -18,6 +18,8 @@ pub(super) struct Start {
     pub(super) from_env: bool,
     /// The mode is that of `SPIKE_MODE`.
     pub(super) by_variable: bool,
+    /// What is not delivered is kept on disk, too.
+    pub(super) has_spool: bool,
     /// Literals can't be told from values here, though the program wants that.
     pub(super) without_literals: bool,
 }
@@ -46,7 +48,8 @@ impl Start {
         match mode {
             Mode::Live => {
                 let (place, from) = webhook.clone().unwrap_or_default();
-                format!("paging on, to {place} ({from}), as {service}{routes}")
+                let spool = if self.has_spool { ", with a spool" } else { "" };
+                format!("paging on, to {place} ({from}), as {service}{spool}{routes}")
             }
             Mode::DryRun => {
                 let why = if *by_variable { " (SPIKE_MODE)" } else { "" };

@@ -192,7 +192,15 @@ impl Gate {
         self.folded.tell()
     }
 
-    fn fold_many(&self, key: u64, title: &str, rank: u8, count: u64, now: Duration) -> Admission {
+    /// So many occurrences at once.
+    pub(crate) fn fold_many(
+        &self,
+        key: u64,
+        title: &str,
+        rank: u8,
+        count: u64,
+        now: Duration,
+    ) -> Admission {
         let before = count.checked_sub(1).filter(|before| *before > 0).map(|before| (before, now));
         #[cfg(all(test, spike_loom))]
         if is_seeded(Bug::TooEarly) {

@@ -36,6 +36,7 @@ pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
 
 mod asked;
 mod manual;
+mod replay;
 mod resolve;
 
 /// What the builder decided for the caller's side.

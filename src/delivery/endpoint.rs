@@ -5,6 +5,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -15,8 +16,10 @@ use crate::{
     clock::Clock,
     delivery::{
         body::{self, Source, Telling},
+        kept::{Home, Kept},
         outbox::{Change, Limits, Next, Outbox, Room},
         outcome::{NoAnswer, Outcome, of_no_answer},
+        spool::Spool,
         transport::{Attempted, Transport},
     },
     health::EndpointState,
@@ -33,6 +36,8 @@ type Attempt = Pin<Box<dyn Future<Output = Attempted>>>;
 pub(crate) struct Endpoint {
     transport: Arc<Transport>,
     outbox: Outbox,
+    /// `None`: there is no spool.
+    kept: Option<Kept>,
     attempt: Option<Attempt>,
     /// The counters as the newest accepted op told of them, and as the attempt in flight does if
     /// it is to trigger: what a resolve says may be read by nobody.
@@ -47,8 +52,10 @@ fn ago(age: Duration) -> SystemTime {
 }
 
 impl Endpoint {
-    pub(crate) fn new(transport: Transport) -> Self {
+    pub(crate) fn new(transport: Transport, spool: Option<&Arc<Spool>>) -> Self {
+        let kept = spool.zip(transport.home());
         Self {
+            kept: kept.map(|(spool, home)| Kept::new(Arc::clone(spool), home)),
             transport: Arc::new(transport),
             outbox: Outbox::new(Limits::default()),
             attempt: None,
@@ -178,8 +185,27 @@ impl Endpoint {
         self.outbox.held_since(mark)
     }
 
-    /// What is left is lost.
+    /// Brings the spool in step with the outbox.
+    pub(crate) fn keep(&mut self, now: Duration, source: &Source) -> io::Result<()> {
+        match &mut self.kept {
+            Some(kept) => kept.follow(&self.outbox, source, now),
+            None => Ok(()),
+        }
+    }
+
+    /// When the spool is to be tried again.
+    pub(crate) fn keeps_at(&self, now: Duration) -> Option<Duration> {
+        self.kept.as_ref().and_then(|kept| kept.wake(now))
+    }
+
+    /// How the spool knows it.
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.kept.as_ref().map(Kept::home)
+    }
+
+    /// What is left is in the spool or lost.
     pub(crate) fn give_up(&mut self) {
-        self.outbox = Outbox::default();
+        let kept = self.kept.take();
+        self.outbox.give_up(|key| kept.as_ref().is_some_and(|kept| kept.has(key)));
     }
 }

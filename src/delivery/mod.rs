@@ -2,17 +2,15 @@
 //!
 //! Imports nothing of `capture`.
 
+mod adopter;
 pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod flush;
+pub(crate) mod kept;
 mod lines;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
-pub(crate) mod supervisor;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the worker does not write it yet")
-)]
 pub(crate) mod spool;
+pub(crate) mod supervisor;
 pub(crate) mod transport;
 pub(crate) mod worker;

@@ -23,6 +23,7 @@ use wanted::{Urgency, Wanted};
 pub(crate) use bug::Bug as SeededBug;
 pub(crate) use endpoint::Change;
 pub(crate) use room::{Limits, Room};
+pub(crate) use title::LATEST;
 
 mod bug;
 mod endpoint;

@@ -14,7 +14,10 @@ use reqwest::{Client, Response, header, redirect};
 
 use crate::{
     clock::Clock,
-    delivery::outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
+    delivery::{
+        kept::Home,
+        outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
+    },
     error::{self, Kind},
     webhook::{Tokens, Webhook},
 };
@@ -150,6 +153,12 @@ impl Transport {
             way: Way::Print { says_where },
         };
         endpoints.into_iter().map(transport).collect()
+    }
+
+    /// How the spool knows the endpoint; `None`: nothing is sent, so nothing need be kept.
+    pub(crate) fn home(&self) -> Option<Home> {
+        let Way::Post(Post { webhook, .. }) = &self.way else { return None };
+        Some(Home { id: webhook.id(), place: webhook.place().to_owned() })
     }
 
     /// What a person is told of the endpoint.

@@ -9,7 +9,7 @@ use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
     io::{self, Write},
-    sync::{Arc, mpsc as reply},
+    sync::{Arc, Weak, mpsc as reply},
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,16 +21,18 @@ use crate::{
     clock::Clock,
     contain::contained,
     delivery::{
+        adopter::Adopter,
         body::Source,
         endpoint::Endpoint,
         flush::{Flushes, Seen},
         lines::{self, Lines},
         outbox::Room,
         outcome::Outcome,
+        spool::Spool,
         transport::{Attempted, Transport},
     },
     health::{Board, EndpointHealth, WorkerState},
-    incident::Op,
+    incident::{Op, Replay},
     problem::{Problem, ProblemKind},
     queue::{Asker, Control, FlushReport, Lane, Receiver},
     stats::{Count, Counters, Stats},
@@ -49,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) entropy: u64,
     pub(crate) board: Arc<Board>,
     pub(crate) on_problem: Option<fn(&Problem)>,
+    pub(crate) spool: Option<Arc<Spool>>,
     #[cfg(test)]
     pub(crate) fails: tests::Fails,
 }
@@ -64,6 +67,12 @@ pub(super) struct Worker {
     said: HashSet<String>,
     lines: Lines,
     losses: Losses,
+    /// Once the pipeline is there, and there is a spool.
+    adopter: Option<Adopter>,
+    /// What failed in the spool was told, and may be told again then.
+    spool_told: Duration,
+    /// That there are records which are not ours was told.
+    foreign_told: bool,
     /// Set by a shutdown.
     ends: Option<Ends>,
 }
@@ -93,7 +102,10 @@ enum Woke {
 
 impl Worker {
     pub(super) fn new(parts: Parts, transports: Vec<Transport>) -> Self {
-        let endpoints: Vec<_> = transports.into_iter().map(Endpoint::new).collect();
+        let endpoints: Vec<_> = {
+            let endpoint = |transport| Endpoint::new(transport, parts.spool.as_ref());
+            transports.into_iter().map(endpoint).collect()
+        };
         let health = |endpoint: &Endpoint| EndpointHealth {
             name: endpoint.name().to_owned(),
             state: endpoint.state(),
@@ -108,6 +120,9 @@ impl Worker {
             said: HashSet::new(),
             lines: Lines::default(),
             losses: Losses::default(),
+            adopter: None,
+            spool_told: Duration::ZERO,
+            foreign_told: false,
             ends: None,
         }
     }
@@ -117,6 +132,8 @@ impl Worker {
         self.post(WorkerState::Runs);
         loop {
             self.receive();
+            self.keep();
+            self.adopt();
             #[cfg(test)]
             self.parts.fails.here(tests::Place::Received);
             let now = self.parts.clock.now();
@@ -128,13 +145,19 @@ impl Worker {
                 return self.post(WorkerState::Ended);
             }
             self.post(WorkerState::Runs);
-            let wake = self.tell_losses(now).into_iter().chain(self.print(now)).chain(wake).min();
+            let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
+            let adopts = self.adopter.as_ref().map(Adopter::next);
+            let told = self.tell_losses(now).into_iter().chain(self.print(now));
+            let wake = told.chain(wake).chain(kept).chain(adopts).min();
             #[cfg(test)]
             self.parts.fails.here(tests::Place::Begun);
             match self.wait(wake).await {
                 Woke::Control(Some(control)) => self.obey(control),
-                // Every handle is gone and no guard said goodbye: what is left is lost.
-                Woke::Control(None) => return self.post(WorkerState::Ended),
+                // Every handle is gone and no guard said goodbye.
+                Woke::Control(None) => {
+                    self.give_up();
+                    return self.post(WorkerState::Ended);
+                }
                 Woke::Happened => self.finish(),
                 Woke::Time => {}
             }
@@ -165,6 +188,7 @@ impl Worker {
             self.obey(control);
         }
         self.receive();
+        self.keep();
         let now = self.parts.clock.now();
         self.print(now);
         self.report(now)
@@ -221,6 +245,7 @@ impl Worker {
             Control::Say(problem) => self.say(problem),
             // The loop does.
             Control::Look => {}
+            Control::Replay(pipeline) => self.adopter = self.adopter_for(pipeline),
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
             Control::Shutdown { asker } => {
                 self.parts.receiver.close();
@@ -262,9 +287,12 @@ impl Worker {
         end
     }
 
-    /// What is left is lost now, so that the last report, the counters and a person know of it.
+    /// What is left is in the spool now, or lost, so that the last report, the counters and a
+    /// person know of it.
     fn give_up(&mut self) {
         let before = self.parts.counters.get(Count::LostShutdown);
+        self.receive();
+        self.keep();
         self.endpoints.iter_mut().for_each(Endpoint::give_up);
         for lane in &mut self.parts.receiver.lanes {
             lane.drain(usize::MAX, usize::MAX, &mut self.arrived);
@@ -310,6 +338,65 @@ impl Worker {
             if let Some(problem) = endpoint.finish(&attempted, now, *entropy, counters) {
                 self.tell(problem);
             }
+        }
+    }
+
+    /// Brings the spool in step with the outboxes; whether it is.
+    fn keep(&mut self) -> bool {
+        let now = self.parts.clock.now();
+        let mut failed = None;
+        for endpoint in &mut self.endpoints {
+            failed = endpoint.keep(now, &self.parts.source).err().or(failed);
+        }
+        let Some(error) = failed else {
+            return self.endpoints.iter().all(|endpoint| endpoint.keeps_at(now).is_none());
+        };
+        self.parts.counters.add(Count::SpoolErrors);
+        let sentence =
+            format!("the spool can't be written ({error}): incidents are in memory only");
+        self.tell_of_spool(sentence, now);
+        false
+    }
+
+    /// Tells what is wrong with the spool, at most once a minute.
+    fn tell_of_spool(&mut self, sentence: String, now: Duration) {
+        if now >= self.spool_told {
+            self.spool_told = now.saturating_add(lines::EVERY);
+            self.tell(Problem::new(ProblemKind::Spool, sentence));
+        }
+    }
+
+    fn adopter_for(&self, pipeline: Weak<dyn Replay>) -> Option<Adopter> {
+        let spool = self.parts.spool.as_ref()?;
+        let ids = self.endpoints.iter().map(|endpoint| endpoint.home().map_or(0, |home| home.id));
+        Some(Adopter::new(Arc::clone(spool), ids.collect(), pipeline))
+    }
+
+    /// Takes over what dead runs have left, if it is time to look.
+    fn adopt(&mut self) {
+        let now = self.parts.clock.now();
+        let Some(mut taken) = self.adopter.as_mut().and_then(|adopter| adopter.look(now)) else {
+            return;
+        };
+        self.receive();
+        let arrived = self.parts.receiver.slots_taken() == 0;
+        if self.keep() && arrived {
+            taken.is_kept();
+        }
+        if taken.set_aside() > 0 {
+            let count = taken.set_aside();
+            (0..count).for_each(|_| self.parts.counters.add(Count::SetAside));
+            let sentence = format!("{count} files of the spool can't be read, and are set aside");
+            self.tell_of_spool(sentence, now);
+        }
+        if taken.foreign() > 0 && !self.foreign_told {
+            self.foreign_told = true;
+            let count = taken.foreign();
+            let sentence = format!(
+                "{count} records in the spool are of another webhook or a later version, and are \
+                 left alone"
+            );
+            self.tell(Problem::new(ProblemKind::Spool, sentence));
         }
     }
 

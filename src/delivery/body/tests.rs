@@ -103,8 +103,7 @@ fn body_of(event: Captured) -> Json {
 
 /// The body, with what must hold of each.
 fn body_from(op: &Op, minimal: bool) -> Json {
-    let mut payload =
-        payload(op, &Source::default(), Telling { minimal, ..Telling::default() });
+    let mut payload = payload(op, &Source::default(), Telling { minimal, ..Telling::default() });
     let body = payload["body"].take();
     let size = body.to_string().len();
     assert!(size <= BODY_CAP, "{size} bytes, notes: {}", body["notes"]);
@@ -201,8 +200,9 @@ fn keys_that_would_be_empty_are_absent() {
 
 #[test]
 fn severity_and_priority_travel_with_an_opening_only() {
-    let manual =
-        |status| payload(&op(status, Detail::Manual(Manual::default())), &source(), Telling::default());
+    let manual = |status| {
+        payload(&op(status, Detail::Manual(Manual::default())), &source(), Telling::default())
+    };
     let opening = manual(OPENING);
     assert_eq!((&opening["severity"], &opening["priority"]), (&json!("sev2"), &json!("p1")));
     let repeat = manual(Status::Trigger { opening: false });
@@ -360,7 +360,11 @@ fn what_the_capture_cut_or_left_out_is_named() {
 #[test]
 fn what_was_not_delivered_before_is_told() {
     let op = op(OPENING, Detail::Manual(Manual::default()));
-    let told = payload(&op, &source(), Telling { missed: Some("3 queue full, 1 rejected"), ..Telling::default() });
+    let told = payload(
+        &op,
+        &source(),
+        Telling { missed: Some("3 queue full, 1 rejected"), ..Telling::default() },
+    );
     assert_eq!(told["body"]["notes"], json!({"undelivered": "3 queue full, 1 rejected"}));
     assert_eq!(payload(&op, &source(), Telling::default())["body"].get("notes"), None);
 }
@@ -378,7 +382,11 @@ fn f017_a_minimal_body_says_what_happened_and_little_else() {
     assert!(body["notes"]["cut"].as_str().unwrap().contains("413"));
     assert!(body.to_string().len() < 2048, "{body}");
     // Severity still travels: it is the opening.
-    let manual = payload(&op(OPENING, Detail::Manual(Manual::default())), &source(), Telling { minimal: true, ..Telling::default() });
+    let manual = payload(
+        &op(OPENING, Detail::Manual(Manual::default())),
+        &source(),
+        Telling { minimal: true, ..Telling::default() },
+    );
     assert_eq!(manual["severity"], "sev2");
 }
 

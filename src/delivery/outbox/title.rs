@@ -328,7 +328,9 @@ impl Title {
     pub(super) fn last_word(&self) -> Option<&Wanted> {
         match (&self.wanted, &self.newer) {
             // Two triggers: the one in flight opens the title.
-            (Some(wanted), Some(newer)) if wanted.is_trigger() && newer.is_trigger() => Some(wanted),
+            (Some(wanted), Some(newer)) if wanted.is_trigger() && newer.is_trigger() => {
+                Some(wanted)
+            }
             (_, Some(newer)) => Some(newer),
             (Some(wanted), None) => Some(wanted),
             (None, None) => self.parked.as_ref(),

@@ -1,0 +1,154 @@
+//! What the spool has of one endpoint's outbox: the last word on each title that is not delivered.
+//!
+//! Invariants: it follows the outbox and decides nothing; a title whose file can't be written stays
+//! in memory, and is tried again a second later.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    clock::Clock,
+    delivery::{
+        body::{self, Source, Telling},
+        outbox::Outbox,
+        spool::{Record, Says, Spool},
+    },
+    incident::{Detail, Op, Status},
+};
+
+/// After a write that failed, the next one.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// An endpoint's part of the spool.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    spool: Arc<Spool>,
+    home: Home,
+    /// What is in the files, by the titles' keys.
+    stamps: HashMap<u64, Stamp>,
+    /// Until then nothing is written: the last write failed.
+    paused_until: Duration,
+}
+
+/// How the spool knows an endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) id: u32,
+    /// Scheme, host and port.
+    pub(crate) place: String,
+}
+
+/// Which state of a title is in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    title: String,
+    seq: u64,
+    says: Says,
+    again: bool,
+    count: u64,
+}
+
+impl Kept {
+    pub(crate) fn new(spool: Arc<Spool>, home: Home) -> Self {
+        Self { spool, home, stamps: HashMap::new(), paused_until: Duration::ZERO }
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Whether the title's last word is in a file.
+    pub(crate) fn has(&self, key: u64) -> bool {
+        self.stamps.contains_key(&key)
+    }
+
+    /// Brings the files in step with the outbox, unless a write failed a moment ago.
+    pub(crate) fn follow(
+        &mut self,
+        outbox: &Outbox,
+        source: &Source,
+        now: Duration,
+    ) -> io::Result<()> {
+        if now < self.paused_until {
+            return Ok(());
+        }
+        let followed = self.write(outbox, source, now);
+        if followed.is_err() {
+            self.paused_until = now.saturating_add(AGAIN);
+        }
+        followed
+    }
+
+    /// When there is something to write that could not be written.
+    pub(crate) fn wake(&self, now: Duration) -> Option<Duration> {
+        (now < self.paused_until).then_some(self.paused_until)
+    }
+
+    fn write(&mut self, outbox: &Outbox, source: &Source, now: Duration) -> io::Result<()> {
+        let mut words = HashSet::new();
+        for (op, again) in outbox.last_words() {
+            words.insert(op.key);
+            let stamp = Stamp::of(op, again);
+            if self.stamps.get(&op.key) == Some(&stamp) {
+                continue;
+            }
+            // Should it fail, nobody may rely on what is there.
+            self.stamps.remove(&op.key);
+            self.spool.write(&record(op, again, &self.home, source, now))?;
+            self.stamps.insert(op.key, stamp);
+        }
+        let (spool, id) = (&self.spool, self.home.id);
+        let mut failed = Ok(());
+        self.stamps.retain(|key, stamp| {
+            let stays = words.contains(key);
+            match stays {
+                true => true,
+                false => {
+                    spool.remove(id, &stamp.title).map_err(|error| failed = Err(error)).is_err()
+                }
+            }
+        });
+        failed
+    }
+}
+
+impl Stamp {
+    fn of(op: &Op, again: bool) -> Self {
+        let (title, count) = (op.title.clone(), op.occurrences.count);
+        Self { title, seq: op.seq, says: says(op), again, count }
+    }
+}
+
+fn says(op: &Op) -> Says {
+    match op.status {
+        Status::Trigger { opening } => Says::Trigger { opening },
+        Status::Resolve { .. } => Says::Resolve,
+    }
+}
+
+/// What is to be kept of an op.
+pub(crate) fn record(op: &Op, again: bool, home: &Home, source: &Source, now: Duration) -> Record {
+    let wall = Clock::wall();
+    let age = now.saturating_sub(op.admitted).saturating_add(op.aged);
+    Record {
+        endpoint: home.id,
+        place: home.place.clone(),
+        title: op.title.clone(),
+        says: says(op),
+        again,
+        panic: op.panic,
+        storm: matches!(op.detail, Detail::Storm(_)),
+        severity: op.severity,
+        priority: op.priority,
+        count: op.occurrences.count,
+        since_last: op.occurrences.since_last,
+        first: op.occurrences.first,
+        last: op.occurrences.last,
+        accepted: wall.checked_sub(age).unwrap_or(wall),
+        body: body::body(op, source, Telling::default()),
+    }
+}
