@@ -24,6 +24,7 @@ mod rig;
 mod routes;
 mod secrets;
 mod smoke;
+mod spool;
 mod storms;
 mod tidy;
 mod titles;
