@@ -35,6 +35,7 @@ pub(crate) enum Count {
     Delivered,
     Pending,
     Retries,
+    Tls,
     Asserted,
     Evicted,
     Unverified,
@@ -121,6 +122,7 @@ impl Counters {
             delivered: self.get(Count::Delivered),
             pending: self.get(Count::Pending),
             retries: self.get(Count::Retries),
+            tls: self.get(Count::Tls),
             asserted: self.get(Count::Asserted),
             evicted: self.get(Count::Evicted),
             unverified: self.get(Count::Unverified),
@@ -168,6 +170,9 @@ pub struct Stats {
     pub pending: u64,
     /// Attempts that failed in a way that may pass, over all incidents. Not part of the balance.
     pub retries: u64,
+    /// Of `retries`, those that TLS has ended before anything was sent: a certificate that can't
+    /// be trusted, say. The endpoint is tried again every minute.
+    pub tls: u64,
     /// States sent once more, 60 s after a change that followed an attempt without an answer: that
     /// attempt may have arrived late. Not part of the balance.
     pub asserted: u64,

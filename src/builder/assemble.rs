@@ -24,7 +24,12 @@ use crate::{
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
     clock::Clock,
-    delivery::{body::Source, transport::Transport, worker},
+    delivery::{
+        body::Source,
+        tls::Roots,
+        transport::{Network, Transport},
+        worker,
+    },
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
@@ -37,6 +42,7 @@ impl Builder {
     /// The parts before they are given a subscriber's type.
     pub(super) fn assemble(self) -> Result<Built, Error> {
         self.check()?;
+        let roots = Roots::parse(&self.roots)?;
         let from_env = self.url.is_none();
         let rules = Arc::new(self.rules(from_env)?);
         let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
@@ -70,7 +76,10 @@ impl Builder {
         };
         let sender = match mode {
             Mode::Off => None,
-            _ => Some(self.start(mode, clock, &counters, source, endpoints)?),
+            _ => {
+                let network = Network { clock, roots, proxies: self.proxies };
+                Some(self.start(mode, network, &counters, source, endpoints)?)
+            }
         };
         let filter = match &sender {
             Some(sender) => {
@@ -184,7 +193,7 @@ impl Builder {
     fn start(
         &self,
         mode: Mode,
-        clock: Clock,
+        network: Network,
         counters: &Arc<Counters>,
         source: Source,
         endpoints: Endpoints,
@@ -192,14 +201,14 @@ impl Builder {
         let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
         let counters = Arc::clone(counters);
         let entropy = RandomState::new().hash_one(std::process::id());
-        let parts = worker::Parts { clock, receiver, counters, source, entropy };
+        let parts = worker::Parts { clock: network.clock, receiver, counters, source, entropy };
         let is_dry = mode == Mode::DryRun;
         let (tokens, endpoints) = (endpoints.tokens(), endpoints.named(is_dry));
         worker::start(parts, move || {
             if is_dry {
                 Ok(Transport::print(endpoints, &tokens))
             } else {
-                Transport::post(endpoints, &tokens)
+                Transport::post(endpoints, &tokens, &network)
             }
         })?;
         Ok(sender)

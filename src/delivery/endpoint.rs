@@ -15,7 +15,7 @@ use crate::{
     delivery::{
         body::{self, Source},
         outbox::{Change, Limits, Next, Outbox, Room},
-        outcome::Outcome,
+        outcome::{Blames, Outcome},
         transport::{Attempted, Transport},
     },
     incident::{Op, Status},
@@ -101,9 +101,13 @@ impl Endpoint {
         match outcome {
             Outcome::Accepted { verified: false } => counters.add(Count::Unverified),
             Outcome::Accepted { verified: true } | Outcome::Rejected(_) => {}
-            Outcome::Later(_) | Outcome::Refused | Outcome::TooLarge => {
+            Outcome::Later(later) => {
                 counters.add(Count::Retries);
+                if later.blames == Blames::Tls {
+                    counters.add(Count::Tls);
+                }
             }
+            Outcome::Refused | Outcome::TooLarge => counters.add(Count::Retries),
         }
         let change = self.outbox.finish(outcome, now, entropy)?;
         let name = self.transport.name();

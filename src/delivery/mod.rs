@@ -7,5 +7,6 @@ pub(crate) mod endpoint;
 pub(crate) mod flush;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
+pub(crate) mod tls;
 pub(crate) mod transport;
 pub(crate) mod worker;
