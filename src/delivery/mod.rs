@@ -5,6 +5,7 @@
 pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod flush;
+pub(crate) mod lookup;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
 pub(crate) mod tls;

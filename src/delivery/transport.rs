@@ -7,6 +7,7 @@
 use std::{
     error::Error,
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use reqwest::{Client, Response, header, redirect};
 use crate::{
     clock::Clock,
     delivery::{
+        lookup::Lookups,
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
         tls::{self, Roots},
     },
@@ -79,6 +81,7 @@ fn client(plain: bool, network: &Network) -> Result<Client, error::Error> {
         .referer(false)
         .connect_timeout(network.clock.takes(CONNECT))
         .timeout(network.clock.takes(ATTEMPT))
+        .dns_resolver(Arc::new(Lookups::default()))
         .user_agent(concat!("tracing-spike/", env!("CARGO_PKG_VERSION")))
         .https_only(!plain)
         // Whatever other crates of the program have enabled in reqwest.

@@ -27,3 +27,5 @@ mod smoke;
 mod storms;
 mod tidy;
 mod titles;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod tls;

@@ -106,9 +106,12 @@ fn f003_a_connection_that_does_not_come_about_in_time_is_not_sent() {
 
 #[test]
 fn f002_f004_f005_f023_what_ends_without_an_answer_once_connected_is_ambiguous() {
-    let ways: [(&str, fn(TcpStream)); 9] = [
-        ("reset on accept", |stream| reset(&stream)),
-        ("closed on accept", drop),
+    // Whether a byte was written depends on how fast these are, and so does what is told.
+    for server in [(|stream| reset(&stream)) as fn(TcpStream), drop] {
+        let attempted = at(server);
+        assert!([NOT_SENT, AMBIGUOUS].contains(&reach(&attempted)), "{attempted:?}");
+    }
+    let ways: [(&str, fn(TcpStream)); 7] = [
         ("reset after the request", |mut stream| {
             read_request(&mut stream);
             reset(&stream);
