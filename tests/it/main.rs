@@ -20,6 +20,7 @@ mod exit;
 mod flush;
 mod mute;
 mod neighbours;
+mod network;
 mod rig;
 mod routes;
 mod secrets;
