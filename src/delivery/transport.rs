@@ -109,15 +109,7 @@ impl Post {
             .body(payload);
         match request.send().await {
             Ok(response) => of_response(response).await,
-            Err(error) => {
-                let error = error.without_url();
-                let why = if error.is_timeout() {
-                    "no answer in time".to_owned()
-                } else {
-                    causes(&error).last().map(ToString::to_string).unwrap_or_default()
-                };
-                Attempted { outcome: of_no_answer(what_failed(&error)), why }
-            }
+            Err(error) => unanswered(error),
         }
     }
 }
@@ -193,6 +185,23 @@ impl Transport {
     }
 }
 
+/// What an attempt without an answer comes to.
+fn unanswered(error: reqwest::Error) -> Attempted {
+    let error = error.without_url();
+    let why = if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else {
+        causes(&error).last().map(ToString::to_string).unwrap_or_default()
+    };
+    Attempted { outcome: of_no_answer(what_failed(&error)), why }
+}
+
+/// Whether this is about bytes that are no HTTP.
+fn is_garbled(error: &(dyn Error + 'static)) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
+}
+
 /// How far an attempt has come that has no answer.
 fn what_failed(error: &reqwest::Error) -> NoAnswer {
     if causes(error).any(tls::is_failure) {
@@ -220,9 +229,13 @@ async fn of_response(mut response: Response) -> Attempted {
     let text = |name| head.get(name).map(|value| value.to_str().unwrap_or(""));
     let mut body = Vec::new();
     while body.len() < ANSWER_CAP {
-        // The head is a complete answer: whatever becomes of the body changes nothing but
-        // whether it says "Ok".
-        let Ok(Some(chunk)) = response.chunk().await else { break };
+        // The head is a complete answer: a body that ends early or never changes nothing but
+        // whether it says "Ok". One that is no HTTP makes the head doubtful, too.
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Err(error) if causes(&error).any(is_garbled) => return unanswered(error),
+            Ok(None) | Err(_) => break,
+        };
         let room = ANSWER_CAP.saturating_sub(body.len()).min(chunk.len());
         body.extend_from_slice(chunk.get(..room).unwrap_or(&[]));
     }

@@ -17,6 +17,7 @@ mod config;
 mod context;
 mod delivery;
 mod exit;
+mod faults;
 mod flush;
 mod mute;
 mod neighbours;

@@ -111,7 +111,7 @@ fn f002_f004_f005_f023_what_ends_without_an_answer_once_connected_is_ambiguous()
         let attempted = at(server);
         assert!([NOT_SENT, AMBIGUOUS].contains(&reach(&attempted)), "{attempted:?}");
     }
-    let ways: [(&str, fn(TcpStream)); 7] = [
+    let ways: [(&str, fn(TcpStream)); 8] = [
         ("reset after the request", |mut stream| {
             read_request(&mut stream);
             reset(&stream);
@@ -136,6 +136,11 @@ fn f002_f004_f005_f023_what_ends_without_an_answer_once_connected_is_ambiguous()
         ("garbage", |mut stream| {
             read_request(&mut stream);
             stream.write_all(b"\0\x01nonsense\r\n\r\n").unwrap();
+        }),
+        ("a chunk without a size", |mut stream| {
+            read_request(&mut stream);
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            write!(stream, "{head}zz\r\n{{\"Ok\":true}}\r\n").unwrap();
         }),
         ("no end of 100s", |mut stream| {
             read_request(&mut stream);
