@@ -88,8 +88,11 @@ fn trusting(client: ClientBuilder, roots: &Roots) -> ClientBuilder {
 }
 
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-fn trusting(client: ClientBuilder, _: &Roots) -> ClientBuilder {
-    client
+fn trusting(client: ClientBuilder, roots: &Roots) -> ClientBuilder {
+    match roots.0.first() {
+        None => client,
+        Some(none) => match *none {},
+    }
 }
 
 /// Whether rustls could verify by the certificates of a file, which reqwest tells only later.

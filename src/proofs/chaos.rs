@@ -19,6 +19,7 @@ use crate::{
     Guard, Handle, Incident, Stats,
     backoff::scramble,
     clock::SPEED,
+    delivery::outcome::LONGEST_ASKED,
     sandbox::{Fault, Request, Sandbox},
 };
 
@@ -79,7 +80,7 @@ impl Life {
         let built = crate::builder(sandbox.webhook_url())
             .service("chaos")
             .budget(1_000, 1_000)
-            .queue_capacity(4 * LIFE as usize)
+            .queue_capacity(2 * LIFE as usize)
             .build::<Registry>();
         SPEED.set(1);
         let (layer, guard) = built.unwrap();
@@ -168,14 +169,18 @@ impl Life {
             let fault = self.fault();
             self.sandbox.fault_next(1, fault);
         }
-        for _ in 0..LIFE {
+        for _ in 0..LIFE - TITLES / 2 {
             self.call();
             let lull = LULL * self.draw(1_000) as u32 / 1_000;
             self.pass(lull);
         }
+        // At the end much is pending.
+        (0..TITLES / 2).for_each(|_| self.call());
         self.sandbox.clear_faults();
         let (stopped, begun) = (self.sandbox.requests(), Instant::now());
-        let asked = stopped.iter().rev().take(200).any(|request| asks(request));
+        let last = stopped.last().map_or(Duration::ZERO, Request::at);
+        let recent = |request: &&Request| request.at() + real(LONGEST_ASKED) >= last;
+        let asked = stopped.iter().filter(recent).any(asks);
         // As a program does at its end; what is held back to wait for a quiet time is not.
         drop(self.handle.flush(Duration::from_secs(1)));
         let limit = Duration::from_secs(if asked { 330 } else { 90 });
@@ -193,6 +198,7 @@ impl Life {
         self.settles(Instant::now(), Duration::from_secs(90) + SLACK)?;
         self.is_as_said(&BTreeSet::new())?;
         self.balances()?;
+        self.would_be_found()?;
         let mut met = Met { stats, requests: stopped.len() as u64, ..Met::default() };
         met.settled[usize::from(asked)] = settled;
         for request in &stopped {
@@ -201,6 +207,19 @@ impl Life {
         }
         drop(self.guard);
         Ok(met)
+    }
+
+    /// What is checked would be found if it were wrong.
+    fn would_be_found(&mut self) -> Result<(), String> {
+        self.calls += 1;
+        let counts = self.balances();
+        self.calls -= 1;
+        let Some(mut word) = self.words.first_entry() else { return Ok(()) };
+        word.get_mut().0 ^= true;
+        match (counts, self.is_as_said(&BTreeSet::new())) {
+            (Err(_), Err(_)) => Ok(()),
+            wrong => Err(format!("a wrong count or a wrong word was not found: {wrong:?}")),
+        }
     }
 
     fn settles(&self, begun: Instant, limit: Duration) -> Result<Duration, String> {

@@ -16,6 +16,8 @@ use crate::{
     rig::{DEADLINE, TOKEN, assert_accepted, eventually},
 };
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod runs;
 mod time;
 
 /// A pipeline to any place on this machine.

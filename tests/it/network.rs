@@ -1,5 +1,7 @@
 //! What lies between the program and its webhook: names, proxies, and what the system runs out of.
 
+#![expect(clippy::print_stdout, reason = "what is skipped is said")]
+
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -7,7 +9,7 @@ use std::{
     process::Command,
     sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -16,10 +18,10 @@ use tracing_subscriber::Registry;
 
 use crate::{
     child,
-    rig::{DEADLINE, TOKEN, eventually, leaks, rig_with},
+    rig::{TOKEN, eventually, rig_with},
 };
 
-mod names;
+pub(crate) mod names;
 
 /// Pages a webhook that nobody is to reach.
 fn pages(url: &str) -> (Guard, Handle) {
@@ -94,7 +96,10 @@ fn as_str<'a>(variables: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a
 #[test]
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn f030_a_proxy_is_told_the_host_and_nothing_else() {
-    use crate::tls::{Authority, HOST, OK, Server, pipeline};
+    use crate::{
+        rig::{DEADLINE, leaks},
+        tls::{Authority, HOST, OK, Server, pipeline},
+    };
     const TEST: &str = "network::f030_a_proxy_is_told_the_host_and_nothing_else";
     let authority = Authority::new();
     let server = Server::with(authority.good(), OK);
@@ -125,7 +130,7 @@ fn f030_a_proxy_is_told_the_host_and_nothing_else() {
 #[test]
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn f030_a_proxy_that_refuses_or_is_not_there_is_retried_and_loses_nothing() {
-    use crate::tls::HOST;
+    use crate::{rig::leaks, tls::HOST};
     const TEST: &str =
         "network::f030_a_proxy_that_refuses_or_is_not_there_is_retried_and_loses_nothing";
     let (refusing, told) = proxy(None);
@@ -236,20 +241,4 @@ fn unshared(flag: &str) -> Option<Command> {
     let mut command = Command::new("unshare");
     command.arg(flag).arg(std::env::current_exe().unwrap());
     Some(command)
-}
-
-/// Tries it at most so often, since only our own part of the time can be promised on a busy
-/// machine.
-fn within(most: Duration, mut wait: impl FnMut() -> Duration) {
-    let mut took = Vec::new();
-    while took.len() < 5 && took.iter().all(|one| *one > most) {
-        took.push(wait());
-    }
-    assert!(took.iter().any(|one| *one <= most), "{took:?}, expected {most:?}");
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
 }

@@ -50,6 +50,9 @@ fn reach(attempted: &Attempted) -> (Blames, Reach) {
     }
 }
 
+/// What is done with a connection.
+type Server = fn(TcpStream);
+
 const NOT_SENT: (Blames, Reach) = (Blames::Endpoint, Reach::NotSent);
 const AMBIGUOUS: (Blames, Reach) = (Blames::Title, Reach::Ambiguous);
 
@@ -107,11 +110,11 @@ fn f003_a_connection_that_does_not_come_about_in_time_is_not_sent() {
 #[test]
 fn f002_f004_f005_f023_what_ends_without_an_answer_once_connected_is_ambiguous() {
     // Whether a byte was written depends on how fast these are, and so does what is told.
-    for server in [(|stream| reset(&stream)) as fn(TcpStream), drop] {
+    for server in [(|stream| reset(&stream)) as Server, drop] {
         let attempted = at(server);
         assert!([NOT_SENT, AMBIGUOUS].contains(&reach(&attempted)), "{attempted:?}");
     }
-    let ways: [(&str, fn(TcpStream)); 8] = [
+    let ways: [(&str, Server); 8] = [
         ("reset after the request", |mut stream| {
             read_request(&mut stream);
             reset(&stream);
