@@ -70,6 +70,8 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`shutdown_timeout`](Builder::shutdown_timeout) | | 3 s |
 /// | [`spool`](Builder::spool), [`fsync`](Builder::fsync) | `SPIKE_SPOOL` | none: in memory only |
 /// | [`on_problem`](Builder::on_problem) | | stderr alone |
+/// | [`no_proxy`](Builder::no_proxy) | | the proxies that `HTTPS_PROXY` and its like name |
+/// | `root_certificate`, with a TLS feature | | the root certificates of the system |
 ///
 /// What the program sets wins over the environment. `builder(url)` reads no environment at all.
 ///
@@ -107,6 +109,8 @@ pub struct Builder {
     fsync: bool,
     #[cfg(test)]
     pub(crate) fails: crate::delivery::worker::tests::Fails,
+    roots: Vec<Vec<u8>>,
+    proxies: bool,
 }
 
 /// Pages through this webhook, `https://hooks.spike.sh/{token}/push-events`. Reads no environment
@@ -176,6 +180,8 @@ impl Builder {
             fsync: false,
             #[cfg(test)]
             fails: Default::default(),
+            roots: Vec::new(),
+            proxies: true,
         }
     }
 
@@ -454,6 +460,41 @@ impl Builder {
     /// ```
     pub fn on_problem(mut self, tell: fn(&Problem)) -> Self {
         self.on_problem = Some(tell);
+        self
+    }
+
+    /// Trusts these root certificates as well as those of the system: of a relay in your own
+    /// network, say. One or several in PEM, as a `.pem` or `.crt` file holds them; call it once for
+    /// each file. Default: those of the system alone. With one of the features `rustls`,
+    /// `rustls-no-provider` and `native-tls`.
+    ///
+    /// ```
+    /// let authority = b"-----BEGIN CERTIFICATE-----\nnot one\n-----END CERTIFICATE-----\n";
+    /// let error = tracing_spike::builder("https://relay.example/0123456789ab/push-events")
+    ///     .root_certificate(authority)
+    ///     .build::<tracing_subscriber::Registry>()
+    ///     .err()
+    ///     .ok_or("that is no certificate")?;
+    /// assert!(error.to_string().starts_with("root_certificate: expected certificates in PEM"));
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
+        self
+    }
+
+    /// Connects to the webhook itself, whatever proxies the environment names. Default: an https
+    /// webhook is reached through the proxy in `HTTPS_PROXY` or `ALL_PROXY`, but for the hosts in
+    /// `NO_PROXY`; a proxy is told the host and nothing more. One at a loopback address over http
+    /// is never reached through a proxy.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().no_proxy();
+    /// # drop(builder);
+    /// ```
+    pub fn no_proxy(mut self) -> Self {
+        self.proxies = false;
         self
     }
 

@@ -9,22 +9,45 @@ use std::time::{Duration, Instant, SystemTime};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    /// Of a proof that can't wait: it runs so many times as fast as the system's.
+    #[cfg(test)]
+    speed: u32,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The speed of clocks that this thread starts.
+    pub(crate) static SPEED: std::cell::Cell<u32> = const { std::cell::Cell::new(1) };
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+            #[cfg(test)]
+            speed: SPEED.get(),
+        }
     }
 
     /// Time since the pipeline started.
     pub(crate) fn now(self) -> Duration {
-        self.start.elapsed()
+        let passed = self.start.elapsed();
+        #[cfg(test)]
+        let passed = passed * self.speed;
+        passed
+    }
+
+    /// What `time` of this clock takes on the system's: the same, but for a proof's.
+    pub(crate) fn takes(self, time: Duration) -> Duration {
+        #[cfg(test)]
+        let time = time / self.speed;
+        time
     }
 
     /// The same moment as an instant that `tokio` can sleep until.
     pub(crate) fn instant(self, at: Duration) -> tokio::time::Instant {
         let far = Duration::from_secs(365 * 86_400);
-        let at = self.start.checked_add(at.min(far)).unwrap_or(self.start);
+        let at = self.start.checked_add(self.takes(at.min(far))).unwrap_or(self.start);
         tokio::time::Instant::from_std(at)
     }
 

@@ -38,6 +38,7 @@ pub(crate) enum Count {
     Spooled,
     Pending,
     Retries,
+    Tls,
     Asserted,
     Evicted,
     Unverified,
@@ -131,6 +132,7 @@ impl Counters {
             spooled: self.get(Count::Spooled),
             pending: self.get(Count::Pending),
             retries: self.get(Count::Retries),
+            tls: self.get(Count::Tls),
             asserted: self.get(Count::Asserted),
             evicted: self.get(Count::Evicted),
             unverified: self.get(Count::Unverified),
@@ -184,6 +186,9 @@ pub struct Stats {
     pub pending: u64,
     /// Attempts that failed in a way that may pass, over all incidents. Not part of the balance.
     pub retries: u64,
+    /// Of `retries`, those that TLS has ended before anything was sent: a certificate that can't
+    /// be trusted, say. The endpoint is tried again every minute.
+    pub tls: u64,
     /// States sent once more, 60 s after a change that followed an attempt without an answer: that
     /// attempt may have arrived late. Not part of the balance.
     pub asserted: u64,

@@ -27,7 +27,7 @@ pub(crate) struct Webhook {
     token: SecretString,
     /// Scheme, host and port: what may be shown.
     place: String,
-    loopback: bool,
+    plain: bool,
 }
 
 impl Webhook {
@@ -87,7 +87,7 @@ impl Webhook {
         }
         let port = url.port().map_or(String::new(), |port| format!(":{port}"));
         let place = format!("{scheme}://{host}{port}");
-        Ok(Self { url: text.into(), token: token.into(), place, loopback })
+        Ok(Self { url: text.into(), token: token.into(), place, plain: scheme == "http" })
     }
 
     /// The webhook at Spike with this token.
@@ -124,9 +124,9 @@ impl Webhook {
         self.place == other.place && self.token.expose_secret() == other.token.expose_secret()
     }
 
-    /// Whether it is a literal loopback address, such as the sandbox's.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.loopback
+    /// Whether it is http, to a literal loopback address such as the sandbox's, and not https.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
     }
 }
 

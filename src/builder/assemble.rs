@@ -24,7 +24,14 @@ use crate::{
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
     clock::Clock,
-    delivery::{body::Source, spool::Spool, supervisor, transport::Transport, worker},
+    delivery::{
+        body::Source,
+        spool::Spool,
+        supervisor,
+        tls::Roots,
+        transport::{Network, Transport},
+        worker,
+    },
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
@@ -38,6 +45,7 @@ impl Builder {
     /// The parts before they are given a subscriber's type.
     pub(super) fn assemble(self) -> Result<Built, Error> {
         self.check()?;
+        let roots = Roots::parse(&self.roots)?;
         let from_env = self.url.is_none();
         let rules = Arc::new(self.rules(from_env)?);
         let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
@@ -78,7 +86,11 @@ impl Builder {
                 board.post(|posted| posted.worker = WorkerState::Off);
                 None
             }
-            _ => Some(self.start((mode, clock, source), (&counters, &board, spool), endpoints)?),
+            _ => {
+                let network = Network { clock, roots, proxies: self.proxies };
+                let shared = (&counters, &board, spool);
+                Some(self.start((mode, source), shared, network, endpoints)?)
+            }
         };
         let filter = match &sender {
             Some(sender) => {
@@ -193,8 +205,9 @@ impl Builder {
 
     fn start(
         &self,
-        (mode, clock, source): (Mode, Clock, Source),
+        (mode, source): (Mode, Source),
         (counters, board, spool): (&Arc<Counters>, &Arc<Board>, Option<Arc<Spool>>),
+        network: Network,
         endpoints: Endpoints,
     ) -> Result<Sender, Error> {
         let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
@@ -202,7 +215,7 @@ impl Builder {
         let entropy = RandomState::new().hash_one(std::process::id());
         let (board, on_problem) = (Arc::clone(board), self.on_problem);
         let parts = worker::Parts {
-            clock,
+            clock: network.clock,
             receiver,
             counters,
             source,
@@ -219,7 +232,7 @@ impl Builder {
             if is_dry {
                 Ok(Transport::print(endpoints, &tokens))
             } else {
-                Transport::post(endpoints, &tokens)
+                Transport::post(endpoints, &tokens, &network)
             }
         })?;
         Ok(sender)

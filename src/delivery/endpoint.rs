@@ -18,7 +18,7 @@ use crate::{
         body::{self, Source, Telling},
         kept::{Home, Kept},
         outbox::{Change, Limits, Next, Outbox, Room},
-        outcome::{NoAnswer, Outcome, of_no_answer},
+        outcome::{Blames, NoAnswer, Outcome, of_no_answer},
         spool::Spool,
         transport::{Attempted, Transport},
     },
@@ -123,9 +123,13 @@ impl Endpoint {
         match outcome {
             Outcome::Accepted { verified: false } => counters.add(Count::Unverified),
             Outcome::Accepted { verified: true } | Outcome::Rejected(_) => {}
-            Outcome::Later(_) | Outcome::Refused | Outcome::TooLarge => {
+            Outcome::Later(later) => {
                 counters.add(Count::Retries);
+                if later.blames == Blames::Tls {
+                    counters.add(Count::Tls);
+                }
             }
+            Outcome::Refused | Outcome::TooLarge => counters.add(Count::Retries),
         }
         let change = self.outbox.finish(outcome, now, entropy)?;
         let name = self.transport.name();

@@ -9,7 +9,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::{
-    delivery::outcome::{Blames, Later, Outcome},
+    delivery::outcome::{Later, Outcome},
     health::EndpointState,
     incident::{Op, Status},
     stats::Count,
@@ -222,7 +222,7 @@ impl Outbox {
     }
 
     fn failed(&mut self, key: u64, later: Later, now: Duration, entropy: u64) -> Option<Change> {
-        if later.blames != Blames::Endpoint {
+        if !later.blames.is_endpoint() {
             let bugs = self.bugs;
             self.titles.get_mut(&key)?.failed(later, now, entropy, bugs);
         }

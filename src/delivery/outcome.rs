@@ -26,7 +26,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Later {
     pub(crate) blames: Blames,
-    /// What the server asked to wait, within [`SHORTEST_ASKED`] and [`LONGEST_ASKED`].
+    /// How long to wait, if that is not for our own backoff to say: what the server asked for,
+    /// within [`SHORTEST_ASKED`] and [`LONGEST_ASKED`], or [`TLS_PROBE`].
     pub(crate) asked: Option<Duration>,
     pub(crate) reach: Reach,
 }
@@ -59,6 +60,15 @@ pub(crate) enum Blames {
     Poison,
     /// Every title.
     Endpoint,
+    /// Every title, and no attempt will do better until a person has seen to a certificate.
+    Tls,
+}
+
+impl Blames {
+    /// Whether it holds up every title.
+    pub(crate) fn is_endpoint(self) -> bool {
+        matches!(self, Blames::Endpoint | Blames::Tls)
+    }
 }
 
 /// A server that asks for less is asked again after this.
@@ -67,6 +77,9 @@ pub(crate) const SHORTEST_ASKED: Duration = Duration::from_secs(1);
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// A `Retry-After` that can't be read, and a 429 without one, mean this.
 pub(crate) const UNREADABLE_ASKED: Duration = Duration::from_secs(60);
+
+/// After TLS has failed the endpoint is tried again after this.
+pub(crate) const TLS_PROBE: Duration = Duration::from_secs(60);
 
 /// The parts of an answer that decide.
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +97,10 @@ pub(crate) struct Answer<'a> {
 /// What went wrong when there was no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
-    /// Refused, unreachable, DNS, TLS: the request was not sent.
+    /// Refused, unreachable, DNS: the request was not sent.
     NotConnected,
+    /// TLS could not be agreed on, or the certificate was not right: the request was not sent.
+    Tls,
     /// A timeout or a reset once connected: the server may have seen it.
     Ambiguous,
 }
@@ -98,7 +113,8 @@ pub(crate) fn of_answer(answer: &Answer<'_>) -> Outcome {
             (None, _) => None,
         };
         let reach = match answer.status {
-            408 | 502 | 504 | 520..=527 => Reach::Ambiguous,
+            // Neither are those that end no request, or that HTTP does not have.
+            408 | 502 | 504 | 520..=527 | ..=199 | 600.. => Reach::Ambiguous,
             _ => Reach::Answered,
         };
         Outcome::Later(Later { blames, asked, reach })
@@ -112,18 +128,24 @@ pub(crate) fn of_answer(answer: &Answer<'_>) -> Outcome {
         413 => Outcome::TooLarge,
         500 => later(Blames::Poison),
         502..=504 => later(Blames::Endpoint),
-        408 | 425 | 429 | 500.. => later(Blames::Title),
+        408 | 425 | 429 | 500.. | ..=199 => later(Blames::Title),
         300..=399 => Outcome::Rejected(Count::LostRedirect),
         _ => Outcome::Rejected(Count::LostRejected),
     }
 }
 
 pub(crate) fn of_no_answer(failure: NoAnswer) -> Outcome {
-    let (blames, reach) = match failure {
-        NoAnswer::NotConnected => (Blames::Endpoint, Reach::NotSent),
-        NoAnswer::Ambiguous => (Blames::Title, Reach::Ambiguous),
-    };
-    Outcome::Later(Later { blames, asked: None, reach })
+    Outcome::Later(match failure {
+        NoAnswer::NotConnected => {
+            Later { blames: Blames::Endpoint, asked: None, reach: Reach::NotSent }
+        }
+        NoAnswer::Tls => {
+            Later { blames: Blames::Tls, asked: Some(TLS_PROBE), reach: Reach::NotSent }
+        }
+        NoAnswer::Ambiguous => {
+            Later { blames: Blames::Title, asked: None, reach: Reach::Ambiguous }
+        }
+    })
 }
 
 /// The value of `Ok` in a JSON answer.

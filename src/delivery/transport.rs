@@ -7,6 +7,7 @@
 use std::{
     error::Error,
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +17,9 @@ use crate::{
     clock::Clock,
     delivery::{
         kept::Home,
+        lookup::Lookups,
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
+        tls::{self, Roots},
     },
     error::{self, Kind},
     webhook::{Tokens, Webhook},
@@ -62,26 +65,38 @@ struct Post {
     webhook: Webhook,
 }
 
-/// A client, which loads the system's root certificates and so takes a while.
-fn client(loopback: bool) -> Result<Client, error::Error> {
+/// How endpoints are reached: what they all share.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) clock: Clock,
+    /// What is trusted beside the roots of the system.
+    pub(crate) roots: Roots,
+    /// Whether the proxies of the environment are used.
+    pub(crate) proxies: bool,
+}
+
+/// A client. One for https loads the system's root certificates and so takes a while.
+fn client(plain: bool, network: &Network) -> Result<Client, error::Error> {
     let mut client = Client::builder()
         .redirect(redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT)
-        .timeout(ATTEMPT)
+        .connect_timeout(network.clock.takes(CONNECT))
+        .timeout(network.clock.takes(ATTEMPT))
+        .dns_resolver(Arc::new(Lookups::default()))
         .user_agent(concat!("tracing-spike/", env!("CARGO_PKG_VERSION")))
-        .https_only(!loopback)
+        .https_only(!plain)
         // Whatever other crates of the program have enabled in reqwest.
         .http1_only()
         .no_gzip()
         .no_brotli()
         .no_zstd()
         .no_deflate();
-    if loopback {
-        // A proxy from the environment has no business between two local sockets.
+    // A proxy from the environment has no business between two local sockets.
+    if plain || !network.proxies {
         client = client.no_proxy();
-    } else {
-        client = with_tls(client)?;
+    }
+    if !plain {
+        client = tls::set_up(client, &network.roots)?;
     }
     client.build().map_err(|error| error::Error::new(Kind::Client(error.without_url())))
 }
@@ -95,20 +110,7 @@ impl Post {
             .body(payload);
         match request.send().await {
             Ok(response) => of_response(response).await,
-            Err(error) => {
-                let error = error.without_url();
-                let failure = if error.is_connect() || error.is_dns() || error.is_builder() {
-                    NoAnswer::NotConnected
-                } else {
-                    NoAnswer::Ambiguous
-                };
-                let why = if error.is_timeout() {
-                    "no answer in time".to_owned()
-                } else {
-                    root(&error).to_string()
-                };
-                Attempted { outcome: of_no_answer(failure), why }
-            }
+            Err(error) => unanswered(error),
         }
     }
 }
@@ -125,6 +127,7 @@ impl Transport {
     pub(crate) fn post(
         endpoints: Vec<Endpoint>,
         tokens: &Tokens,
+        network: &Network,
     ) -> Result<Vec<Self>, error::Error> {
         let (mut local, mut remote) = (None, None);
         let transport = |Endpoint { name, webhook }| {
@@ -132,11 +135,11 @@ impl Transport {
                 let source = io::Error::other("an endpoint without a webhook");
                 return Err(error::Error::new(Kind::Worker { what: "https client", source }));
             };
-            let is_local = webhook.is_loopback();
-            let known = if is_local { &mut local } else { &mut remote };
+            let plain = webhook.is_plain();
+            let known = if plain { &mut local } else { &mut remote };
             let client = match known {
                 Some(client) => Client::clone(client),
-                None => known.insert(client(is_local)?).clone(),
+                None => known.insert(client(plain, network)?).clone(),
             };
             let way = Way::Post(Post { client, webhook });
             Ok(Self { name, tokens: tokens.clone(), way })
@@ -189,9 +192,42 @@ impl Transport {
     }
 }
 
-/// The innermost cause, which says most: "Connection refused", say.
-fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    std::iter::successors(Some(error), |error| (*error).source()).last().unwrap_or(error)
+/// What an attempt without an answer comes to.
+fn unanswered(error: reqwest::Error) -> Attempted {
+    let error = error.without_url();
+    let why = if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else {
+        causes(&error).last().map(ToString::to_string).unwrap_or_default()
+    };
+    Attempted { outcome: of_no_answer(what_failed(&error)), why }
+}
+
+/// Whether this is about bytes that are no HTTP.
+fn is_garbled(error: &(dyn Error + 'static)) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
+}
+
+/// How far an attempt has come that has no answer.
+fn what_failed(error: &reqwest::Error) -> NoAnswer {
+    if causes(error).any(tls::is_failure) {
+        NoAnswer::Tls
+    } else if error.is_connect() || error.is_dns() || error.is_builder() {
+        NoAnswer::NotConnected
+    } else {
+        NoAnswer::Ambiguous
+    }
+}
+
+/// The error and its causes, the innermost last, which says most: "Connection refused", say.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
+        // It names the cause of what is inside as its own, and so passes over that.
+        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inside.map(|inside| inside as &(dyn Error + 'static)).or_else(|| error.source())
+    })
 }
 
 async fn of_response(mut response: Response) -> Attempted {
@@ -200,9 +236,13 @@ async fn of_response(mut response: Response) -> Attempted {
     let text = |name| head.get(name).map(|value| value.to_str().unwrap_or(""));
     let mut body = Vec::new();
     while body.len() < ANSWER_CAP {
-        // The head is a complete answer: whatever becomes of the body changes nothing but
-        // whether it says "Ok".
-        let Ok(Some(chunk)) = response.chunk().await else { break };
+        // The head is a complete answer: a body that ends early or never changes nothing but
+        // whether it says "Ok". One that is no HTTP makes the head doubtful, too.
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Err(error) if causes(&error).any(is_garbled) => return unanswered(error),
+            Ok(None) | Err(_) => break,
+        };
         let room = ANSWER_CAP.saturating_sub(body.len()).min(chunk.len());
         body.extend_from_slice(chunk.get(..room).unwrap_or(&[]));
     }
@@ -216,57 +256,5 @@ async fn of_response(mut response: Response) -> Attempted {
     Attempted { outcome, why: format!("status {status}") }
 }
 
-/// The TLS backend: rustls if it is compiled in, else the system's, else rustls with the
-/// program's own provider.
-fn with_tls(client: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, error::Error> {
-    if cfg!(feature = "rustls") {
-        return Ok(rustls_backend(client));
-    }
-    if cfg!(feature = "native-tls") {
-        return Ok(native_backend(client));
-    }
-    if cfg!(feature = "rustls-no-provider") {
-        return if provider_is_installed() {
-            Ok(rustls_backend(client))
-        } else {
-            Err(error::Error::new(Kind::Tls(
-                "tracing-spike's feature rustls-no-provider needs a rustls provider that the \
-                 program has installed with CryptoProvider::install_default() before; found none",
-            )))
-        };
-    }
-    Err(error::Error::new(Kind::Tls(
-        "an https webhook needs one of tracing-spike's features rustls, rustls-no-provider or \
-         native-tls; none is enabled in Cargo.toml",
-    )))
-}
-
-#[cfg(any(feature = "rustls", feature = "rustls-no-provider"))]
-fn rustls_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    client.tls_backend_rustls()
-}
-
-#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider")))]
-fn rustls_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    client
-}
-
-#[cfg(feature = "native-tls")]
-fn native_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    client.tls_backend_native()
-}
-
-#[cfg(not(feature = "native-tls"))]
-fn native_backend(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    client
-}
-
-#[cfg(feature = "rustls-no-provider")]
-fn provider_is_installed() -> bool {
-    rustls::crypto::CryptoProvider::get_default().is_some()
-}
-
-#[cfg(not(feature = "rustls-no-provider"))]
-fn provider_is_installed() -> bool {
-    false
-}
+#[cfg(test)]
+mod tests;

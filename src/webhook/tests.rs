@@ -5,13 +5,14 @@ fn what_spike_hands_out_and_the_sandbox_are_accepted() {
     let table = [
         ("https://hooks.spike.sh/abcd1234EFGH/push-events", "https://hooks.spike.sh", false),
         ("https://relay.example:8443/a_b-cdefgh/push-events", "https://relay.example:8443", false),
+        ("https://127.0.0.1:4000/abcd1234/push-events", "https://127.0.0.1:4000", false),
         ("http://127.0.0.1:4000/abcd1234/push-events", "http://127.0.0.1:4000", true),
         ("http://127.8.9.1/abcd1234/push-events", "http://127.8.9.1", true),
         ("http://[::1]:4000/abcd1234/push-events", "http://[::1]:4000", true),
     ];
-    for (url, place, loopback) in table {
+    for (url, place, plain) in table {
         let webhook = Webhook::parse(url, "builder(url)").unwrap();
-        assert_eq!((webhook.place(), webhook.is_loopback()), (place, loopback));
+        assert_eq!((webhook.place(), webhook.is_plain()), (place, plain));
     }
 }
 

@@ -16,6 +16,8 @@ use crate::{
     rig::{DEADLINE, TOKEN, assert_accepted, eventually},
 };
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod runs;
 mod time;
 
 /// A pipeline to any place on this machine.
@@ -294,4 +296,35 @@ fn events_of_eight_threads_while_the_guard_drops_are_all_accounted_for() {
         assert_eq!((stats.seen, stats.accounted(), stats.pending), (1600, 1600, 0), "{stats:?}");
         assert!(spike.sandbox.opened() >= stats.delivered, "{stats:?}");
     }
+}
+
+#[test]
+fn f060_what_ends_a_process_at_once_is_not_held_up_and_delivers_nothing() {
+    const TEST: &str = "exit::f060_what_ends_a_process_at_once_is_not_held_up_and_delivers_nothing";
+    use std::os::unix::process::ExitStatusExt;
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Fault::Hang);
+    let url = sandbox.url_for(TOKEN);
+    for (how, signal) in [("abort", 6), ("kill", 9), ("segv", 11)] {
+        let variables = [("SPIKE_WEBHOOK_URL", url.as_str()), ("HOW", how)];
+        let start = std::time::Instant::now();
+        let ended = child::run(TEST, &variables, || {
+            let spike = tracing_spike::init().unwrap();
+            error!("the last words");
+            assert_eq!(spike.handle().flush(Duration::ZERO).pending, 1);
+            let own = rustix::process::getpid();
+            let signal = match std::env::var("HOW").unwrap().as_str() {
+                "abort" => std::process::abort(),
+                "kill" => rustix::process::Signal::KILL,
+                _ => rustix::process::Signal::SEGV,
+            };
+            // More than once: the first only takes away the handler that Rust has for overflows.
+            loop {
+                rustix::process::kill_process(own, signal).unwrap();
+            }
+        });
+        assert_eq!(ended.status.signal(), Some(signal), "{ended:?}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
+    assert_eq!(sandbox.opened(), 0);
 }

@@ -17,9 +17,11 @@ mod config;
 mod context;
 mod delivery;
 mod exit;
+mod faults;
 mod flush;
 mod mute;
 mod neighbours;
+mod network;
 mod rig;
 mod routes;
 mod secrets;
@@ -28,3 +30,5 @@ mod spool;
 mod storms;
 mod tidy;
 mod titles;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod tls;

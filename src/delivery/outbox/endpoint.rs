@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    backoff,
-    delivery::outcome::{Blames, Later},
-    health::EndpointState,
-};
+use crate::{backoff, delivery::outcome::Later, health::EndpointState};
 
 /// A refused endpoint is tried again after this.
 pub(crate) const PROBE: Duration = Duration::from_secs(300);
@@ -89,7 +85,7 @@ impl Endpoint {
         now: Duration,
         entropy: u64,
     ) -> Option<Change> {
-        if later.blames == Blames::Endpoint {
+        if later.blames.is_endpoint() {
             self.pause.extend(later.asked, now, entropy);
         } else {
             // Two different titles in a row: it is not the title.

@@ -19,7 +19,7 @@ use crate::rig::{DEADLINE, eventually, rig_with};
 const OURS: Duration = Duration::from_millis(50);
 
 /// A port that takes no connection and refuses none, while what is returned lives.
-fn blackhole() -> (u16, Vec<Box<dyn Send>>) {
+pub(super) fn blackhole() -> (u16, Vec<Box<dyn Send>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let entered = runtime.enter();
     let socket = tokio::net::TcpSocket::new_v4().unwrap();

@@ -9,7 +9,7 @@ use crate::delivery::{
         endpoint::PROBE,
         title::{PACE, PACE_WINDOW},
     },
-    outcome::{NoAnswer, Outcome, of_no_answer},
+    outcome::{NoAnswer, Outcome, TLS_PROBE, of_no_answer},
 };
 
 #[test]
@@ -52,6 +52,31 @@ fn f012_500_burst_then_ok_is_retried_until_accepted_and_holds_up_nothing_else() 
         assert_eq!(sent.len(), burst + 1);
         let stats = bench.stats();
         assert_eq!((stats.delivered, stats.undelivered(), stats.pending), (2, 0, 0));
+    }
+}
+
+#[test]
+fn f013_what_is_behind_a_poisoned_title_is_delivered_at_once() {
+    // From the first failure to the last, whenever something comes.
+    for failures in 0..8 {
+        let mut bench = Bench::default();
+        bench.push(1, OPENING);
+        for _ in 0..failures {
+            while let Err(at) = bench.next() {
+                bench.now = at.unwrap();
+            }
+            bench.finish(status(500));
+        }
+        for key in 2..5 {
+            bench.push(key, OPENING);
+        }
+        let from = bench.now;
+        let sent = bench.until(from + secs(1), |sent| match sent.key {
+            1 => status(500),
+            _ => ACCEPTED,
+        });
+        let others = sent.iter().filter(|sent| sent.key != 1);
+        assert_eq!(others.count(), 3, "within 1 s after {failures} failures: {sent:?}");
     }
 }
 
@@ -172,6 +197,24 @@ fn f016_a_refused_endpoint_is_said_once_probed_every_five_minutes_and_loses_noth
         assert_eq!(bench.settle(300).len(), 5);
         assert_eq!(bench.said.get(6..), Some([Change::Accepts].as_slice()));
     }
+}
+
+#[test]
+fn f027_what_tls_refuses_is_probed_every_minute_told_and_kept() {
+    let mut bench = Bench::default();
+    for key in 1..=5 {
+        bench.push(key, OPENING);
+    }
+    let refused = of_no_answer(NoAnswer::Tls);
+    let sent = bench.until(secs(2 * 3600 - 60), |_| refused);
+    let gaps = sent.windows(2).map(|pair| pair[1].at - pair[0].at);
+    assert!(gaps.into_iter().all(|gap| gap == TLS_PROBE), "{sent:?}");
+    assert_eq!((sent.len(), bench.said.as_slice()), (120, [Change::Fails; 2].as_slice()));
+    bench.hurry();
+    assert!(bench.next().is_err(), "a flush makes no certificate valid");
+    assert_eq!((bench.stats().pending, bench.stats().undelivered()), (5, 0));
+    assert_eq!(bench.settle(60).len(), 5);
+    assert_eq!(bench.said.last(), Some(&Change::Accepts));
 }
 
 #[test]
