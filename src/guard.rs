@@ -21,11 +21,11 @@ use crate::{
 };
 
 /// The worker answers at the deadline; this long we wait for its answer to arrive.
-const GRACE: Duration = Duration::from_millis(25);
+pub(crate) const GRACE: Duration = Duration::from_millis(25);
 /// Longer than any program waits; keeps a far deadline from overflowing.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// Every pipeline that a guard keeps open, for [`exit`].
+/// Every pipeline that a guard keeps open, for [`exit`] and the panic hook.
 static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 pub(crate) struct Shared {
@@ -309,7 +309,11 @@ impl Shared {
         })
     }
 
-    fn begin_flush(&self, timeout: Duration) -> Option<Waiting> {
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    pub(crate) fn begin_flush(&self, timeout: Duration) -> Option<Waiting> {
         let mark = self.pipeline.newest();
         self.ask(timeout, |asker| Control::Flush { mark, asker })
     }
@@ -324,14 +328,14 @@ fn report_without_worker(pipeline: &Pipeline) -> FlushReport {
 }
 
 /// A question to the worker that has not been answered yet.
-struct Waiting {
+pub(crate) struct Waiting {
     answer: reply::Receiver<FlushReport>,
     pipeline: Arc<Pipeline>,
     deadline: Duration,
 }
 
 impl Waiting {
-    fn finish(self) -> FlushReport {
+    pub(crate) fn finish(self) -> FlushReport {
         let left = self.deadline.saturating_sub(self.pipeline.clock().now());
         match self.answer.recv_timeout(left.saturating_add(GRACE)) {
             Ok(report) => report,
@@ -342,6 +346,11 @@ impl Waiting {
             },
         }
     }
+}
+
+/// The pipelines that somebody holds.
+pub(crate) fn live() -> Vec<Arc<Shared>> {
+    lock(&LIVE).iter().filter_map(Weak::upgrade).collect()
 }
 
 /// Delivers what every live pipeline has pending, each for at most its
@@ -355,7 +364,7 @@ impl Waiting {
 /// ```
 #[expect(clippy::exit, reason = "to exit is what it is for")]
 pub fn exit(code: i32) -> ! {
-    let live: Vec<_> = lock(&LIVE).iter().filter_map(Weak::upgrade).collect();
+    let live = live();
     let waiting: Vec<_> = live
         .iter()
         // A guard that is being dropped elsewhere is waited for.

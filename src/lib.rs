@@ -16,6 +16,7 @@ mod incident;
 #[doc(hidden)]
 pub mod internals;
 mod lock;
+mod panic;
 #[cfg(test)]
 #[cfg(not(spike_loom))]
 #[expect(clippy::print_stdout, reason = "a proof tells what it has looked at")]

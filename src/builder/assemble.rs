@@ -19,8 +19,9 @@ use crate::{
         gate::Openings,
         layer::SpikeLayer,
         literals::Literals,
-        pipeline::{Pipeline, Settings},
+        pipeline::{Panics, Pipeline, Settings},
         redact::Scrubber,
+        routes::Routes,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
     clock::Clock,
@@ -57,6 +58,7 @@ impl Builder {
             severity: self.severity,
             priority: self.priority,
             scrubber: Scrubber::new(endpoints.tokens()),
+            panics: self.about_panics(&rules, &routes, source.service.as_deref()),
             endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
         };
         let mut start = Start {
@@ -161,6 +163,21 @@ impl Builder {
         }
         let rules = if from_env { env::variable(env::FILTER)? } else { None };
         Rules::parse(rules.as_deref().unwrap_or(DEFAULT_FILTER), env::FILTER)
+    }
+
+    /// What is known of all panics beforehand, if they are to page.
+    fn about_panics(
+        &self,
+        rules: &Rules,
+        routes: &Routes,
+        service: Option<&str>,
+    ) -> Option<Panics> {
+        if !self.panics || rules.is_off(Panics::TARGET) {
+            return None;
+        }
+        routes.mark(Panics::TARGET);
+        let service = service.unwrap_or_default().to_owned();
+        Some(Panics { route: routes.find(Panics::TARGET), service })
     }
 
     fn source(&self, from_env: bool) -> Result<Source, Error> {

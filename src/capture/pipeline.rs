@@ -7,10 +7,8 @@
 //! still wants to page.
 
 use std::{
-    cell::LazyCell,
     hash::{BuildHasher, Hasher, RandomState},
     io::Write,
-    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -33,10 +31,13 @@ use crate::{
     stats::{Count, Counters},
     sync::AtomicU64,
 };
-pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
+pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site, Tells};
+pub(crate) use panicked::{Panicked, Panics};
 
 mod asked;
 mod manual;
+mod panicked;
+mod resolve;
 
 /// What the builder decided for the caller's side.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) scrubber: Scrubber,
+    /// `None`: panics are not reported.
+    pub(crate) panics: Option<Panics>,
     /// How many there are; at least 1.
     pub(crate) endpoints: usize,
 }
@@ -155,10 +158,14 @@ impl Pipeline {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// The queue to page through, or why there is none.
     pub(crate) fn admitting(&self) -> Result<&Sender, Count> {
         let Some(queue) = &self.queue else { return Err(Count::IgnoredOff) };
-        if self.closed.load(Ordering::Acquire) || queue.is_closed() {
+        if self.is_closed() || queue.is_closed() {
             self.say_closed();
             return Err(Count::RefusedClosed);
         }
@@ -176,7 +183,7 @@ impl Pipeline {
         if self.mute.left(|| self.clock.now()).is_some() {
             return Err(Count::SuppressedMute);
         }
-        let Asked { head, origin, failure } = asked;
+        let Asked { head, .. } = asked;
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
         let threshold = head.threshold.filter(|_| !head.meant);
@@ -185,13 +192,13 @@ impl Pipeline {
         let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
         if let Some(admission) = self.gate(head.endpoint).admit_open(ask, now) {
             if self.causes.leads(at(head.endpoint, key))
-                && let Some(failure) = self.failure(head, ask, failure)
+                && let Some(failure) = self.failure(head, ask, asked.failure)
             {
                 self.causes.note(failure, now);
             }
             return self.page(queue, head, (ask, now), admission, build);
         }
-        self.first(queue, Asked { head, origin, failure }, (ask, now), build)
+        self.first(queue, Asked { head, ..asked }, (ask, now), build)
     }
 
     /// What would open its title: as long as it is nobody's follower and has occurred often enough.
@@ -202,7 +209,10 @@ impl Pipeline {
         (ask, now): (Ask, Duration),
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
-        let Asked { head, origin, failure } = asked;
+        let Asked { head, origin, failure, tells } = asked;
+        if self.follows_panic(head, tells, now) {
+            return Err(Count::SuppressedSameCause);
+        }
         let here = at(head.endpoint, ask.key);
         let failure = self.failure(head, ask, failure);
         if !head.meant
@@ -294,7 +304,10 @@ impl Pipeline {
                 false
             });
         }
-        slot.send(self.op(head, admitted, detail));
+        let op = self.op(head, admitted, detail);
+        // A panic may be the last thing this process tells: what is to survive it on disk is
+        // written here, when the op is whole and before anybody waits for its delivery.
+        slot.send(op);
         Ok(())
     }
 
@@ -311,7 +324,7 @@ impl Pipeline {
         };
         let admitted = self.admitted(head.endpoint, gate.storm_key(), now, sending);
         let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
-        let head = Head { title: gate.storm_title(), ..head };
+        let head = Head { title: gate.storm_title(), panic: false, ..head };
         slot.send(self.op(head, admitted, Detail::Storm(gate.storm_detail())));
         Ok(())
     }
@@ -322,77 +335,6 @@ impl Pipeline {
         state.write_usize(head.endpoint);
         let title = at(head.endpoint, ask.key);
         failed(&mut state).then(|| Failure { hash: state.finish(), title, rank: ask.rank })
-    }
-
-    /// Resolves the incident with this title. What becomes of it at the first endpoint is returned,
-    /// for the caller to count, but a refusal at any rather than that; each other one is one more
-    /// op, and counted here.
-    pub(crate) fn resolve(
-        &self,
-        title: &str,
-        goes: Goes,
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let queue = self.admitting()?;
-        let key = self.key(title);
-        let first = match goes {
-            Goes::To(endpoint) => endpoint,
-            Goes::WhereOpen { or } if self.gates.is_empty() => or,
-            Goes::WhereOpen { or } => {
-                let open = |endpoint: &usize| self.gate(*endpoint).is_open(key);
-                let mut open = (0..=self.gates.len()).filter(open);
-                let first = open.next().unwrap_or(or);
-                let rest: Vec<usize> = open.collect();
-                if !rest.is_empty() {
-                    return self.resolve_all(queue, (title, key), first, &rest, build);
-                }
-                first
-            }
-        };
-        self.resolve_at(queue, (title, key), first, build)
-    }
-
-    /// Resolves a title that is open at several endpoints.
-    fn resolve_all(
-        &self,
-        queue: &Sender,
-        title: (&str, u64),
-        first: usize,
-        rest: &[usize],
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let detail = LazyCell::new(build);
-        let mut told = self.resolve_at(queue, title, first, || LazyCell::force(&detail).clone());
-        for endpoint in rest {
-            let build = || LazyCell::force(&detail).clone();
-            let mut other = self.resolve_at(queue, title, *endpoint, build);
-            if let Err(Count::RefusedFull | Count::RefusedClosed) = other {
-                mem::swap(&mut told, &mut other);
-            }
-            self.counters.add(Count::Seen);
-            if let Err(count) = other {
-                self.counters.add(count);
-            }
-        }
-        told
-    }
-
-    fn resolve_at(
-        &self,
-        queue: &Sender,
-        (title, key): (&str, u64),
-        endpoint: usize,
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let now = self.clock.now();
-        let Admission::Send(sending) = self.gate(endpoint).resolve(key, now) else {
-            return Err(Count::SuppressedRepeat);
-        };
-        let admitted = self.admitted(endpoint, key, now, sending);
-        let slot = queue.reserve_resolve(endpoint).map_err(refused)?;
-        let head = Head { title, endpoint, ..Head::default() };
-        slot.send(self.op(head, admitted, build()));
-        Ok(())
     }
 
     fn key(&self, title: &str) -> u64 {
@@ -427,7 +369,7 @@ impl Pipeline {
             severity: head.severity,
             priority: head.priority,
             detail,
-            panic: false,
+            panic: head.panic,
             occurrences,
             admitted: now,
             ticket,
@@ -439,7 +381,7 @@ impl Pipeline {
         if self.said_closed.swap(true, Ordering::Relaxed) {
             return;
         }
-        let why = if self.closed.load(Ordering::Acquire) {
+        let why = if self.is_closed() {
             "guard dropped, nothing pages; bind it: let _spike = …"
         } else {
             "the worker has ended, nothing pages; please report this"

@@ -20,6 +20,7 @@ mod exit;
 mod flush;
 mod mute;
 mod neighbours;
+mod panics;
 mod rig;
 mod routes;
 mod secrets;
