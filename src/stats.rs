@@ -229,7 +229,7 @@ pub struct Suppressed {
     /// Fewer than its rule's [`after`](crate::Rule::after) wants.
     pub threshold: u64,
     /// The same error text in the same root span within 1 s, on its way up under another title; or
-    /// an error that a panic has caused, of which [`Builder::panics`](crate::Builder::panics) tells.
+    /// an error that a panic has caused, as [`Builder::panics`](crate::Builder::panics) says.
     pub same_cause: u64,
     /// A trigger and its resolve that met before either was attempted, a state that a newer one
     /// has replaced, or a resolve that was held back and voided by an occurrence.

@@ -36,7 +36,7 @@ const WORDS: usize = 64;
 pub(crate) struct Causes {
     /// Titles that have led before, so that their repeats have to be noted, too.
     leading: [AtomicU64; WORDS],
-    /// Until when there is a panic to look for, in milliseconds.
+    /// Before when there is a panic to look for, in milliseconds.
     panics_until: AtomicU64,
     recent: Mutex<Recent>,
 }
@@ -155,7 +155,7 @@ impl Causes {
             panic.say(text);
             (panic.title, panic.at) = (title, millis(now).saturating_add(1));
         }
-        let until = millis(now.saturating_add(WINDOW));
+        let until = millis(now.saturating_add(WINDOW)).saturating_add(1);
         self.panics_until.fetch_max(until, Ordering::Relaxed);
     }
 

@@ -14,17 +14,22 @@ pub(crate) fn place(file: &str, root: &str, out: &mut String) {
         return join(names.get(first..).unwrap_or_default(), out);
     };
     let (above, below) = names.split_at(src);
-    let krate = match above {
+    let (krate, path) = match (above, below) {
+        // A package without a `src`.
+        ([.., "registry"], [_src, _index, package, path @ ..]) => (without_version(package), path),
         // A checkout is called by the commit, in a directory that is called by the repository.
-        [.., "checkouts", repository, _commit] => without_hash(repository),
-        [.., "" | ".."] | [] => root,
-        [.., name] => without_version(name),
+        ([.., "checkouts", repository, _commit], [_src, path @ ..]) => {
+            (without_hash(repository), path)
+        }
+        ([.., "" | ".."] | [], [_src, path @ ..]) => (root, path),
+        ([.., name], [_src, path @ ..]) => (without_version(name), path),
+        (_, []) => return,
     };
     if !krate.is_empty() {
         out.push_str(krate);
         out.push('/');
     }
-    join(below.get(1..).unwrap_or_default(), out);
+    join(path, out);
 }
 
 fn join(names: &[&str], out: &mut String) {
@@ -67,7 +72,10 @@ mod tests {
         let cases = [
             (format!("{registry}/hyper-1.4.1/src/proto/h1.rs"), "hyper/proto/h1.rs"),
             (format!("{registry}/a-b2-0.1.0-rc.1+meta/src/lib.rs"), "a-b2/lib.rs"),
-            (format!("{registry}/ripgrep-14.1.0/crates/core/main.rs"), "core/main.rs"),
+            (
+                format!("{registry}/ripgrep-14.1.0/crates/core/main.rs"),
+                "ripgrep/crates/core/main.rs",
+            ),
             (format!("{checkout}/src/lib.rs"), "hyper/lib.rs"),
             (format!("{checkout}/crates/util/src/lib.rs"), "util/lib.rs"),
             ("crates/billing/src/lib.rs".to_owned(), "billing/lib.rs"),

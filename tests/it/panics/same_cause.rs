@@ -53,7 +53,6 @@ fn what_tells_of_the_panic_within_a_second_is_not_paged_beside_it() {
         error!("something else");
     }
     child::run(TEST, &[], || {
-        panic::set_hook(Box::new(|_| {}));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let without = rig_with(|builder| builder);
         without.run(|| runtime.block_on(fails()));
@@ -62,7 +61,7 @@ fn what_tells_of_the_panic_within_a_second_is_not_paged_beside_it() {
         rig.run(|| runtime.block_on(fails()));
         let expected = [
             "graver in it::panics::same_cause",
-            "panic: no # # at all in tests/it/panics/same_cause.rs",
+            "panic: no # at all in tests/it/panics/same_cause.rs",
             "something else in it::panics::same_cause",
         ];
         assert_eq!(titles(&rig), expected);
