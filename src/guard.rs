@@ -52,6 +52,36 @@ pub(crate) struct Shared {
 ///     Ok(())
 /// }
 /// ```
+///
+/// # SIGTERM and ctrl-c
+///
+/// A signal that the program does not handle ends the process as it stands: no destructor runs,
+/// and what is pending is lost. Let the signal end `main` instead, and keep the guard there; then
+/// what goes wrong on the way down pages, too. Whoever sends SIGTERM sends SIGKILL some seconds
+/// later (10 s in Docker, 30 s in Kubernetes): leave the pages their part of that. With a server,
+/// give the signal to its graceful shutdown, as `examples/graceful.rs` does with axum.
+///
+/// ```no_run
+/// # async fn serve() {}
+/// use tokio::signal::unix::{SignalKind, signal};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let _spike = tracing_spike::init()?;
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(async {
+///     let mut terminate = signal(SignalKind::terminate())?;
+///     tokio::select! {
+///         () = serve() => {}
+///         _ = terminate.recv() => {}
+///         interrupted = tokio::signal::ctrl_c() => interrupted?,
+///     }
+///     std::io::Result::Ok(())
+/// })?;
+/// // Don't wait for tasks that hang; the guard is dropped behind the runtime.
+/// runtime.shutdown_background();
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "paging ends when the guard is dropped: bind it to a name, `let _spike = …`"]
 pub struct Guard {
     handle: Handle,
