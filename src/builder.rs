@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Kind, shown},
     guard::Guard,
     incident::{Priority, Severity},
+    panic,
     problem::Problem,
     rule::Rule,
 };
@@ -72,6 +73,7 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`on_problem`](Builder::on_problem) | | stderr alone |
 /// | [`no_proxy`](Builder::no_proxy) | | the proxies that `HTTPS_PROXY` and its like name |
 /// | `root_certificate`, with a TLS feature | | the root certificates of the system |
+/// | [`panics`](Builder::panics) | | off with `build`, on with `init` |
 ///
 /// What the program sets wins over the environment. `builder(url)` reads no environment at all.
 ///
@@ -111,6 +113,7 @@ pub struct Builder {
     pub(crate) fails: crate::delivery::worker::tests::Fails,
     roots: Vec<Vec<u8>>,
     proxies: bool,
+    panics: bool,
 }
 
 /// Pages through this webhook, `https://hooks.spike.sh/{token}/push-events`. Reads no environment
@@ -140,7 +143,8 @@ pub fn from_env() -> Builder {
 
 /// Everything in one line: pages as the environment says ([`from_env`]), prints events to stderr
 /// (`fmt`, INFO and up, or what `RUST_LOG` says in the syntax of
-/// [`Targets`](tracing_subscriber::filter::Targets)), and takes in the `log` crate's records.
+/// [`Targets`](tracing_subscriber::filter::Targets)), takes in the `log` crate's records, and
+/// reports [`panics`](Builder::panics).
 ///
 /// # Errors
 ///
@@ -182,6 +186,7 @@ impl Builder {
             fails: Default::default(),
             roots: Vec::new(),
             proxies: true,
+            panics: false,
         }
     }
 
@@ -498,6 +503,51 @@ impl Builder {
         self
     }
 
+    /// Reports panics, too. Default: off with [`build`](Builder::build), on with
+    /// [`init`](Builder::init).
+    ///
+    /// `panic: {message} in {crate}/{path from src/}`, such as `panic: index out of bounds: the len
+    /// is # but the index is # in hyper/proto/h1.rs`: what varies in the message becomes `#` as in
+    /// any title, and there is no line number and no version in it. (In the root of a workspace,
+    /// `src/main.rs`, the crate's directory has no name: the [`service`](Builder::service) stands
+    /// for it.) [`titles`](Builder::titles) and [`group_by`](Builder::group_by) change nothing
+    /// about it. The body tells the message, `location` with line and column, the thread, the kind
+    /// of `payload`, and a `backtrace` when `RUST_BACKTRACE` asks for one; the spans are left out,
+    /// since another layer may hold them locked at that moment. Its target is `panic`: a
+    /// `Rule::target("panic")` says how grave it is, and a filter `panic=off` keeps it quiet. It
+    /// goes out before everything else, and from the budget of what is meant to page.
+    ///
+    /// The hook is installed once in a process, when a pipeline is built, and calls the hook that
+    /// was there before first: install others before it. One that is set later without calling it
+    /// ends the reports, and if the one before does not return, or panics itself (then the process
+    /// is aborted), there is none.
+    ///
+    /// A panic and the errors it causes are one page: what the hook before logs, and what tells of
+    /// it within 1 s, its message or its error holding what the panic said (8 bytes of it at least;
+    /// a `JoinError` does), is counted as [`same_cause`](crate::Suppressed::same_cause).
+    ///
+    /// It waits only when the process is about to end: on the main thread, with
+    /// `panic = "abort"`, and where the panic can't unwind; for 2 s at most until everything
+    /// pending is delivered, and for no more than 2 s in a minute in all.
+    ///
+    /// Not reported: a panic of a field's `Debug` while the event is recorded, which is caught and
+    /// counted as [`panicked_fields`](crate::Stats::panicked_fields) (under `panic = "abort"` it
+    /// ends the process). `abort`, a stack overflow and a signal run no hook.
+    ///
+    /// ```
+    /// use tracing_spike::{Rule, Severity};
+    /// let (spike, _guard) = tracing_spike::from_env()
+    ///     .panics()
+    ///     .rule(Rule::target("panic").severity(Severity::Sev1))
+    ///     .build::<tracing_subscriber::Registry>()?;
+    /// # drop(spike);
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
+    pub fn panics(mut self) -> Self {
+        self.panics = true;
+        self
+    }
+
     /// Checks the settings, starts the worker, and returns the layer and its guard.
     ///
     /// Add the layer to a `registry()` with `.with(spike)`; it brings its own filter.
@@ -524,13 +574,17 @@ impl Builder {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        let panics = self.panics;
         let Built { layer, filter, guard, start } = self.assemble()?;
+        if panics {
+            panic::install();
+        }
         start.say();
         Ok((layer.with_filter(filter), guard))
     }
 
     /// As [`build`](Builder::build), and installs the layer globally, beside `fmt` to stderr and
-    /// a bridge from the `log` crate; see [`init`].
+    /// a bridge from the `log` crate, and reports [`panics`](Builder::panics); see [`init`].
     ///
     /// # Errors
     ///
@@ -558,7 +612,7 @@ impl Builder {
                 })
             })?,
         };
-        let Built { layer, filter, guard, start } = self.assemble()?;
+        let Built { layer, filter, guard, start } = self.panics().assemble()?;
         tracing_log::LogTracer::init().map_err(|_| set("logger"))?;
         let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let subscriber = tracing_subscriber::registry()
@@ -566,6 +620,7 @@ impl Builder {
             .with(layer.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(|_| set("subscriber"))?;
         set_max_level(LevelFilter::current().as_log());
+        panic::install();
         start.say();
         Ok(guard)
     }

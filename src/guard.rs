@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// The worker answers at the deadline; this long we wait for its answer to arrive.
-const GRACE: Duration = Duration::from_millis(25);
+pub(crate) const GRACE: Duration = Duration::from_millis(25);
 /// Longer than any program waits; keeps a far deadline from overflowing.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// Every pipeline that a guard keeps open, for [`exit`].
+/// Every pipeline that a guard keeps open, for [`exit`] and the panic hook.
 static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 pub(crate) struct Shared {
@@ -53,6 +53,36 @@ pub(crate) struct Shared {
 ///     run();
 ///     Ok(())
 /// }
+/// ```
+///
+/// # SIGTERM and ctrl-c
+///
+/// A signal that the program does not handle ends the process as it stands: no destructor runs,
+/// and what is pending is lost. Let the signal end `main` instead, and keep the guard there; then
+/// what goes wrong on the way down pages, too. Whoever sends SIGTERM sends SIGKILL some seconds
+/// later (10 s in Docker, 30 s in Kubernetes): leave the pages their part of that. With a server,
+/// give the signal to its graceful shutdown, as `examples/graceful.rs` does with axum.
+///
+/// ```no_run
+/// # async fn serve() {}
+/// use tokio::signal::unix::{SignalKind, signal};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let _spike = tracing_spike::init()?;
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(async {
+///     let mut terminate = signal(SignalKind::terminate())?;
+///     tokio::select! {
+///         () = serve() => {}
+///         _ = terminate.recv() => {}
+///         interrupted = tokio::signal::ctrl_c() => interrupted?,
+///     }
+///     std::io::Result::Ok(())
+/// })?;
+/// // Don't wait for tasks that hang; the guard is dropped behind the runtime.
+/// runtime.shutdown_background();
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "paging ends when the guard is dropped: bind it to a name, `let _spike = …`"]
 pub struct Guard {
@@ -335,7 +365,11 @@ impl Shared {
         })
     }
 
-    fn begin_flush(&self, timeout: Duration) -> Option<Waiting> {
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    pub(crate) fn begin_flush(&self, timeout: Duration) -> Option<Waiting> {
         let mark = self.pipeline.newest();
         self.ask(timeout, |asker| Control::Flush { mark, asker })
     }
@@ -350,14 +384,14 @@ fn report_without_worker(pipeline: &Pipeline) -> FlushReport {
 }
 
 /// A question to the worker that has not been answered yet.
-struct Waiting {
+pub(crate) struct Waiting {
     answer: reply::Receiver<FlushReport>,
     pipeline: Arc<Pipeline>,
     deadline: Duration,
 }
 
 impl Waiting {
-    fn finish(self) -> FlushReport {
+    pub(crate) fn finish(self) -> FlushReport {
         let left = self.deadline.saturating_sub(self.pipeline.clock().now());
         match self.answer.recv_timeout(left.saturating_add(GRACE)) {
             Ok(report) => report,
@@ -368,6 +402,11 @@ impl Waiting {
             },
         }
     }
+}
+
+/// The pipelines that somebody holds.
+pub(crate) fn live() -> Vec<Arc<Shared>> {
+    lock(&LIVE).iter().filter_map(Weak::upgrade).collect()
 }
 
 /// Delivers what every live pipeline has pending, each for at most its
@@ -381,7 +420,7 @@ impl Waiting {
 /// ```
 #[expect(clippy::exit, reason = "to exit is what it is for")]
 pub fn exit(code: i32) -> ! {
-    let live: Vec<_> = lock(&LIVE).iter().filter_map(Weak::upgrade).collect();
+    let live = live();
     let waiting: Vec<_> = live
         .iter()
         // A guard that is being dropped elsewhere is waited for.

@@ -4,7 +4,13 @@
 //! Invariant: every committed ticket ends in exactly one counter, whatever path its op takes; an
 //! op that is dropped undelivered reopens its title.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::{Map, Value as Json};
 
@@ -246,6 +252,15 @@ pub(crate) enum Detail {
     Quiet,
     /// The body that an earlier run has made.
     Stored(Map<String, Json>),
+}
+
+/// The spool, as the caller's side sees it.
+pub(crate) trait Keep: Send + Sync + UnwindSafe + RefUnwindSafe + fmt::Debug {
+    /// Writes an op at once, since the process is about to die. `now` is time since the pipeline
+    /// started.
+    fn keep(&self, op: &Op, now: Duration);
+    /// In a forked child: from now on it does not keep the parent's run alive.
+    fn let_go_in_child(&self);
 }
 
 /// What an earlier run has left to be said.

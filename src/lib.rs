@@ -18,6 +18,7 @@ mod incident;
 #[doc(hidden)]
 pub mod internals;
 mod lock;
+mod panic;
 mod problem;
 #[cfg(test)]
 #[cfg(not(spike_loom))]

@@ -14,6 +14,8 @@ enum Mark {
 
 thread_local! {
     static MARK: Cell<Mark> = const { Cell::new(Mark::Outside) };
+    /// Whether this thread runs the panic hook of somebody else.
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Proof that this thread is inside our code, until it is dropped.
@@ -44,6 +46,18 @@ pub(crate) fn is_inside() -> bool {
 /// Whether the calling thread is one of ours.
 pub(crate) fn is_own_thread() -> bool {
     MARK.try_with(|mark| mark.get() == Mark::OwnThread).unwrap_or(false)
+}
+
+/// Runs somebody else's panic hook. If it panics, the process ends.
+pub(crate) fn run_hook(hook: impl FnOnce()) {
+    IN_HOOK.try_with(|is_in_hook| is_in_hook.set(true)).ok();
+    hook();
+    IN_HOOK.try_with(|is_in_hook| is_in_hook.set(false)).ok();
+}
+
+/// Whether the calling thread runs somebody else's panic hook, with ours to follow.
+pub(crate) fn is_in_hook() -> bool {
+    IN_HOOK.try_with(Cell::get).unwrap_or(false)
 }
 
 impl Drop for Entered {

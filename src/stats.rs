@@ -168,7 +168,8 @@ impl Counters {
 #[non_exhaustive]
 pub struct Stats {
     /// Events that reached the layer, calls of `Handle::trigger` and `Handle::resolve` (one that
-    /// resolves a title at several webhooks counts for each), and resolves after a quiet period.
+    /// resolves a title at several webhooks counts for each), resolves after a quiet period, and
+    /// panics, if they are [reported](crate::Builder::panics).
     pub seen: u64,
     /// Did not concern us.
     pub ignored: Ignored,
@@ -258,7 +259,8 @@ pub struct Suppressed {
     pub mute: u64,
     /// Fewer than its rule's [`after`](crate::Rule::after) wants.
     pub threshold: u64,
-    /// The same error text in the same root span within 1 s, on its way up under another title.
+    /// The same error text in the same root span within 1 s, on its way up under another title; or
+    /// an error that a panic has caused, as [`Builder::panics`](crate::Builder::panics) says.
     pub same_cause: u64,
     /// A trigger and its resolve that met before either was attempted, a state that a newer one
     /// has replaced, or a resolve that was held back and voided by an occurrence.

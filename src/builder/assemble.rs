@@ -19,13 +19,15 @@ use crate::{
         gate::Openings,
         layer::SpikeLayer,
         literals::Literals,
-        pipeline::{Pipeline, Settings},
+        pipeline::{Panics, Pipeline, Settings},
         redact::Scrubber,
+        routes::Routes,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
     clock::Clock,
     delivery::{
         body::Source,
+        kept::LastWords,
         spool::Spool,
         supervisor,
         tls::Roots,
@@ -36,6 +38,7 @@ use crate::{
     error::{Error, Kind, shown},
     guard::Guard,
     health::{Board, WorkerState},
+    incident::Keep,
     queue::{self, Control, Sender},
     stats::Counters,
     webhook::Webhook,
@@ -58,16 +61,9 @@ impl Builder {
         let (mode, routes) = (decide(mode, place.is_some())?, Arc::new(routes));
         let source = self.source(from_env)?;
         let (clock, counters) = (Clock::start(), Arc::new(Counters::new()));
-        let settings = Settings {
-            repeat_every: self.repeat_every,
-            resolve_after: self.resolve_after,
-            budget: self.budget,
-            storm: storm_title(source.service.as_deref()),
-            severity: self.severity,
-            priority: self.priority,
-            scrubber: Scrubber::new(endpoints.tokens()),
-            endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
-        };
+        let (spool, without_spool) = self.open_spool(mode, &endpoints.tokens())?;
+        let panics = self.about_panics(&rules, &routes, source.service.as_deref());
+        let settings = self.settings((&endpoints, &source, spool.clone()), panics, mode);
         let mut start = Start {
             mode,
             webhook: place,
@@ -76,11 +72,9 @@ impl Builder {
             from_env,
             by_variable: said.is_some(),
             without_literals: false,
-            has_spool: false,
+            has_spool: spool.is_some(),
         };
         let board = Arc::new(Board::default());
-        let (spool, without_spool) = self.open_spool(mode, &endpoints.tokens())?;
-        start.has_spool = spool.is_some();
         let sender = match mode {
             Mode::Off => {
                 board.post(|posted| posted.worker = WorkerState::Off);
@@ -92,18 +86,16 @@ impl Builder {
                 Some(self.start((mode, source), shared, network, endpoints)?)
             }
         };
-        let filter = match &sender {
-            Some(sender) => {
-                RulesFilter::new(Arc::clone(&rules), Arc::clone(&routes), sender.clone())
+        let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
+        let filter = match pipeline.queue() {
+            Some(queue) => {
+                let replay: Weak<Pipeline> = Arc::downgrade(&pipeline);
+                queue.control(Control::Replay(replay));
+                without_spool.map(|problem| queue.control(Control::Say(problem)));
+                RulesFilter::new(Arc::clone(&rules), Arc::clone(&routes), queue.clone())
             }
             None => RulesFilter::off(),
         };
-        let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
-        if let Some(queue) = pipeline.queue() {
-            let replay: Weak<Pipeline> = Arc::downgrade(&pipeline);
-            queue.control(Control::Replay(replay));
-            without_spool.map(|problem| queue.control(Control::Say(problem)));
-        }
         let (wanted, pages) = (self.titles.wants_literals(), pipeline.queue().is_some());
         let literals = if wanted && pages { Literals::of_this_process() } else { None };
         start.without_literals = wanted && pages && literals.is_none();
@@ -120,6 +112,31 @@ impl Builder {
             guard: Guard::new(pipeline, rules, routes, board, self.shutdown_timeout),
             start,
         })
+    }
+
+    /// What the caller's side is told.
+    fn settings(
+        &self,
+        (endpoints, source, spool): (&Endpoints, &Source, Option<Arc<Spool>>),
+        panics: Option<Panics>,
+        mode: Mode,
+    ) -> Settings {
+        let keep = spool.map(|spool| {
+            let (homes, source) = (endpoints.homes(), source.clone());
+            Arc::new(LastWords { spool, homes, source }) as Arc<dyn Keep>
+        });
+        Settings {
+            repeat_every: self.repeat_every,
+            resolve_after: self.resolve_after,
+            budget: self.budget,
+            storm: storm_title(source.service.as_deref()),
+            severity: self.severity,
+            priority: self.priority,
+            scrubber: Scrubber::new(endpoints.tokens()),
+            keep,
+            panics,
+            endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
+        }
     }
 
     /// The webhook and where it came from. Off is off, whatever the webhook is.
@@ -186,6 +203,21 @@ impl Builder {
         }
         let rules = if from_env { env::variable(env::FILTER)? } else { None };
         Rules::parse(rules.as_deref().unwrap_or(DEFAULT_FILTER), env::FILTER)
+    }
+
+    /// What is known of all panics beforehand, if they are to page.
+    fn about_panics(
+        &self,
+        rules: &Rules,
+        routes: &Routes,
+        service: Option<&str>,
+    ) -> Option<Panics> {
+        if !self.panics || rules.is_off(Panics::TARGET) {
+            return None;
+        }
+        routes.mark(Panics::TARGET);
+        let service = service.unwrap_or_default().to_owned();
+        Some(Panics { route: routes.find(Panics::TARGET), service })
     }
 
     fn source(&self, from_env: bool) -> Result<Source, Error> {

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 use crate::{
     capture::routes::{Routes, Routing},
-    delivery::transport,
+    delivery::{kept::Home, transport},
     error::{Error, Kind},
     rule::{Rule, named},
     webhook::{Tokens, Webhook},
@@ -103,6 +103,11 @@ impl Endpoints {
     /// How many there are; at least 1.
     pub(super) fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// How the spool knows them.
+    pub(super) fn homes(&self) -> Vec<Option<Home>> {
+        self.list.iter().map(|one| one.webhook.as_ref().map(Home::of)).collect()
     }
 
     pub(super) fn tokens(&self) -> Tokens {

@@ -1,10 +1,13 @@
-//! One failure on its way up: the same error in the same root span, soon after, under other titles.
+//! One failure on its way up: the same error in the same root span, soon after, under other titles;
+//! or a panic, and soon after what tells of it.
 //!
 //! Pure: time is an argument. Invariants: the tables never grow, the oldest goes; whether a repeat
-//! has to be noted is one atomic load; no lock is held while anybody else's code runs.
+//! has to be noted, and whether there was a panic, is one atomic load each; no lock is held while
+//! anybody else's code runs.
 
 use std::{
     array,
+    fmt::Write,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{clock::millis, lock::lock};
+use crate::{clock::millis, fields::head, lock::lock};
 
 /// The same error again within this time is the same failure.
 pub(crate) const WINDOW: Duration = Duration::from_secs(1);
@@ -22,6 +25,9 @@ const CAUSES: usize = 64;
 /// Leading titles whose followers wait to be told, at most, and followers of each.
 const LEADERS: usize = 16;
 const FOLLOWERS: usize = 3;
+/// Panics known at most; what they said, in bytes, that is looked for: shorter texts are in many.
+const PANICS: usize = 8;
+const PANIC_TEXT: std::ops::RangeInclusive<usize> = 8..=256;
 /// Words of the set of titles that lead: a bit each, by hash.
 const WORDS: usize = 64;
 
@@ -30,6 +36,8 @@ const WORDS: usize = 64;
 pub(crate) struct Causes {
     /// Titles that have led before, so that their repeats have to be noted, too.
     leading: [AtomicU64; WORDS],
+    /// Before when there is a panic to look for, in milliseconds.
+    panics_until: AtomicU64,
     recent: Mutex<Recent>,
 }
 
@@ -37,6 +45,7 @@ pub(crate) struct Causes {
 struct Recent {
     causes: [Cause; CAUSES],
     leaders: [Leader; LEADERS],
+    panics: [Panic; PANICS],
 }
 
 /// A failure under one title.
@@ -66,13 +75,26 @@ struct Leader {
     followers: Vec<String>,
 }
 
+/// A panic that was paged, or counted.
+#[derive(Debug, Default)]
+struct Panic {
+    title: u64,
+    /// What it said, and the same as `Debug` writes it, which is how a `JoinError` tells it.
+    text: String,
+    quoted: String,
+    /// As a cause's.
+    at: u64,
+}
+
 impl Causes {
     pub(crate) fn new() -> Self {
         Self {
+            panics_until: AtomicU64::new(0),
             leading: array::from_fn(|_| AtomicU64::new(0)),
             recent: Mutex::new(Recent {
                 causes: [Cause::default(); CAUSES],
                 leaders: array::from_fn(|_| Leader::default()),
+                panics: array::from_fn(|_| Panic::default()),
             }),
         }
     }
@@ -112,12 +134,55 @@ impl Causes {
         let Some(leader) = recent.causes.iter().find(leads).map(|cause| cause.failure.title) else {
             return false;
         };
-        let (word, bit) = place(leader);
+        self.lead(leader);
+        recent.follow(leader, name, millis(now));
+        true
+    }
+
+    /// A panic that said this went out, or was counted, under this title.
+    pub(crate) fn note_panic(&self, text: &str, title: u64, now: Duration) {
+        let text = head(text, *PANIC_TEXT.end());
+        if text.len() < *PANIC_TEXT.start() {
+            return;
+        }
+        let mut recent = lock(&self.recent);
+        let known = recent.panics.iter().position(|panic| panic.title == title);
+        let place = match known {
+            Some(known) => recent.panics.get_mut(known),
+            None => recent.panics.iter_mut().min_by_key(|panic| panic.at),
+        };
+        if let Some(panic) = place {
+            panic.say(text);
+            (panic.title, panic.at) = (title, millis(now).saturating_add(1));
+        }
+        let until = millis(now.saturating_add(WINDOW)).saturating_add(1);
+        self.panics_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Whether there was a panic a moment ago.
+    pub(crate) fn has_panic(&self, now: Duration) -> bool {
+        millis(now) < self.panics_until.load(Ordering::Relaxed)
+    }
+
+    /// Whether the text of an event, which would open the title of the name `name` now, tells what
+    /// a panic said a moment ago. If so, that one's next op tells of it.
+    pub(crate) fn follows_panic(&self, text: &str, name: &str, now: Duration) -> bool {
+        let oldest = millis(now).saturating_sub(millis(WINDOW));
+        let mut recent = lock(&self.recent);
+        let told = |panic: &&Panic| panic.at > oldest && panic.at > 0 && panic.is_in(text);
+        let Some(leader) = recent.panics.iter().find(told).map(|panic| panic.title) else {
+            return false;
+        };
+        self.lead(leader);
+        recent.follow(leader, name, millis(now));
+        true
+    }
+
+    fn lead(&self, title: u64) {
+        let (word, bit) = place(title);
         if let Some(word) = self.leading.get(word) {
             word.fetch_or(bit, Ordering::Relaxed);
         }
-        recent.follow(leader, name, millis(now));
-        true
     }
 
     /// The names of the titles that have followed this one since that was told last.
@@ -149,6 +214,24 @@ impl Recent {
         {
             leader.followers.push(name.to_owned());
         }
+    }
+}
+
+impl Panic {
+    fn say(&mut self, text: &str) {
+        if self.text == text {
+            return;
+        }
+        self.text.clear();
+        self.text.push_str(text);
+        self.quoted.clear();
+        // Writing to a string does not fail.
+        write!(self.quoted, "{text:?}").ok();
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        let quoted = self.quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        text.contains(&self.text) || quoted.is_some_and(|quoted| text.contains(quoted))
     }
 }
 

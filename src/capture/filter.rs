@@ -121,6 +121,12 @@ impl Rules {
         }
     }
 
+    /// Whether nothing of this target pages. Marks its rule as one in use.
+    pub(crate) fn is_off(&self, target: &str) -> bool {
+        self.mark(target);
+        self.find(target).map_or(self.default, |rule| rule.level) == LevelFilter::OFF
+    }
+
     /// Remembers that the rule for this target is in use.
     fn mark(&self, target: &str) {
         if let Some(rule) = self.find(target)

@@ -133,6 +133,7 @@ impl SpikeLayer {
                     endpoint,
                     threshold: route.threshold,
                     meant: controls.page == Some(true),
+                    panic: false,
                 };
                 // A title that the event has given itself is meant.
                 let site = if is_derived { site(event, meta) } else { None };
@@ -145,7 +146,11 @@ impl SpikeLayer {
                     event.record(&mut hashing);
                     hashing.found
                 };
-                self.pipeline.trigger(Asked { head, origin, failure: &failure }, build)
+                let tells = |is_told: &dyn Fn(&str) -> bool| {
+                    is_told(message.0) || self.tells_in_error(event, is_told)
+                };
+                let asked = Asked { head, origin, failure: &failure, tells: &tells };
+                self.pipeline.trigger(asked, build)
             }
             Wish::Resolve => {
                 // A title that the event has given itself may be that of any incident.
@@ -154,6 +159,16 @@ impl SpikeLayer {
                 self.pipeline.resolve(draft.title(), goes, build)
             }
         }
+    }
+
+    /// Whether the event's error, with its sources, is what is looked for.
+    fn tells_in_error(&self, event: &Event<'_>, is_told: &dyn Fn(&str) -> bool) -> bool {
+        let taker = self.taker();
+        // The event's own is in use.
+        Scratch::lend(|scratch| {
+            event.record(&mut Deciding { scratch, taker, wants_error: true, group_by: &[] });
+            is_told(&scratch.error)
+        })
     }
 
     /// Makes the title, that of a trigger and that of a resolve; tells whether the event has given

@@ -14,6 +14,7 @@ pub(crate) mod pipeline;
 pub(crate) mod redact;
 pub(crate) mod routes;
 pub(crate) mod scratch;
+pub(crate) mod source;
 pub(crate) mod span;
 pub(crate) mod threshold;
 pub mod title;

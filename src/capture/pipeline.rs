@@ -27,15 +27,17 @@ use crate::{
         threshold::Waiting,
     },
     clock::{Clock, millis},
-    incident::{Detail, Occurrences, Op, Priority, Sending, Severity, Ticket},
+    incident::{Detail, Keep, Occurrences, Op, Priority, Sending, Severity, Ticket},
     queue::{NoSlot, Sender},
     stats::{Count, Counters},
     sync::AtomicU64,
 };
-pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site};
+pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site, Tells};
+pub(crate) use panicked::{Panicked, Panics};
 
 mod asked;
 mod manual;
+mod panicked;
 mod replay;
 mod resolve;
 
@@ -50,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) scrubber: Scrubber,
+    /// `None`: there is no spool.
+    pub(crate) keep: Option<Arc<dyn Keep>>,
+    /// `None`: panics are not reported.
+    pub(crate) panics: Option<Panics>,
     /// How many there are; at least 1.
     pub(crate) endpoints: usize,
 }
@@ -147,7 +153,11 @@ impl Pipeline {
 
     /// Whether this is a child that was forked since. A system call.
     pub(crate) fn is_forked(&self) -> bool {
-        process::id() != self.pid
+        let is_forked = process::id() != self.pid;
+        if let Some(keep) = self.settings.keep.as_ref().filter(|_| is_forked) {
+            keep.let_go_in_child();
+        }
+        is_forked
     }
 
     fn gate(&self, endpoint: usize) -> &Arc<Gate> {
@@ -164,10 +174,14 @@ impl Pipeline {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// The queue to page through, or why there is none.
     pub(crate) fn admitting(&self) -> Result<&Sender, Count> {
         let Some(queue) = &self.queue else { return Err(Count::IgnoredOff) };
-        if self.closed.load(Ordering::Acquire) || queue.is_closed() {
+        if self.is_closed() || queue.is_closed() {
             self.say_closed();
             return Err(Count::RefusedClosed);
         }
@@ -185,7 +199,7 @@ impl Pipeline {
         if self.mute.left(|| self.clock.now()).is_some() {
             return Err(Count::SuppressedMute);
         }
-        let Asked { head, origin, failure } = asked;
+        let Asked { head, .. } = asked;
         let severity = head.severity.or(self.settings.severity);
         let priority = head.priority.or(self.settings.priority);
         let threshold = head.threshold.filter(|_| !head.meant);
@@ -204,13 +218,13 @@ impl Pipeline {
         let admission = if is_repeat { Some(Admission::Repeat) } else { gate.admit_open(ask, now) };
         if let Some(admission) = admission {
             if self.causes.leads(at(head.endpoint, key))
-                && let Some(failure) = self.failure(head, ask, failure)
+                && let Some(failure) = self.failure(head, ask, asked.failure)
             {
                 self.causes.note(failure, now);
             }
             return self.page(queue, head, (ask, now), admission, build);
         }
-        self.first(queue, Asked { head, origin, failure }, (ask, now), build)
+        self.first(queue, Asked { head, ..asked }, (ask, now), build)
     }
 
     /// What would open its title: as long as it is nobody's follower and has occurred often enough.
@@ -221,7 +235,10 @@ impl Pipeline {
         (ask, now): (Ask, Duration),
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
-        let Asked { head, origin, failure } = asked;
+        let Asked { head, origin, failure, tells } = asked;
+        if self.follows_panic(head, tells, now) {
+            return Err(Count::SuppressedSameCause);
+        }
         let here = at(head.endpoint, ask.key);
         let failure = self.failure(head, ask, failure);
         if !head.meant
@@ -313,7 +330,13 @@ impl Pipeline {
                 false
             });
         }
-        slot.send(self.op(head, admitted, detail));
+        let op = self.op(head, admitted, detail);
+        // A panic may be the last thing that this process tells: it is written before anybody waits
+        // for its delivery.
+        if let Some(keep) = self.settings.keep.as_ref().filter(|_| op.panic) {
+            keep.keep(&op, self.clock.now());
+        }
+        slot.send(op);
         Ok(())
     }
 
@@ -330,7 +353,7 @@ impl Pipeline {
         };
         let admitted = self.admitted(head.endpoint, gate.storm_key(), now, sending);
         let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
-        let head = Head { title: gate.storm_title(), ..head };
+        let head = Head { title: gate.storm_title(), panic: false, ..head };
         slot.send(self.op(head, admitted, Detail::Storm(gate.storm_detail())));
         Ok(())
     }
@@ -375,7 +398,7 @@ impl Pipeline {
             severity: head.severity,
             priority: head.priority,
             detail,
-            panic: false,
+            panic: head.panic,
             occurrences,
             admitted: now,
             aged: Duration::ZERO,
@@ -388,7 +411,7 @@ impl Pipeline {
         if self.said_closed.swap(true, Ordering::Relaxed) {
             return;
         }
-        let why = if self.closed.load(Ordering::Acquire) {
+        let why = if self.is_closed() {
             "guard dropped, nothing pages; bind it: let _spike = …"
         } else {
             "the worker has ended, nothing pages; please report this"

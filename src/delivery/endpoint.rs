@@ -66,6 +66,9 @@ impl Endpoint {
 
     /// Takes over an op.
     pub(crate) fn push(&mut self, op: Box<Op>, now: Duration) {
+        if let Some(kept) = &mut self.kept {
+            kept.expect(&op);
+        }
         self.outbox.push(op, now);
     }
 

@@ -17,7 +17,8 @@ use crate::{
         outbox::Outbox,
         spool::{Record, Says, Spool},
     },
-    incident::{Detail, Op, Status},
+    incident::{Detail, Keep, Op, Status},
+    webhook::Webhook,
 };
 
 /// After a write that failed, the next one.
@@ -42,6 +43,28 @@ pub(crate) struct Home {
     pub(crate) place: String,
 }
 
+/// The spool of all endpoints, for who is about to die.
+#[derive(Debug)]
+pub(crate) struct LastWords {
+    pub(crate) spool: Arc<Spool>,
+    /// By endpoint.
+    pub(crate) homes: Vec<Option<Home>>,
+    pub(crate) source: Source,
+}
+
+impl Keep for LastWords {
+    fn keep(&self, op: &Op, now: Duration) {
+        if let Some(Some(home)) = self.homes.get(op.endpoint) {
+            // The worker writes it once more, and counts it if that fails, too.
+            self.spool.write(&record(op, false, home, &self.source, now)).ok();
+        }
+    }
+
+    fn let_go_in_child(&self) {
+        self.spool.let_go_in_child();
+    }
+}
+
 /// Which state of a title is in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
@@ -50,6 +73,12 @@ struct Stamp {
     says: Says,
     again: bool,
     count: u64,
+}
+
+impl Home {
+    pub(crate) fn of(webhook: &Webhook) -> Self {
+        Self { id: webhook.id(), place: webhook.place().to_owned() }
+    }
 }
 
 impl Kept {
@@ -64,6 +93,13 @@ impl Kept {
     /// Whether the title's last word is in a file.
     pub(crate) fn has(&self, key: u64) -> bool {
         self.stamps.contains_key(&key)
+    }
+
+    /// An op arrives of which whoever sent it may have written a file.
+    pub(crate) fn expect(&mut self, op: &Op) {
+        if op.panic {
+            self.stamps.insert(op.key, Stamp { seq: 0, ..Stamp::of(op, false) });
+        }
     }
 
     /// Brings the files in step with the outbox, unless a write failed a moment ago.

@@ -161,7 +161,7 @@ impl Transport {
     /// How the spool knows the endpoint; `None`: nothing is sent, so nothing need be kept.
     pub(crate) fn home(&self) -> Option<Home> {
         let Way::Post(Post { webhook, .. }) = &self.way else { return None };
-        Some(Home { id: webhook.id(), place: webhook.place().to_owned() })
+        Some(Home::of(webhook))
     }
 
     /// What a person is told of the endpoint.

@@ -9,7 +9,7 @@ use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
     io::{self, Write},
-    sync::{Arc, Weak, mpsc as reply},
+    sync::{Arc, mpsc as reply},
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,11 +32,13 @@ use crate::{
         transport::{Attempted, Transport},
     },
     health::{Board, EndpointHealth, WorkerState},
-    incident::{Op, Replay},
+    incident::Op,
     problem::{Problem, ProblemKind},
     queue::{Asker, Control, FlushReport, Lane, Receiver},
     stats::{Count, Counters, Stats},
 };
+
+mod spooling;
 
 /// Different sentences of a program's threads that are said at most, in the life of a worker.
 const SENTENCES: usize = 100;
@@ -338,65 +340,6 @@ impl Worker {
             if let Some(problem) = endpoint.finish(&attempted, now, *entropy, counters) {
                 self.tell(problem);
             }
-        }
-    }
-
-    /// Brings the spool in step with the outboxes; whether it is.
-    fn keep(&mut self) -> bool {
-        let now = self.parts.clock.now();
-        let mut failed = None;
-        for endpoint in &mut self.endpoints {
-            failed = endpoint.keep(now, &self.parts.source).err().or(failed);
-        }
-        let Some(error) = failed else {
-            return self.endpoints.iter().all(|endpoint| endpoint.keeps_at(now).is_none());
-        };
-        self.parts.counters.add(Count::SpoolErrors);
-        let sentence =
-            format!("the spool can't be written ({error}): incidents are in memory only");
-        self.tell_of_spool(sentence, now);
-        false
-    }
-
-    /// Tells what is wrong with the spool, at most once a minute.
-    fn tell_of_spool(&mut self, sentence: String, now: Duration) {
-        if now >= self.spool_told {
-            self.spool_told = now.saturating_add(lines::EVERY);
-            self.tell(Problem::new(ProblemKind::Spool, sentence));
-        }
-    }
-
-    fn adopter_for(&self, pipeline: Weak<dyn Replay>) -> Option<Adopter> {
-        let spool = self.parts.spool.as_ref()?;
-        let ids = self.endpoints.iter().map(|endpoint| endpoint.home().map_or(0, |home| home.id));
-        Some(Adopter::new(Arc::clone(spool), ids.collect(), pipeline))
-    }
-
-    /// Takes over what dead runs have left, if it is time to look.
-    fn adopt(&mut self) {
-        let now = self.parts.clock.now();
-        let Some(mut taken) = self.adopter.as_mut().and_then(|adopter| adopter.look(now)) else {
-            return;
-        };
-        self.receive();
-        let arrived = self.parts.receiver.slots_taken() == 0;
-        if self.keep() && arrived {
-            taken.is_kept();
-        }
-        if taken.set_aside() > 0 {
-            let count = taken.set_aside();
-            (0..count).for_each(|_| self.parts.counters.add(Count::SetAside));
-            let sentence = format!("{count} files of the spool can't be read, and are set aside");
-            self.tell_of_spool(sentence, now);
-        }
-        if taken.foreign() > 0 && !self.foreign_told {
-            self.foreign_told = true;
-            let count = taken.foreign();
-            let sentence = format!(
-                "{count} records in the spool are of another webhook or a later version, and are \
-                 left alone"
-            );
-            self.tell(Problem::new(ProblemKind::Spool, sentence));
         }
     }
 

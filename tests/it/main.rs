@@ -22,6 +22,7 @@ mod flush;
 mod mute;
 mod neighbours;
 mod network;
+mod panics;
 mod rig;
 mod routes;
 mod secrets;

@@ -42,3 +42,29 @@ fn the_oldest_is_forgotten_first() {
     assert!(!causes.follows(failure(0, 2), "x", millis(100)));
     assert!(causes.follows(failure(1, 2), "x", millis(100)));
 }
+
+#[test]
+fn what_tells_of_a_panic_within_the_window_follows_it_and_is_named_once() {
+    let causes = Causes::new();
+    assert!(!causes.has_panic(millis(0)));
+    causes.note_panic("7 bytes", 7, millis(0));
+    assert!(!causes.has_panic(millis(0)));
+    causes.note_panic("no \"user\"\n4711", 7, millis(0));
+    assert!(causes.has_panic(millis(1_000)) && !causes.has_panic(millis(1_001)));
+    for tells in ["a: no \"user\"\n4711!", r#"task 3 panicked with message "no \"user\"\n4711""#] {
+        assert!(causes.follows_panic(tells, "job is lost", millis(999)), "{tells}");
+    }
+    assert!(!causes.follows_panic("no user 4711", "other", millis(10)));
+    assert_eq!(causes.followers(7).as_deref(), Some("job is lost"));
+    assert_eq!(causes.followers(7), None, "told once");
+    assert!(!causes.follows_panic("a: no \"user\"\n4711!", "late", millis(1_001)));
+    // Said again under the same title, with another value.
+    causes.note_panic("no \"user\" 4712", 7, millis(5_000));
+    assert!(causes.follows_panic("no \"user\" 4712", "again", millis(5_999)));
+    assert!(!causes.follows_panic("no \"user\"\n4711", "old", millis(5_999)));
+    // The oldest goes.
+    for n in 0..8 {
+        causes.note_panic(&format!("another one {n}"), 10 + n, millis(5_100 + n));
+    }
+    assert!(!causes.follows_panic("no \"user\" 4712", "gone", millis(5_200)));
+}

@@ -22,6 +22,8 @@ pub(crate) struct Head<'a> {
     /// It is meant to page, by `spike = true` or by `Handle::trigger`: a budget of its own pays,
     /// and it is nobody's follower.
     pub(crate) meant: bool,
+    /// It tells of a panic.
+    pub(crate) panic: bool,
 }
 
 /// What asks to page.
@@ -30,10 +32,15 @@ pub(crate) struct Asked<'a> {
     /// Without an origin, the title is never folded.
     pub(crate) origin: Option<Origin<'a>>,
     pub(crate) failure: Failed<'a>,
+    pub(crate) tells: Tells<'a>,
 }
 
 /// Hashes what has failed, its error and its root span; false when there is no such thing.
 pub(crate) type Failed<'a> = &'a dyn Fn(&mut DefaultHasher) -> bool;
+
+/// Shows the message and the error, one by one, until one of them is what is looked for; tells
+/// whether any was.
+pub(crate) type Tells<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool) -> bool;
 
 /// Where a resolve goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +74,14 @@ pub(crate) enum Site<'a> {
 impl<'a> Asked<'a> {
     /// What a person asks for by hand.
     pub(crate) fn by_hand(head: Head<'a>) -> Self {
-        Self { head: Head { meant: true, ..head }, origin: None, failure: &|_| false }
+        let head = Head { meant: true, ..head };
+        Self { head, origin: None, failure: &|_| false, tells: &|_| false }
     }
 }
 
 impl fmt::Debug for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head, origin, failure: _ } = self;
+        let Self { head, origin, .. } = self;
         f.debug_struct("Asked").field("head", head).field("origin", origin).finish_non_exhaustive()
     }
 }
