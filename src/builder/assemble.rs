@@ -123,6 +123,7 @@ impl Builder {
     ) -> Settings {
         let keep = spool.map(|spool| {
             let (homes, source) = (endpoints.homes(), source.clone());
+            let spool = Arc::downgrade(&spool);
             Arc::new(LastWords { spool, homes, source }) as Arc<dyn Keep>
         });
         Settings {

@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -46,7 +46,8 @@ pub(crate) struct Home {
 /// The spool of all endpoints, for who is about to die.
 #[derive(Debug)]
 pub(crate) struct LastWords {
-    pub(crate) spool: Arc<Spool>,
+    /// The worker's: when that has ended, so has this run, and what it left is for others.
+    pub(crate) spool: Weak<Spool>,
     /// By endpoint.
     pub(crate) homes: Vec<Option<Home>>,
     pub(crate) source: Source,
@@ -54,14 +55,18 @@ pub(crate) struct LastWords {
 
 impl Keep for LastWords {
     fn keep(&self, op: &Op, now: Duration) {
-        if let Some(Some(home)) = self.homes.get(op.endpoint) {
+        if let Some(Some(home)) = self.homes.get(op.endpoint)
+            && let Some(spool) = self.spool.upgrade()
+        {
             // The worker writes it once more, and counts it if that fails, too.
-            self.spool.write(&record(op, false, home, &self.source, now)).ok();
+            spool.write(&record(op, false, home, &self.source, now)).ok();
         }
     }
 
     fn let_go_in_child(&self) {
-        self.spool.let_go_in_child();
+        if let Some(spool) = self.spool.upgrade() {
+            spool.let_go_in_child();
+        }
     }
 }
 
