@@ -14,12 +14,13 @@ use std::{
 
 use ledger::{Figures, Ledger};
 use played::{Ends, Played};
+use traced::{Tracer, untraceable};
 use tracing_spike::sandbox::{Fault, Sandbox};
 
 use crate::{
     child,
     rig::{TOKEN, eventually},
-    spool::{directory, files},
+    spool::{directory, files, records},
 };
 
 mod ledger;
@@ -28,6 +29,25 @@ mod traced;
 
 /// Kills in all, without `SPIKE_KILLS`: at random, and before one system call or another.
 const RANDOM: u64 = 240;
+/// The calls that the worker makes around the spool and the network. The first threads that make
+/// any are those of a run's own start.
+const CALLS: [&str; 15] = [
+    "openat",
+    "write",
+    "fsync",
+    "renameat",
+    "unlink",
+    "flock",
+    "mkdir",
+    "rmdir",
+    "getdents64",
+    "statx",
+    "close",
+    "socket",
+    "connect",
+    "writev",
+    "recvfrom",
+];
 /// Spools that are killed at side by side.
 const LANES: u64 = 2;
 /// After so many kills, at the latest, what is left is delivered.
@@ -156,6 +176,35 @@ impl Lane {
         self.sandbox = Some(sandbox);
     }
 
+    /// A run that is killed before its `nth` call of this kind; whether it came that far.
+    fn kill_before(&mut self, call: &str, nth: u64) -> bool {
+        self.leave_something();
+        if self.chance.below(3) == 0 {
+            self.sandbox().fault(Fault::Status(503));
+        }
+        let mut run = self.start(Ends::Traced);
+        run.wait_until_it_works();
+        let tracer = Tracer::attach(run.id(), call, &format!("signal=KILL:when={nth}"));
+        run.go();
+        let was_killed = !run.ended().success();
+        tracer.end();
+        self.ledger.figures.kills += u64::from(was_killed);
+        self.close_books();
+        was_killed
+    }
+
+    /// Sees to it that a dead run has left something.
+    fn leave_something(&mut self) {
+        self.sandbox().fault(Fault::Status(503));
+        if records(&self.dir) == 0 {
+            let run = self.start(Ends::Never);
+            eventually("something is in the spool", || (records(&self.dir) > 0).then_some(()));
+            self.ledger.figures.kills += u64::from(run.kill());
+            self.close_books();
+        }
+        self.sandbox().clear_faults();
+    }
+
     fn start(&mut self, ends: Ends) -> Played {
         let run = self.ledger.next_run();
         Played::start(&self.dir, &self.url(), &run, ends)
@@ -273,6 +322,33 @@ fn f105_what_was_accepted_is_delivered_wherever_it_was_killed() {
     figures.assert_clean();
     assert!(figures.accepted > figures.kills / 4, "hardly anything was accepted: {figures}");
     assert!(figures.from_spool > figures.kills / 8, "hardly anything was left: {figures}");
+}
+
+#[test]
+fn f105_what_was_accepted_is_delivered_whatever_call_it_was_killed_at() {
+    if let Some(why) = untraceable() {
+        assert!(env::var_os("CI").is_none(), "CI must trace what is killed: {why}");
+        println!("not run: kills at system calls: {why}");
+        return;
+    }
+    let mut lane = Lane::new(99, Planted::Nothing);
+    let mut reached = Vec::new();
+    for call in CALLS {
+        let (mut nth, mut step) = (1, 1);
+        while lane.kill_before(call, nth) {
+            // All of them, or ever fewer.
+            (nth, step) = if asked().is_some() { (nth + 1, 1) } else { (nth + step, nth) };
+            if lane.chance.below(DRAIN) == 0 {
+                lane.drain();
+            }
+        }
+        reached.push(format!("{call} < {nth}"));
+    }
+    let figures = lane.end();
+    println!("kills at calls: {figures}");
+    println!("calls: {}", reached.join(", "));
+    figures.assert_clean();
+    assert!(figures.kills > CALLS.len() as u64, "hardly any call was met: {reached:?}");
 }
 
 #[test]

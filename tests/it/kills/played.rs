@@ -39,8 +39,7 @@ pub(super) enum Ends {
 }
 
 impl Ends {
-    const ALL: [Self; 5] =
-        [Self::Well, Self::WithoutGuard, Self::Never, Self::Waits, Self::Traced];
+    const ALL: [Self; 5] = [Self::Well, Self::WithoutGuard, Self::Never, Self::Waits, Self::Traced];
 }
 
 /// The child as the test process has it.
@@ -149,14 +148,16 @@ pub(super) fn play() {
     // A fresh thread, so that a tracer counts its calls from the first.
     thread::spawn(move || {
         if ends == Ends::Traced {
+            say_that_it_works();
             wait_for_stdin();
         }
-        let built = tracing_spike::builder(variable(URL))
+        let builder = tracing_spike::builder(variable(URL))
             .service("it")
             .budget(1_000, 1_000)
             .spool(variable(SPOOL))
-            .shutdown_timeout(Duration::from_millis(500))
-            .build::<Registry>();
+            .shutdown_timeout(Duration::from_millis(200));
+        let builder = if ends == Ends::Traced { builder.fsync() } else { builder };
+        let built = builder.build::<Registry>();
         // Where a system call fails, it may be refused, in words.
         let guard = match built {
             Ok((_layer, guard)) => guard,
@@ -166,13 +167,17 @@ pub(super) fn play() {
             }
             Err(error) => panic!("{error}"),
         };
-        println!("\nworks");
-        std::io::stdout().flush().unwrap();
+        say_that_it_works();
         work(guard, &run, ends);
     })
     .join()
     .unwrap();
     std::process::exit(0);
+}
+
+fn say_that_it_works() {
+    println!("\nworks");
+    std::io::stdout().flush().unwrap();
 }
 
 fn work(guard: Guard, run: &str, ends: Ends) {
@@ -181,7 +186,7 @@ fn work(guard: Guard, run: &str, ends: Ends) {
         Ends::Waits => wait_for_stdin(),
         Ends::Traced => {
             say(&handle, run, false);
-            handle.flush(Duration::from_secs(2));
+            drop(handle.flush(Duration::from_millis(300)));
             drop(guard);
             let stats = eventually("all is settled", || {
                 Some(handle.stats()).filter(|stats| stats.pending == 0)
@@ -190,7 +195,7 @@ fn work(guard: Guard, run: &str, ends: Ends) {
         }
         Ends::Well => {
             say(&handle, run, true);
-            handle.flush(Duration::from_millis(50));
+            drop(handle.flush(Duration::from_millis(50)));
             drop(guard);
         }
         Ends::WithoutGuard => {
