@@ -16,6 +16,7 @@ use crate::{
     rig::{DEADLINE, TOKEN, assert_accepted, eventually},
 };
 
+mod process;
 mod time;
 
 /// A pipeline to any place on this machine.
