@@ -16,6 +16,7 @@ use crate::{
     rig::{DEADLINE, TOKEN, assert_accepted, eventually},
 };
 
+mod process;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod runs;
 mod time;
