@@ -108,6 +108,50 @@ proptest::proptest! {
     }
 }
 
+#[test]
+fn f103_a_hundred_thousand_mutated_records_are_read_or_refused() {
+    let seeds = [record("a").encode(), with_header("{\"body\":{}}"), b"tracing-spike ".to_vec()];
+    let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        usize::try_from(chance % below as u64).unwrap()
+    };
+    let (mut read, mut refused) = (0, 0);
+    for n in 0..100_000 {
+        let mut bytes = seeds[n % seeds.len()].clone();
+        for _ in 0..=next(3) {
+            let at = next(bytes.len() + 1);
+            match next(4) {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, [b'"', b'{', b'}', b' ', b'\n', b'9', 0, 255][next(8)]),
+                2 if at < bytes.len() => bytes[at] ^= 1 << next(8),
+                _ => {
+                    let (from, to) = (next(at + 1), at);
+                    let part = bytes[from..to].to_vec();
+                    bytes.extend(part);
+                }
+            }
+        }
+        // Half of them with a header that is true of them, so that the JSON is looked at.
+        let json = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if n % 2 == 0
+            && let Ok(json) = str::from_utf8(&bytes[json..])
+        {
+            bytes = with_header(json);
+        }
+        match Record::decode(&bytes) {
+            Ok(found) => {
+                assert_eq!(Record::decode(&found.encode()), Ok(found));
+                read += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(read > 100 && refused > 50_000, "{read} {refused}");
+}
+
 fn with_header(json: &str) -> Vec<u8> {
     let checksum = crc32fast::hash(json.as_bytes());
     format!("tracing-spike spool 1 {checksum:08x} {}\n{json}", json.len()).into_bytes()
