@@ -153,13 +153,18 @@ impl Spool {
     /// is another's, who may be adopting it already.
     fn renew(&self, run: &mut Run) -> io::Result<()> {
         let mut held = lock(&self.lock);
-        if held.as_ref().is_some_and(Lock::is_there) && is_dir(&run.dir) {
+        if let Some(held) = held.as_ref()
+            && held.is_there()?
+            && is_dir(&run.dir)?
+        {
             return Ok(());
         }
         let root = root::make(&self.root, self.fsync).map_err(io::Error::other)?;
         let (new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
-        *run = new;
-        *held = Some(lock);
+        let old = std::mem::replace(run, new);
+        if let Some(held) = held.replace(lock) {
+            old.end(&held);
+        }
         Ok(())
     }
 }
@@ -217,7 +222,7 @@ impl Run {
                 fs::remove_file(self.dir.join(name)).ok();
             }
         }
-        lock.remove_with(&self.dir);
+        lock.end(&self.dir);
     }
 
     fn check_room(&self, name: Name, size: u64) -> io::Result<()> {
