@@ -29,7 +29,8 @@ impl Roots {
                     let is_none = found.is_some();
                     return Err(Error::new(Kind::Setting {
                         name: "root_certificate",
-                        expected: "certificates in PEM, which begin with -----BEGIN CERTIFICATE-----",
+                        expected: "certificates in PEM, which begin with \
+                                   -----BEGIN CERTIFICATE-----",
                         found: if is_none { "none" } else { "one that can't be read" }.to_owned(),
                     }));
                 }
