@@ -41,8 +41,13 @@ impl Roots {
 }
 
 /// The backend: rustls if it is compiled in, else the system's, else rustls with the program's own
-/// provider.
-pub(crate) fn set_up(client: ClientBuilder, roots: &Roots) -> Result<ClientBuilder, Error> {
+/// provider. Without any there is an error if TLS is `needed`; a client for http alone has a
+/// backend as well where there is one, since reqwest would choose, and panic without a provider.
+pub(crate) fn set_up(
+    client: ClientBuilder,
+    roots: &Roots,
+    needed: bool,
+) -> Result<ClientBuilder, Error> {
     let client = trusting(client, roots);
     if cfg!(feature = "rustls") {
         return Ok(rustls_backend(client));
@@ -59,6 +64,9 @@ pub(crate) fn set_up(client: ClientBuilder, roots: &Roots) -> Result<ClientBuild
                  program has installed with CryptoProvider::install_default() before; found none",
             )))
         };
+    }
+    if !needed {
+        return Ok(client);
     }
     Err(Error::new(Kind::Tls(
         "an https webhook needs one of tracing-spike's features rustls, rustls-no-provider or \

@@ -231,23 +231,6 @@ fn f064_a_runtime_that_can_not_be_made_is_an_error_and_no_panic() {
 }
 
 #[test]
-#[cfg(all(feature = "rustls-no-provider", not(any(feature = "rustls", feature = "native-tls"))))]
-fn f064_a_provider_that_is_missing_is_an_error_and_no_panic() {
-    const TEST: &str = "network::f064_a_provider_that_is_missing_is_an_error_and_no_panic";
-    let ended = child::run(TEST, &[], || {
-        let url = format!("https://relay.example/{TOKEN}/push-events");
-        let build = || tracing_spike::builder(&url).build::<Registry>().map(drop);
-        let error = build().unwrap_err();
-        let said = error.to_string();
-        assert!(error.is_config() && said.contains("CryptoProvider::install_default()"), "{said}");
-        rustls::crypto::ring::default_provider().install_default().unwrap();
-        build().unwrap();
-    })
-    .well();
-    assert_eq!(ended.said("panicked"), 0, "{}", ended.stderr);
-}
-
-#[test]
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
 fn f064_tls_that_is_not_compiled_in_is_an_error_that_names_the_features() {
     let url = format!("https://relay.example/{TOKEN}/push-events");

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, ServerConnection,
     crypto::{CryptoProvider, ring},
@@ -41,6 +41,8 @@ pub(crate) struct Identity(CertificateDer<'static>, KeyPair);
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // Else it has the name of what it signs, which then looks like self-signed.
+        params.distinguished_name.push(DnType::CommonName, "the operator's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();

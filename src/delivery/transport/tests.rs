@@ -26,6 +26,10 @@ fn attempt(url: &str) -> Attempted {
     let network = Network { clock: Clock::start(), roots: Roots::default(), proxies: false };
     SPEED.set(1);
     let webhook = Webhook::parse(&format!("{url}/{PATH}"), "builder(url)").unwrap();
+    if cfg!(feature = "rustls-no-provider") {
+        // Another test may have done so.
+        rustls::crypto::ring::default_provider().install_default().ok();
+    }
     let client = client(webhook.is_plain(), &network).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let attempted = runtime.block_on(Post { client, webhook }.attempt("{}".to_owned()));
