@@ -48,7 +48,7 @@ pub(crate) fn set_up(
     roots: &Roots,
     needed: bool,
 ) -> Result<ClientBuilder, Error> {
-    let client = trusting(client, roots);
+    let client = trusting(client, roots, needed);
     if cfg!(feature = "rustls") {
         return Ok(rustls_backend(client));
     }
@@ -92,12 +92,17 @@ fn certificates(_: &[u8]) -> Option<Vec<Root>> {
 }
 
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
-fn trusting(client: ClientBuilder, roots: &Roots) -> ClientBuilder {
-    client.tls_certs_merge(roots.0.iter().cloned())
+fn trusting(client: ClientBuilder, roots: &Roots, needed: bool) -> ClientBuilder {
+    if needed {
+        client.tls_certs_merge(roots.0.iter().cloned())
+    } else {
+        // To load those of the system would take a while, and fail where there are none.
+        client.tls_certs_only([])
+    }
 }
 
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-fn trusting(client: ClientBuilder, roots: &Roots) -> ClientBuilder {
+fn trusting(client: ClientBuilder, roots: &Roots, _: bool) -> ClientBuilder {
     match roots.0.first() {
         None => client,
         Some(none) => match *none {},
