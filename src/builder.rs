@@ -18,6 +18,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
+    at_exit,
     capture::{gate::Openings, title::Titles},
     env::{self, Mode},
     error::{Error, Kind, shown},
@@ -579,6 +580,7 @@ impl Builder {
         if panics {
             panic::install();
         }
+        at_exit::watch();
         start.say();
         Ok((layer.with_filter(filter), guard))
     }
@@ -621,6 +623,7 @@ impl Builder {
         tracing::subscriber::set_global_default(subscriber).map_err(|_| set("subscriber"))?;
         set_max_level(LevelFilter::current().as_log());
         panic::install();
+        at_exit::watch();
         start.say();
         Ok(guard)
     }

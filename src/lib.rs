@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, expect(clippy::arithmetic_side_effects, reason = "a test may overflow"))]
 
+mod at_exit;
 mod backoff;
 mod builder;
 mod capture;

@@ -151,6 +151,11 @@ impl Pipeline {
         &self.mute
     }
 
+    /// Whether what is not delivered outlives the process.
+    pub(crate) fn has_spool(&self) -> bool {
+        self.settings.keep.is_some()
+    }
+
     /// Whether this is a child that was forked since. A system call.
     pub(crate) fn is_forked(&self) -> bool {
         let is_forked = process::id() != self.pid;

@@ -67,7 +67,7 @@ impl Endpoint {
     /// Takes over an op.
     pub(crate) fn push(&mut self, op: Box<Op>, now: Duration) {
         if let Some(kept) = &mut self.kept {
-            kept.expect(&op);
+            kept.foresee(&op);
         }
         self.outbox.push(op, now);
     }

@@ -101,7 +101,7 @@ impl Kept {
     }
 
     /// An op arrives of which whoever sent it may have written a file.
-    pub(crate) fn expect(&mut self, op: &Op) {
+    pub(crate) fn foresee(&mut self, op: &Op) {
         if op.panic {
             self.stamps.insert(op.key, Stamp { seq: 0, ..Stamp::of(op, false) });
         }

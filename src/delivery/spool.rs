@@ -16,7 +16,10 @@ use std::{
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     process,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use twox_hash::XxHash3_64;
@@ -51,6 +54,7 @@ pub(crate) struct Spool {
     fsync: bool,
     /// The process that opened it.
     owner: u32,
+    closed: AtomicBool,
 }
 
 /// The directory of this run, with the sizes of its files.
@@ -76,13 +80,13 @@ impl Spool {
         let root = root::make(dir, fsync)?;
         let (run, lock) = Run::begin(&root, fsync)?;
         let (run, lock) = (Mutex::new(run), Mutex::new(Some(lock)));
-        Ok(Self { root, run, lock, fsync, owner: process::id() })
+        Ok(Self { root, run, lock, fsync, owner: process::id(), closed: AtomicBool::new(false) })
     }
 
     /// Writes what is to be said of a title in the place of what was.
     pub(crate) fn write(&self, record: &Record) -> io::Result<()> {
         if !self.is_ours() {
-            return Err(io::Error::other("the spool is another process's"));
+            return Err(io::Error::other("the spool is another process's, or closed"));
         }
         let bytes = record.encode();
         let size = bytes.len() as u64;
@@ -119,14 +123,26 @@ impl Spool {
         Sweep::new(&self.root, mine).run(&own)
     }
 
-    /// Whether this process opened it, and is no forked child of the one that did.
-    pub(crate) fn is_ours(&self) -> bool {
-        process::id() == self.owner
+    /// This run is over: what it has left is for the next one.
+    pub(crate) fn close(&self) {
+        if !self.is_ours() {
+            return;
+        }
+        self.closed.store(true, Ordering::Release);
+        if let Some(held) = lock(&self.lock).take() {
+            lock(&self.run).end(&held);
+        }
+    }
+
+    /// Whether this process opened it, and is no forked child of the one that did, and it is not
+    /// closed.
+    fn is_ours(&self) -> bool {
+        process::id() == self.owner && !self.closed.load(Ordering::Acquire)
     }
 
     /// Closes a forked child's copy of the lock: it would keep the parent's run alive.
     pub(crate) fn let_go_in_child(&self) {
-        if !self.is_ours()
+        if process::id() != self.owner
             && let Some(mut lock) = try_lock(&self.lock)
         {
             lock.take();
@@ -137,25 +153,25 @@ impl Spool {
     /// is another's, who may be adopting it already.
     fn renew(&self, run: &mut Run) -> io::Result<()> {
         let mut held = lock(&self.lock);
-        if held.as_ref().is_some_and(Lock::is_there) && is_dir(&run.dir) {
+        if let Some(held) = held.as_ref()
+            && held.is_there()?
+            && is_dir(&run.dir)?
+        {
             return Ok(());
         }
         let root = root::make(&self.root, self.fsync).map_err(io::Error::other)?;
         let (new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
-        *run = new;
-        *held = Some(lock);
+        let old = std::mem::replace(run, new);
+        if let Some(held) = held.replace(lock) {
+            old.end(&held);
+        }
         Ok(())
     }
 }
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        if !self.is_ours() {
-            return;
-        }
-        if let Some(held) = lock(&self.lock).take() {
-            lock(&self.run).end(&held);
-        }
+        self.close();
     }
 }
 
@@ -206,7 +222,7 @@ impl Run {
                 fs::remove_file(self.dir.join(name)).ok();
             }
         }
-        lock.remove_with(&self.dir);
+        lock.end(&self.dir);
     }
 
     fn check_room(&self, name: Name, size: u64) -> io::Result<()> {

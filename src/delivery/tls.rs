@@ -29,7 +29,8 @@ impl Roots {
                     let is_none = found.is_some();
                     return Err(Error::new(Kind::Setting {
                         name: "root_certificate",
-                        expected: "certificates in PEM, which begin with -----BEGIN CERTIFICATE-----",
+                        expected: "certificates in PEM, which begin with \
+                                   -----BEGIN CERTIFICATE-----",
                         found: if is_none { "none" } else { "one that can't be read" }.to_owned(),
                     }));
                 }
@@ -40,9 +41,14 @@ impl Roots {
 }
 
 /// The backend: rustls if it is compiled in, else the system's, else rustls with the program's own
-/// provider.
-pub(crate) fn set_up(client: ClientBuilder, roots: &Roots) -> Result<ClientBuilder, Error> {
-    let client = trusting(client, roots);
+/// provider. Without any there is an error if TLS is `needed`; a client for http alone has a
+/// backend as well where there is one, since reqwest would choose, and panic without a provider.
+pub(crate) fn set_up(
+    client: ClientBuilder,
+    roots: &Roots,
+    needed: bool,
+) -> Result<ClientBuilder, Error> {
+    let client = trusting(client, roots, needed);
     if cfg!(feature = "rustls") {
         return Ok(rustls_backend(client));
     }
@@ -58,6 +64,9 @@ pub(crate) fn set_up(client: ClientBuilder, roots: &Roots) -> Result<ClientBuild
                  program has installed with CryptoProvider::install_default() before; found none",
             )))
         };
+    }
+    if !needed {
+        return Ok(client);
     }
     Err(Error::new(Kind::Tls(
         "an https webhook needs one of tracing-spike's features rustls, rustls-no-provider or \
@@ -83,12 +92,17 @@ fn certificates(_: &[u8]) -> Option<Vec<Root>> {
 }
 
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
-fn trusting(client: ClientBuilder, roots: &Roots) -> ClientBuilder {
-    client.tls_certs_merge(roots.0.iter().cloned())
+fn trusting(client: ClientBuilder, roots: &Roots, needed: bool) -> ClientBuilder {
+    if needed {
+        client.tls_certs_merge(roots.0.iter().cloned())
+    } else {
+        // To load those of the system would take a while, and fail where there are none.
+        client.tls_certs_only([])
+    }
 }
 
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-fn trusting(client: ClientBuilder, roots: &Roots) -> ClientBuilder {
+fn trusting(client: ClientBuilder, roots: &Roots, _: bool) -> ClientBuilder {
     match roots.0.first() {
         None => client,
         Some(none) => match *none {},

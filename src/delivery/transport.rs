@@ -95,9 +95,7 @@ fn client(plain: bool, network: &Network) -> Result<Client, error::Error> {
     if plain || !network.proxies {
         client = client.no_proxy();
     }
-    if !plain {
-        client = tls::set_up(client, &network.roots)?;
-    }
+    let client = tls::set_up(client, &network.roots, !plain)?;
     client.build().map_err(|error| error::Error::new(Kind::Client(error.without_url())))
 }
 

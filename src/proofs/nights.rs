@@ -165,6 +165,9 @@ impl Night {
         for _ in 0..50 + self.random.below(451) {
             self.step()?;
             self.world.is_balanced()?;
+            if self.random.one_in(8) && self.world.outlives()? {
+                self.met("a death, and the spool");
+            }
         }
         if self.random.one_in(8) {
             // The process ends in the midst of it.

@@ -580,6 +580,33 @@ impl World {
         took.ok_or("it was never settled".to_owned())
     }
 
+    /// Should the process die now: what the spool has, told to Spike, leaves each title as the
+    /// program said last. Tells whether there was something that could be looked at.
+    pub(super) fn outlives(&self) -> Result<bool, String> {
+        if !self.triggers.is_empty() || !self.resolves.is_empty() {
+            // Nobody has taken that over yet.
+            return Ok(false);
+        }
+        let words: Vec<_> = self.outbox.last_words().map(|(op, _)| (op.key, op.status)).collect();
+        for (at, title) in self.titles.iter().take(self.size.titles).enumerate() {
+            let word = words.iter().find(|(key, _)| *key == title.key).map(|(_, status)| *status);
+            let is_late = self.late.iter().any(|(request, _)| request.title == at);
+            // A resolve that is held back is not decided yet.
+            let is_held = self.outbox.holds_back(title.key);
+            let Some(said) = title.word.filter(|_| !title.lost && !is_held) else { continue };
+            let is_open = match word {
+                Some(Status::Trigger { .. }) => true,
+                Some(Status::Resolve { .. }) => false,
+                None if is_late => continue,
+                None => title.is_open,
+            };
+            if is_open != said {
+                return Err(format!("title {at} would be left otherwise than the program said"));
+            }
+        }
+        Ok(!words.is_empty())
+    }
+
     /// At rest: Spike has each title as the program said last, unless that was lost.
     pub(super) fn is_as_said(&self) -> Result<(), String> {
         self.is_balanced()?;

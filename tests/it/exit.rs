@@ -5,7 +5,7 @@ use std::{fmt, process::Command, sync::Mutex, thread, time::Duration};
 
 use tracing::{Dispatch, dispatcher::with_default, error};
 use tracing_spike::{
-    Builder, Error, Guard, Handle, Incident,
+    Builder, Error, Guard, Handle, Incident, Mode,
     sandbox::{Fault, Sandbox},
 };
 use tracing_subscriber::{Registry, prelude::*};
@@ -16,6 +16,7 @@ use crate::{
     rig::{DEADLINE, TOKEN, assert_accepted, eventually},
 };
 
+mod process;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod runs;
 mod time;
@@ -160,7 +161,10 @@ fn f063_a_thread_that_cannot_be_started_is_an_error_and_no_panic() {
         let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
         limit(&(pages * 4096 + (1 << 20)).to_string());
         let failed = tracing_spike::builder(url_at(1)).build::<Registry>().map(drop);
+        // Without paging there is no thread, and so nothing that fails.
+        let off = tracing_spike::builder(url_at(1)).mode(Mode::Off).build::<Registry>().map(drop);
         limit("unlimited");
+        off.unwrap();
         let error = failed.unwrap_err();
         assert_eq!(error.to_string(), "the worker's thread could not be started");
         assert!(std::error::Error::source(&error).is_some() && !error.is_config());
@@ -296,6 +300,24 @@ fn events_of_eight_threads_while_the_guard_drops_are_all_accounted_for() {
         assert_eq!((stats.seen, stats.accounted(), stats.pending), (1600, 1600, 0), "{stats:?}");
         assert!(spike.sandbox.opened() >= stats.delivered, "{stats:?}");
     }
+}
+
+#[test]
+fn f066_what_waits_when_a_program_exits_past_us_is_lost_and_holds_up_nothing() {
+    const TEST: &str =
+        "exit::f066_what_waits_when_a_program_exits_past_us_is_lost_and_holds_up_nothing";
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Fault::Hang);
+    let url = sandbox.url_for(TOKEN);
+    let start = std::time::Instant::now();
+    let ended = child::run(TEST, &[("SPIKE_WEBHOOK_URL", &url)], || {
+        let spike = tracing_spike::init().unwrap();
+        (0..5).for_each(|n| error!(spike.title = %format!("title {n}"), "x"));
+        assert_eq!(spike.handle().flush(Duration::ZERO).pending, 5);
+        std::process::exit(7);
+    });
+    assert_eq!((ended.status.code(), sandbox.opened()), (Some(7), 0), "{}", ended.stderr);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]

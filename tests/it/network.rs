@@ -230,6 +230,14 @@ fn f064_a_runtime_that_can_not_be_made_is_an_error_and_no_panic() {
     assert_eq!(ended.said("panicked"), 0, "{}", ended.stderr);
 }
 
+#[test]
+#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+fn f064_tls_that_is_not_compiled_in_is_an_error_that_names_the_features() {
+    let url = format!("https://relay.example/{TOKEN}/push-events");
+    let error = tracing_spike::builder(url).build::<Registry>().map(drop).unwrap_err();
+    assert!(error.is_config() && error.to_string().contains("rustls-no-provider"), "{error}");
+}
+
 /// The test binary, to be started without what `flag` of unshare takes away; `None` (and said
 /// why) where the system does not allow that.
 fn unshared(flag: &str) -> Option<Command> {

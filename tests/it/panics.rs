@@ -303,8 +303,8 @@ fn f058_a_panic_of_a_field_that_we_record_is_no_page_of_its_own() {
 }
 
 #[test]
-fn f058_panics_are_paid_from_the_second_budget_and_go_first() {
-    const TEST: &str = "panics::f058_panics_are_paid_from_the_second_budget_and_go_first";
+fn f058_panics_are_paid_from_the_second_budget() {
+    const TEST: &str = "panics::f058_panics_are_paid_from_the_second_budget";
     child::run(TEST, &[], || {
         let rig = rig_with(|builder| builder.panics().budget(1, 1));
         rig.run(|| {

@@ -86,7 +86,9 @@ fn what_is_not_delivered_when_a_run_ends_is_delivered_by_the_next_one() {
     sandbox.clear_faults();
     let (_dispatch, guard) = run(&sandbox, &dir);
     let handle = guard.handle();
-    eventually("all is delivered", || (handle.stats().delivered == 3).then_some(()));
+    eventually(&format!("all is delivered {:?}", handle.stats()), || {
+        (handle.stats().delivered == 3).then_some(())
+    });
     eventually("the spool is empty", || (records(&dir) == 0).then_some(()));
     let stats = handle.stats();
     assert_eq!((stats.replayed, stats.seen, stats.accounted()), (3, 3, 3), "{stats:?}");

@@ -21,7 +21,7 @@ const COLUMNS: usize = 100;
 const FLOORS: [&[&str]; 5] = [
     &["lib", "proofs"],
     &["builder", "internals"],
-    &["panic"],
+    &["at_exit", "panic"],
     &["env", "guard"],
     &["capture", "delivery"],
 ];

@@ -12,18 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, ServerConnection,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 use tracing_spike::{Builder, Guard, Incident, Stats};
-use tracing_subscriber::Registry;
+use tracing_subscriber::{Registry, prelude::*};
 
 use crate::{
     child,
-    rig::{DEADLINE, TOKEN, eventually, leaks},
+    rig::{DEADLINE, TOKEN, Written, eventually, leaks},
 };
 
 /// The name that the good certificate is for, beside 127.0.0.1.
@@ -41,6 +41,8 @@ pub(crate) struct Identity(CertificateDer<'static>, KeyPair);
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // Else it has the name of what it signs, which then looks like self-signed.
+        params.distinguished_name.push(DnType::CommonName, "the operator's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
@@ -256,6 +258,40 @@ fn f027_an_answer_is_one_even_if_nobody_says_goodbye() {
         let stats = tried(&server, &authority);
         assert_eq!((stats.delivered, stats.unverified), (1, unverified), "{stats:?}");
     }
+}
+
+#[test]
+fn f042_f044_what_tls_logs_on_our_thread_pages_nobody_and_tells_no_token() {
+    const TEST: &str = "tls::f042_f044_what_tls_logs_on_our_thread_pages_nobody_and_tells_no_token";
+    child::run(TEST, &[], || {
+        let authority = Authority::new();
+        let server = Server::with(self_signed(), OK);
+        let url = format!("https://127.0.0.1:{}/{TOKEN}/push-events", server.port);
+        let builder = tracing_spike::builder(url).shutdown_timeout(Duration::ZERO);
+        let (spike, guard) =
+            builder.root_certificate(&*authority.pem).filter("info").build().unwrap();
+        let written = Written::default();
+        let fmt = tracing_subscriber::fmt::layer().with_writer(written.clone());
+        let subscriber = tracing_subscriber::registry().with(fmt).with(spike);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        tracing_log::LogTracer::init().unwrap();
+        tracing::error!("card payment failed");
+        let stats = eventually("an attempt has failed", || {
+            Some(guard.handle().stats()).filter(|stats| stats.tls > 0)
+        });
+        assert_eq!((stats.pending, stats.seen - stats.ignored.own_thread), (1, 1), "{stats:?}");
+        let text = written.text();
+        assert!(text.contains("starting new connection"), "the client's own events: {text}");
+        if cfg!(feature = "rustls") {
+            // A record at ERROR, on our own thread.
+            assert!(text.contains("ERROR rustls_platform_verifier"), "{text}");
+            assert!(stats.ignored.own_thread > 0, "{stats:?}");
+        }
+        assert_eq!(leaks(&text), None, "{text}");
+        drop(tried(&Server::with(authority.good(), OK), &authority));
+        assert_eq!(leaks(&written.text()), None, "where it is right: {}", written.text());
+    })
+    .well();
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{Asked, Goes, Head, Origin, Pipeline, Settings, Site};
+use super::{Asked, Goes, Head, Origin, Panicked, Panics, Pipeline, Settings, Site};
 use crate::{
-    capture::{gate::Openings, redact::Scrubber, title::Draft},
+    capture::{gate::Openings, redact::Scrubber, routes::Route, title::Draft},
     clock::Clock,
     incident::{Detail, Incident, Manual, Op, Severity, Status},
     queue::{RESOLVE_SLOTS, Receiver, bounded},
@@ -31,7 +31,7 @@ fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
         priority: None,
         scrubber: Scrubber::default(),
         keep: None,
-        panics: None,
+        panics: Some(Panics { route: Route::default(), service: "it".to_owned() }),
         endpoints,
     };
     let counters = Arc::new(Counters::new());
@@ -281,4 +281,19 @@ fn what_is_muted_is_not_built_and_leaves_the_gate_as_it_was() {
     pipeline.mute().set(Duration::ZERO, pipeline.clock().now());
     trigger_at(&pipeline, 0, "down");
     assert_eq!(shown(&lane(&mut receiver, 0)), [(1, true), (2, false)]);
+}
+
+#[test]
+fn f058_the_op_of_a_panic_says_that_it_is_one_and_the_storm_of_panics_does_not() {
+    let (pipeline, mut receiver) = pipeline_with(1, Openings { burst: 1, per_minute: 1 });
+    for message in ["the first", "the second", "the second"] {
+        let (payload, thread) = ("&str", "main");
+        pipeline.report(&Panicked { message, payload, location: None, thread });
+    }
+    let ops = lane(&mut receiver, 0);
+    let shown: Vec<_> = ops.iter().map(|op| (op.title.as_str(), op.panic)).collect();
+    assert_eq!(shown, [("panic: the first", true), ("error storm in it", false)]);
+    assert_eq!((stats(&pipeline).seen, stats(&pipeline).suppressed.storm), (3, 1));
+    pipeline.close();
+    assert!(!pipeline.reports_panics());
 }

@@ -397,3 +397,36 @@ fn f111_a_clock_before_1970_reads_as_1970() {
     let body = body_from(&early, false);
     assert_eq!(body["occurrences"]["first"], "1970-01-01T00:00:00.000Z");
 }
+
+#[test]
+fn f110_what_comes_late_says_how_late_and_when_it_occurred() {
+    let op = op(OPENING, Detail::Manual(Manual::default()));
+    let occurred = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_424_400_000);
+    let late = Some((Duration::from_secs(7_265), occurred));
+    let told = payload(&op, &source(), Telling { late, ..Telling::default() });
+    let delayed = json!({ "seconds": 7_265, "occurred": "2026-11-23T09:00:00.000Z" });
+    assert_eq!(told["body"]["delayed"], delayed);
+    assert_eq!(payload(&op, &source(), Telling::default())["body"].get("delayed"), None);
+}
+
+#[test]
+fn what_an_earlier_run_has_made_is_told_as_it_was_with_the_notes_of_both() {
+    let stored = json!({
+        "message": "failed to load user 4711", "level": "ERROR", "schema": 1,
+        "fields": { "attempt": 3 }, "source": { "host": "gone", "pid": 7 },
+        "occurrences": { "count": 1 }, "notes": { "cut": "message" },
+    });
+    let op = op(OPENING, Detail::Stored(stored.as_object().unwrap().clone()));
+    let missed = Some("3 queue full");
+    let told = payload(&op, &source(), Telling { missed, ..Telling::default() });
+    let body = &told["body"];
+    for name in ["message", "level", "fields", "source"] {
+        assert_eq!(body[name], stored[name], "{name}");
+    }
+    assert_eq!(body["notes"], json!({ "cut": "message", "undelivered": "3 queue full" }));
+    assert_eq!(body["occurrences"]["count"], 17, "as it is now");
+    assert_eq!(told["severity"], "sev2");
+    let minimal = payload(&op, &source(), Telling { minimal: true, ..Telling::default() });
+    assert_eq!(minimal["body"].get("fields"), None);
+    assert_eq!(minimal["body"]["message"], stored["message"]);
+}

@@ -19,6 +19,7 @@ mod fingerprint;
 mod held;
 mod quiet;
 mod room;
+mod words;
 
 #[test]
 fn panics_go_first_then_openings_by_severity_and_age_then_resolves_then_repeats() {

@@ -1,7 +1,8 @@
 //! Adoption: what dead runs have left to say, taken over by a live one.
 //!
 //! Invariants: nothing is touched without the lock of its run; a call opens at most [`FILES`]
-//! files and reads at most [`BYTES`]; what is another endpoint's, or a later version's, stays as it
+//! files, reads at most [`BYTES`] and holds at most
+//! [`RUNS`] runs; what is another endpoint's, or a later version's, stays as it
 //! is; what is no record is set aside, never read again; a record's file is removed only once
 //! another has taken it over.
 
@@ -16,14 +17,16 @@ use twox_hash::XxHash3_64;
 
 use super::{
     BYTES, FILES, Name, RECORD, UNFINISHED,
-    lock::{Lock, run_of},
+    lock::{Lock, NoLock, run_of},
     record::{Bad, Record},
     root::{gone_is_fine, is_dir, make_dir, names},
 };
 
 /// Where files go that are no records.
 const QUARANTINE: &str = "quarantine";
-/// Files kept there, at most.
+/// Dead runs that one call takes over, at most: each keeps a file open.
+const RUNS: usize = 64;
+/// Files kept in quarantine, at most.
 const SET_ASIDE: usize = 64;
 
 /// What dead runs have left to say. Holds their locks until it is dropped; then the directories
@@ -81,7 +84,7 @@ impl Adopted {
 
 impl Drop for Dead {
     fn drop(&mut self) {
-        self.lock.remove_with(&self.dir);
+        self.lock.end(&self.dir);
     }
 }
 
@@ -100,19 +103,29 @@ impl<'a> Sweep<'a> {
                 .map(str::to_owned)
                 .collect(),
             Err(_) => {
-                self.adopted.failed = 1;
+                self.failed();
                 BTreeSet::new()
             }
         };
         for run in runs {
+            self.adopted.more |= self.adopted.runs.len() == RUNS;
             if self.adopted.more {
                 break;
             }
-            // One that is held is alive or being adopted; one that is gone was adopted meanwhile.
-            if let Ok(lock) = Lock::of_dead(self.root, &run) {
-                let dir = self.root.join(&run);
-                self.dead(&run, &dir);
-                self.adopted.runs.push(Dead { dir, lock });
+            match Lock::of_dead(self.root, &run) {
+                Ok(lock) => {
+                    let dead = Dead { dir: self.root.join(&run), lock };
+                    let before = self.adopted.records.len();
+                    self.dead(&run, &dead.dir);
+                    // One that has nothing for us is let go at once.
+                    if self.adopted.records.len() > before {
+                        self.adopted.runs.push(dead);
+                    }
+                }
+                // It is alive or being adopted, or was adopted meanwhile.
+                Err(NoLock::Held) => {}
+                Err(NoLock::File(error)) if error.kind() == ErrorKind::NotFound => {}
+                Err(NoLock::File(_) | NoLock::Unsupported(_)) => self.failed(),
             }
         }
         self.adopted.records.sort_by_key(|(record, _)| record.accepted);
@@ -120,11 +133,13 @@ impl<'a> Sweep<'a> {
     }
 
     fn dead(&mut self, run: &str, dir: &Path) {
-        if !is_dir(dir) {
-            return;
-        }
-        let Ok(names) = names(dir) else {
-            self.adopted.failed = self.adopted.failed.saturating_add(1);
+        let names = match is_dir(dir) {
+            Ok(true) => names(dir),
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        let Ok(names) = names else {
+            self.failed();
             return;
         };
         for name in names {
@@ -145,6 +160,10 @@ impl<'a> Sweep<'a> {
             };
             self.put(read, run, path);
         }
+    }
+
+    fn failed(&mut self) {
+        self.adopted.failed = self.adopted.failed.saturating_add(1);
     }
 
     fn put(&mut self, read: Kind, run: &str, path: PathBuf) {
@@ -169,13 +188,8 @@ impl<'a> Sweep<'a> {
         let bytes = match read(path) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Kind::NoRecord,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::NotFound => Kind::Gone,
-                    ErrorKind::PermissionDenied => Kind::NoRecord,
-                    _ => Kind::Failed,
-                };
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Kind::Gone,
+            Err(_) => return Kind::Failed,
         };
         self.bytes = self.bytes.saturating_sub(bytes.len() as u64);
         match Record::decode(&bytes) {
@@ -192,7 +206,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !found.is_file() || found.len() > RECORD {
         return Ok(None);
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
     File::open(path)?.take(RECORD).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
@@ -202,7 +216,7 @@ fn set_aside(root: &Path, run: &str, path: &Path) -> io::Result<()> {
     let quarantine = root.join(QUARANTINE);
     match make_dir(&quarantine, false) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ if !is_dir(&quarantine) => return Err(ErrorKind::NotADirectory.into()),
+        _ if !is_dir(&quarantine)? => return Err(ErrorKind::NotADirectory.into()),
         _ => {}
     }
     if fs::read_dir(&quarantine)?.take(SET_ASIDE).count() == SET_ASIDE {

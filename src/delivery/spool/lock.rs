@@ -5,7 +5,7 @@
 //! there under its name, not one that was removed meanwhile; no symlink is followed.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     hash::{BuildHasher, RandomState},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
@@ -65,8 +65,11 @@ impl Lock {
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(NoLock::Held),
-            Err(error) if error.kind() == ErrorKind::NotFound && is_dir(&root.join(run)) => {
-                return Self::make(root, run);
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return match is_dir(&root.join(run)) {
+                    Ok(true) => Self::make(root, run),
+                    _ => Err(NoLock::File(error)),
+                };
             }
             Err(error) => return Err(NoLock::File(error)),
         }
@@ -82,19 +85,29 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(NoLock::Unsupported(error)),
         }
         let lock = Self { file, path };
-        if lock.is_there() { Ok(lock) } else { Err(NoLock::Held) }
+        match lock.is_there() {
+            Ok(true) => Ok(lock),
+            Ok(false) => Err(NoLock::Held),
+            Err(error) => Err(NoLock::File(error)),
+        }
     }
 
     /// Whether it is still the one that others find.
-    pub(super) fn is_there(&self) -> bool {
-        is_at(&self.file, &self.path)
+    pub(super) fn is_there(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) => Ok(is_same(&self.file.metadata()?, &found)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Removes the directory of its run if it is empty, and then the lock.
-    pub(super) fn remove_with(&self, dir: &Path) {
-        if self.is_there() && gone_is_fine(fs::remove_dir(dir)).is_ok() {
+    /// Ends its run: removes the directory if it is empty, and then the lock.
+    pub(super) fn end(&self, dir: &Path) {
+        if self.is_there().is_ok_and(|there| there) && gone_is_fine(fs::remove_dir(dir)).is_ok() {
             fs::remove_file(&self.path).ok();
         }
+        // A child that is being started may have a copy, which would hold it until it runs.
+        self.file.unlock().ok();
     }
 }
 
@@ -117,17 +130,14 @@ fn lock_path(root: &Path, run: &str) -> PathBuf {
     root.join(format!("{run}{LOCK}"))
 }
 
-/// Whether `file` is what is at `path`.
+/// Whether both are one file.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let (Ok(held), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
-        return false;
-    };
-    (held.dev(), held.ino()) == (there.dev(), there.ino())
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 #[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    one.file_type() == other.file_type()
 }

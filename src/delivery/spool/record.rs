@@ -19,6 +19,8 @@ const MAGIC: &str = "tracing-spike spool ";
 const VERSION: u32 = 1;
 /// The longest header that is looked at, its line feed included.
 const LONGEST_HEADER: usize = 64;
+/// Levels of nesting that a value of the body may have: a parser reads 128 of a whole record.
+const LEVELS: usize = 100;
 /// The end of 9999, in milliseconds: later times can't be written as text.
 const LATEST: u64 = 253_402_300_799_999;
 
@@ -44,7 +46,7 @@ pub(crate) struct Record {
     pub(crate) last: SystemTime,
     /// When it was admitted.
     pub(crate) accepted: SystemTime,
-    /// The body as it would be sent.
+    /// The body as it would be sent; what is nested too deeply in it is kept as text.
     pub(crate) body: Map<String, Value>,
 }
 
@@ -87,7 +89,8 @@ impl Record {
         put("first", millis(self.first).into());
         put("last", millis(self.last).into());
         put("accepted", millis(self.accepted).into());
-        put("body", Value::Object(self.body.clone()));
+        let body = self.body.iter().map(|(name, value)| (name.clone(), shallow(value, LEVELS)));
+        put("body", Value::Object(body.collect()));
         let json = Value::Object(map).to_string();
         let (checksum, length) = (crc32fast::hash(json.as_bytes()), json.len());
         format!("{MAGIC}{VERSION} {checksum:08x} {length}\n{json}").into_bytes()
@@ -136,6 +139,21 @@ impl Says {
         [Self::Trigger { opening: true }, Self::Trigger { opening: false }, Self::Resolve]
             .into_iter()
             .find(|says| says.as_str() == word)
+    }
+}
+
+/// A value with its levels beyond `levels` as text.
+fn shallow(value: &Value, levels: usize) -> Value {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(_) | Value::Object(_), None) => value.to_string().into(),
+        (Value::Array(items), Some(levels)) => {
+            items.iter().map(|item| shallow(item, levels)).collect()
+        }
+        (Value::Object(fields), Some(levels)) => {
+            let shallow = |(name, value): (&String, _)| (name.clone(), shallow(value, levels));
+            Value::Object(fields.iter().map(shallow).collect())
+        }
+        _ => value.clone(),
     }
 }
 

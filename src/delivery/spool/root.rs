@@ -30,14 +30,16 @@ pub(super) fn make(dir: &Path, fsync: bool) -> Result<PathBuf, SpoolError> {
         return Err(refused("expected a directory, found a URL"));
     }
     let root = std::path::absolute(dir).map_err(failed("expected the path of a directory"))?;
+    // Without a slash at its end, which would follow a symlink.
+    let root: PathBuf = root.components().collect();
     match make_dir(&root, true) {
         // What is there is looked at below.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         made => made.map_err(failed("the directory can't be made"))?,
     }
     check(&root)?;
-    if let Some(parent) = root.parent() {
-        // It may be one that we may not read; then somebody else made the directory.
+    for parent in root.ancestors().skip(1) {
+        // One that we may not read is none that we have made.
         sync(fsync, parent).ok();
     }
     Ok(root)
@@ -97,9 +99,13 @@ pub(super) fn make_dir(path: &Path, with_parents: bool) -> io::Result<()> {
     builder.recursive(with_parents).create(path)
 }
 
-/// Whether it is a directory, and no link to one.
-pub(super) fn is_dir(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+/// Whether there is a directory, and no link to one.
+pub(super) fn is_dir(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_dir()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) fn names(dir: &Path) -> io::Result<Vec<OsString>> {

@@ -1,9 +1,28 @@
-use std::time::{Duration, SystemTime};
+mod damage;
+mod faults;
+mod place;
+mod records;
+mod sharing;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, SystemTime},
+};
 
 use serde_json::{Map, Value};
+use tempfile::TempDir;
 
-use super::{Found, Record, Says, Spool};
+use super::{Adopted, Found, Record, Says, Spool};
 use crate::incident::Severity;
+
+/// The endpoint of every record here.
+const MINE: u32 = 0x00c0_ffee;
+/// Set in a child process, to the path of the test that it is to play.
+const ROLE: &str = "SPOOL_TEST_CHILD";
+/// Set in a child process, to its spool.
+const DIR: &str = "SPOOL_TEST_DIR";
 
 fn record(title: &str) -> Record {
     let at = |secs: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(secs * 1_000 + 7);
@@ -11,7 +30,7 @@ fn record(title: &str) -> Record {
     body.insert("message".to_owned(), format!("{title}, in full").into());
     body.insert("schema".to_owned(), Value::from(1));
     Record {
-        endpoint: 7,
+        endpoint: MINE,
         place: "https://hooks.spike.sh".to_owned(),
         title: title.to_owned(),
         says: Says::Trigger { opening: true },
@@ -29,31 +48,211 @@ fn record(title: &str) -> Record {
     }
 }
 
-fn scratch(name: &str) -> tempfile::TempDir {
-    tempfile::Builder::new().prefix(name).tempdir().unwrap()
+/// A directory for one test, and the path of a spool in it.
+fn scratch() -> (TempDir, PathBuf) {
+    let scratch = tempfile::Builder::new().prefix("spool.").tempdir().unwrap();
+    let dir = scratch.path().join("spool");
+    (scratch, dir)
+}
+
+/// A run that has died with these records.
+fn dead(dir: &Path, titles: &[&str]) -> PathBuf {
+    let spool = Spool::open(dir, false).unwrap();
+    titles.iter().for_each(|title| spool.write(&record(title)).unwrap());
+    own_dir(&spool)
+}
+
+fn own_dir(spool: &Spool) -> PathBuf {
+    crate::lock::lock(&spool.run).dir.clone()
+}
+
+/// Takes over all that was adopted, and ends it; returns the titles.
+fn take(mut adopted: Adopted) -> Vec<String> {
+    let records: Vec<(Record, Found)> = std::mem::take(&mut adopted.records);
+    let mut titles = Vec::new();
+    for (record, found) in records {
+        adopted.take_over(found).unwrap();
+        titles.push(record.title);
+    }
+    titles.sort();
+    titles
+}
+
+/// What is in a directory, sorted.
+fn list(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A child process that plays `test`, a path below this module, with the spool `dir`.
+fn child(program: &mut Command, test: &str, dir: &Path) -> Command {
+    let mut child = std::mem::replace(program, Command::new("true"));
+    child
+        .args(["--exact", &format!("delivery::spool::tests::{test}")])
+        .args(["--nocapture", "--test-threads=1"])
+        .env(ROLE, test)
+        .env(DIR, dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    child
+}
+
+fn me() -> Command {
+    Command::new(std::env::current_exe().unwrap())
+}
+
+/// The spool that this process is to play with, if it is the child that plays `test`.
+fn role(test: &str) -> Option<PathBuf> {
+    let is_child = std::env::var(ROLE).is_ok_and(|role| role == test);
+    is_child.then(|| std::env::var_os(DIR).unwrap().into())
 }
 
 #[test]
 fn what_a_dead_run_had_to_say_is_adopted_once() {
-    let scratch = scratch("spool-");
-    let dir = scratch.path().join("spool");
+    let (_scratch, dir) = scratch();
     let first = Spool::open(&dir, true).unwrap();
-    let (a, b) = (record("a"), record("b"));
-    first.write(&a).unwrap();
-    first.write(&b).unwrap();
-    first.write(&record("c")).unwrap();
-    first.remove(7, "c").unwrap();
-    let second = Spool::open(&dir, false).unwrap();
-    assert!(second.adopt(&[7]).records.is_empty(), "the first run is alive");
-    drop(first);
-    let mut adopted = second.adopt(&[7]);
-    assert_eq!(adopted.records.len(), 2, "{adopted:?}");
-    let records: Vec<(Record, Found)> = std::mem::take(&mut adopted.records);
-    for (record, found) in records {
-        assert!([&a, &b].contains(&&record));
-        adopted.take_over(found).unwrap();
+    for title in ["a", "b", "c"] {
+        first.write(&record(title)).unwrap();
     }
-    drop(adopted);
+    first.remove(MINE, "c").unwrap();
+    first.remove(MINE, "never written").unwrap();
+    let second = Spool::open(&dir, false).unwrap();
+    assert!(second.adopt(&[MINE]).records.is_empty(), "the first run is alive");
+    drop(first);
+    assert_eq!(second.adopt(&[MINE]).records.len(), 2, "what is not taken over stays");
+    let adopted = second.adopt(&[MINE]);
+    assert!(adopted.records.iter().all(|(found, _)| *found == record(&found.title)));
+    assert_eq!(take(adopted), ["a", "b"]);
+    assert!(second.adopt(&[MINE]).records.is_empty());
     drop(second);
-    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
+    assert_eq!(list(&dir), [""; 0], "nothing is left, no lock either");
+}
+
+#[test]
+fn a_resolve_takes_the_place_of_its_trigger_and_the_oldest_comes_first() {
+    let (_scratch, dir) = scratch();
+    let (first, second) = (Spool::open(&dir, false).unwrap(), Spool::open(&dir, false).unwrap());
+    let resolve = Record { says: Says::Resolve, ..record("a") };
+    first.write(&record("a")).unwrap();
+    first.write(&resolve).unwrap();
+    let earlier = Record { accepted: SystemTime::UNIX_EPOCH, ..record("a") };
+    second.write(&earlier).unwrap();
+    drop((first, second));
+    let adopted = Spool::open(&dir, false).unwrap().adopt(&[MINE]);
+    let records: Vec<_> = adopted.records.iter().map(|(record, _)| record).collect();
+    assert_eq!(records, [&earlier, &resolve]);
+}
+
+#[test]
+fn f101_a_run_never_fills_the_disk() {
+    let (_scratch, dir) = scratch();
+    let spool = Spool::open(&dir, false).unwrap();
+    for title in 0..super::FILES {
+        spool.write(&record(&title.to_string())).unwrap();
+    }
+    let full = spool.write(&record("one more")).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    spool.write(&record("0")).expect("another in the place of one");
+    spool.remove(MINE, "0").unwrap();
+    spool.write(&record("one more")).expect("there is room again");
+    let own = own_dir(&spool);
+    assert_eq!(list(&own).len(), super::FILES);
+    drop(spool);
+
+    let large = |title: &str, bytes: usize| {
+        let mut record = record(title);
+        record.body.insert("text".to_owned(), "x".repeat(bytes).into());
+        record
+    };
+    let spool = Spool::open(&dir, false).unwrap();
+    let too_large = spool.write(&large("too large", 65_536)).unwrap_err();
+    assert_eq!(too_large.kind(), std::io::ErrorKind::FileTooLarge);
+    let mut written = 0;
+    let full = loop {
+        match spool.write(&large(&written.to_string(), 64_000)) {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    let length = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().metadata().unwrap().len();
+    let bytes: u64 = fs::read_dir(own_dir(&spool)).unwrap().map(length).sum();
+    assert!((super::BYTES - 70_000..=super::BYTES).contains(&bytes), "{bytes}");
+    spool.write(&record("0")).expect("a smaller one in the place of one");
+    spool.write(&record("small")).expect("there is room again");
+}
+
+#[test]
+fn one_adoption_is_bounded_and_the_next_finds_the_rest() {
+    let (_scratch, dir) = scratch();
+    let titles: Vec<String> = (0..super::FILES).map(|title| title.to_string()).collect();
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    dead(&dir, &titles);
+    for run in 0..100 {
+        dead(&dir, &[&format!("of run {run}")]);
+    }
+    let spool = Spool::open(&dir, false).unwrap();
+    let (mut calls, mut found) = (0, 0);
+    loop {
+        let adopted = spool.adopt(&[MINE]);
+        let more = adopted.more;
+        calls += 1;
+        let taken = take(adopted).len();
+        assert!(taken <= super::FILES);
+        found += taken;
+        if !more {
+            break;
+        }
+    }
+    assert!((2..10).contains(&calls), "{calls}");
+    assert_eq!(found, super::FILES + 100);
+    assert_eq!(list(&dir).len(), 2, "the directory and the lock of this run");
+}
+
+#[test]
+fn a_run_whose_lock_or_directory_was_cleaned_up_begins_anew() {
+    let (_scratch, dir) = scratch();
+    let spool = Spool::open(&dir, false).unwrap();
+    spool.write(&record("a")).unwrap();
+    let first = own_dir(&spool);
+    fs::remove_file(first.with_extension("lock")).unwrap();
+    // To others that run is dead.
+    let other = Spool::open(&dir, false).unwrap();
+    assert_eq!(take(other.adopt(&[MINE])), ["a"]);
+    spool.write(&record("b")).unwrap();
+    assert_ne!(own_dir(&spool), first);
+    assert!(other.adopt(&[MINE]).records.is_empty());
+
+    fs::remove_dir_all(&dir).unwrap();
+    spool.write(&record("c")).unwrap();
+    spool.remove(MINE, "b").unwrap();
+    assert_eq!(take(other.adopt(&[MINE])), [""; 0], "it is alive");
+    drop(spool);
+    assert_eq!(take(other.adopt(&[MINE])), ["c"]);
+}
+
+#[test]
+fn f065_a_forked_child_leaves_the_spool_alone() {
+    let (_scratch, dir) = scratch();
+    let mut spool = Spool::open(&dir, false).unwrap();
+    spool.write(&record("a")).unwrap();
+    spool.let_go_in_child();
+    let other = Spool::open(&dir, false).unwrap();
+    assert!(other.adopt(&[MINE]).records.is_empty(), "who opened it does not let go");
+    // As a forked child sees it.
+    spool.owner += 1;
+    assert!(!spool.is_ours());
+    spool.write(&record("b")).unwrap_err();
+    spool.remove(MINE, "a").unwrap();
+    assert!(spool.adopt(&[MINE]).records.is_empty());
+    spool.let_go_in_child();
+    spool.let_go_in_child();
+    let run = own_dir(&spool);
+    drop(spool);
+    assert!(run.exists());
+    assert_eq!(take(other.adopt(&[MINE])), ["a"]);
 }

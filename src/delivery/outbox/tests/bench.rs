@@ -309,7 +309,8 @@ impl Drop for Bench {
             assert_eq!(stats.accounted(), stats.seen, "{stats:?}");
             self.outbox = Outbox::default();
             let left = self.stats();
-            assert_eq!((left.pending, left.lost.shutdown), (0, stats.pending), "{left:?}");
+            let lost = stats.lost.shutdown + stats.pending;
+            assert_eq!((left.pending, left.lost.shutdown), (0, lost), "{left:?}");
         }
     }
 }

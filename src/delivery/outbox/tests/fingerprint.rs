@@ -22,6 +22,11 @@ impl Outbox {
         Self { bugs: Bugs { seeded: bug }, ..Self::new(limits) }
     }
 
+    /// Whether a resolve of the title is held back.
+    pub(crate) fn holds_back(&self, key: u64) -> bool {
+        self.titles.get(&key).is_some_and(|title| title.parked.is_some())
+    }
+
     /// The numbers of ops that it holds.
     pub(crate) fn seqs(&self, seqs: &mut Vec<u64>) {
         let held = self.titles.values().flat_map(Title::held);
