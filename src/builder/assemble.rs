@@ -123,7 +123,6 @@ impl Builder {
     ) -> Settings {
         let keep = spool.map(|spool| {
             let (homes, source) = (endpoints.homes(), source.clone());
-            let spool = Arc::downgrade(&spool);
             Arc::new(LastWords { spool, homes, source }) as Arc<dyn Keep>
         });
         Settings {

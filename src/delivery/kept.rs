@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
-    sync::{Arc, Weak},
+    sync::Arc,
     time::Duration,
 };
 
@@ -46,8 +46,7 @@ pub(crate) struct Home {
 /// The spool of all endpoints, for who is about to die.
 #[derive(Debug)]
 pub(crate) struct LastWords {
-    /// The worker's: when that has ended, so has this run, and what it left is for others.
-    pub(crate) spool: Weak<Spool>,
+    pub(crate) spool: Arc<Spool>,
     /// By endpoint.
     pub(crate) homes: Vec<Option<Home>>,
     pub(crate) source: Source,
@@ -55,18 +54,14 @@ pub(crate) struct LastWords {
 
 impl Keep for LastWords {
     fn keep(&self, op: &Op, now: Duration) {
-        if let Some(Some(home)) = self.homes.get(op.endpoint)
-            && let Some(spool) = self.spool.upgrade()
-        {
+        if let Some(Some(home)) = self.homes.get(op.endpoint) {
             // The worker writes it once more, and counts it if that fails, too.
-            spool.write(&record(op, false, home, &self.source, now)).ok();
+            self.spool.write(&record(op, false, home, &self.source, now)).ok();
         }
     }
 
     fn let_go_in_child(&self) {
-        if let Some(spool) = self.spool.upgrade() {
-            spool.let_go_in_child();
-        }
+        self.spool.let_go_in_child();
     }
 }
 
