@@ -220,7 +220,10 @@ impl Lane {
     }
 
     fn plant(&mut self) {
-        let record = || files(&self.dir).into_iter().find(|(path, _)| path.ends_with_json());
+        if self.planted == Planted::Nothing {
+            return;
+        }
+        let record = || self.ledger.undelivered(&self.dir);
         match self.planted {
             Planted::Nothing => {}
             Planted::Lost => {

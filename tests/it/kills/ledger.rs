@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
@@ -109,6 +109,21 @@ impl Ledger {
             self.accepted.insert(title.clone());
             self.from_spool.insert(title);
         }
+    }
+
+    /// The only record of an incident that was not delivered yet.
+    pub(super) fn undelivered(&self, dir: &Path) -> Option<(PathBuf, Vec<u8>)> {
+        let mut files = files(dir);
+        files.retain(|(path, _)| path.ends_with_json());
+        let is_only = |(path, bytes): &&(PathBuf, Vec<u8>)| {
+            let record = read_record(bytes).unwrap();
+            let title = record["title"].as_str().unwrap();
+            let same = |(other, _): &&(PathBuf, Vec<u8>)| other.file_name() == path.file_name();
+            title.starts_with("kill")
+                && !self.taken.contains_key(title)
+                && files.iter().filter(same).count() == 1
+        };
+        files.iter().find(is_only).cloned()
     }
 
     fn wrong(&mut self, what: String) {

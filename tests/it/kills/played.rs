@@ -101,10 +101,6 @@ impl Played {
         self.ended();
     }
 
-    pub(super) fn wait(mut self) {
-        self.ended();
-    }
-
     /// How it ended, by the deadline.
     pub(super) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + DEADLINE;
