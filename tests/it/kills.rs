@@ -23,6 +23,7 @@ use crate::{
     spool::{directory, files, records},
 };
 
+mod failing;
 mod ledger;
 mod played;
 mod traced;

@@ -63,6 +63,10 @@ impl Ledger {
     /// The name of the next run.
     pub(super) fn next_run(&mut self) -> String {
         self.figures.runs += 1;
+        self.newest_run()
+    }
+
+    pub(super) fn newest_run(&self) -> String {
         format!("{} {}", letters(self.seed), letters(self.figures.runs))
     }
 

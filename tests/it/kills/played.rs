@@ -158,7 +158,7 @@ pub(super) fn play() {
         let guard = match built {
             Ok((_layer, guard)) => guard,
             Err(error) if ends == Ends::Traced => {
-                println!("refused: {error}");
+                insist(&format!("refused: {error}"));
                 std::process::exit(0);
             }
             Err(error) => panic!("{error}"),
@@ -176,6 +176,13 @@ fn say_that_it_works() {
     std::io::stdout().flush().unwrap();
 }
 
+/// Says it even if a write fails.
+fn insist(what: &str) {
+    let mut stdout = std::io::stdout();
+    let mut say = || writeln!(stdout, "\n{what}").and_then(|()| stdout.flush());
+    while say().is_err() {}
+}
+
 fn work(guard: Guard, run: &str, ends: Ends) {
     let handle = guard.handle();
     match ends {
@@ -187,7 +194,8 @@ fn work(guard: Guard, run: &str, ends: Ends) {
             let stats = eventually("all is settled", || {
                 Some(handle.stats()).filter(|stats| stats.pending == 0)
             });
-            println!("seen {} accounted {} {stats:?}", stats.seen, stats.accounted());
+            let (seen, accounted) = (stats.seen, stats.accounted());
+            insist(&format!("counts {seen} {accounted} {} {stats:?}", stats.undelivered()));
         }
         Ends::Well => {
             say(&handle, run, true);

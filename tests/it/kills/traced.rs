@@ -3,20 +3,28 @@
 
 use std::{
     fs,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use crate::{caller::no_strace, rig::eventually};
 
 /// A `strace` that is attached to a run.
-pub(super) struct Tracer(Child);
+pub(super) struct Tracer {
+    strace: Child,
+    /// What it has traced.
+    trace: PathBuf,
+}
 
 impl Tracer {
     /// Attaches to all threads of the process, and those to come; each counts its calls by itself,
     /// from now on. `inject` is what `strace -e inject=` takes.
     pub(super) fn attach(process: u32, call: &str, inject: &str) -> Self {
+        let name = format!("spike-kills-{process}.strace");
+        let trace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let mut strace = Command::new("strace")
-            .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+            .args(["-f", "-qq", "-e", &format!("trace={call}"), "-o"])
+            .arg(&trace)
             .args(["-e", &format!("inject={call}:{inject}"), "-p", &process.to_string()])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -26,19 +34,23 @@ impl Tracer {
             assert!(strace.try_wait().unwrap().is_none(), "strace does not trace {call}:{inject}");
             is_traced(process).then_some(())
         });
-        Self(strace)
+        Self { strace, trace }
     }
 
-    /// The run has ended.
-    pub(super) fn end(mut self) {
-        eventually("strace ends", || self.0.try_wait().unwrap());
+    /// The run has ended: the calls that were changed.
+    pub(super) fn end(mut self) -> Vec<String> {
+        eventually("strace ends", || self.strace.try_wait().unwrap());
+        let trace = fs::read_to_string(&self.trace).unwrap();
+        fs::remove_file(&self.trace).unwrap();
+        let injected = trace.lines().filter(|line| line.contains("(INJECTED)"));
+        injected.map(str::to_owned).collect()
     }
 }
 
 impl Drop for Tracer {
     fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
+        self.strace.kill().ok();
+        self.strace.wait().ok();
     }
 }
 
