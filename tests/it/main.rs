@@ -19,6 +19,7 @@ mod delivery;
 mod exit;
 mod faults;
 mod flush;
+mod health;
 mod mute;
 mod neighbours;
 mod network;
