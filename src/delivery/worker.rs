@@ -298,9 +298,7 @@ impl Worker {
         self.receive();
         self.keep();
         self.endpoints.iter_mut().for_each(Endpoint::give_up);
-        if let Some(spool) = &self.parts.spool {
-            spool.close();
-        }
+        self.leave_spool();
         for lane in &mut self.parts.receiver.lanes {
             lane.drain(usize::MAX, usize::MAX, &mut self.arrived);
         }

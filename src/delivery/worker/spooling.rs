@@ -81,6 +81,18 @@ impl Worker {
         }
     }
 
+    /// The worker ends: what was taken over is deleted, as long as there is time for that, and what
+    /// is left is for the next run.
+    pub(super) fn leave_spool(&mut self) {
+        let (clock, end) = (self.parts.clock, self.ends.map(|ends| ends.at));
+        if let Some(mut taken) = self.taken.take() {
+            while !taken.delete_some() && end.is_some_and(|end| clock.now() < end) {}
+        }
+        if let Some(spool) = &self.parts.spool {
+            spool.close();
+        }
+    }
+
     /// When there is something to take over, or to delete of what was.
     pub(super) fn adopts_at(&self) -> Option<Duration> {
         match &self.taken {
