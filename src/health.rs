@@ -21,7 +21,8 @@ use crate::lock::lock;
 pub struct Health {
     /// How long ago an endpoint accepted something last; `None` when it never did.
     pub last_accepted: Option<Duration>,
-    /// How long the oldest incident that is not delivered waits; `None` when nothing waits.
+    /// How old the oldest incident is that is not delivered, what an earlier run has left included;
+    /// `None` when nothing waits.
     pub oldest_pending: Option<Duration>,
     /// How the worker is.
     pub worker: WorkerState,
@@ -93,7 +94,9 @@ pub(crate) struct Board(Mutex<Posted>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Posted {
     pub(crate) last_accepted: Option<Duration>,
+    /// How old the oldest incident was then.
     pub(crate) oldest: Option<Duration>,
+    pub(crate) at: Duration,
     pub(crate) worker: WorkerState,
     pub(crate) endpoints: Vec<EndpointHealth>,
 }
@@ -104,11 +107,11 @@ impl Board {
     }
 
     pub(crate) fn read(&self, now: Duration) -> Health {
-        let Posted { last_accepted, oldest, worker, endpoints } = lock(&self.0).clone();
+        let Posted { last_accepted, oldest, at, worker, endpoints } = lock(&self.0).clone();
         let ago = |at: Duration| now.saturating_sub(at);
         Health {
             last_accepted: last_accepted.map(ago),
-            oldest_pending: oldest.map(ago),
+            oldest_pending: oldest.map(|age| age.saturating_add(ago(at))),
             worker,
             endpoints,
         }

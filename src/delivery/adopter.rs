@@ -25,6 +25,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(30);
 /// The next look, when there was too much for one.
 const SOON: Duration = Duration::from_secs(1);
+/// Files deleted at once: a disk may take milliseconds for each.
+const DELETED: usize = 32;
 
 pub(crate) struct Adopter {
     spool: Arc<Spool>,
@@ -109,12 +111,15 @@ impl Adopter {
 }
 
 impl Taken {
-    /// What was replayed is in this run's own files.
-    pub(crate) fn is_kept(&mut self) {
-        for found in std::mem::take(&mut self.done) {
+    /// What was replayed is in this run's own files: deletes some of those that it was in; whether
+    /// that were all.
+    pub(crate) fn delete_some(&mut self) -> bool {
+        let left = self.done.len().saturating_sub(DELETED);
+        for found in self.done.drain(left..) {
             // One that can't be deleted is found again, and is a repeat then.
             self.adopted.take_over(found).ok();
         }
+        left == 0
     }
 
     /// Files that could not be read, and were set aside.

@@ -171,9 +171,9 @@ impl Endpoint {
         self.outbox.state()
     }
 
-    /// Since when the oldest waits that may be sent.
-    pub(crate) fn oldest(&self) -> Option<Duration> {
-        self.outbox.oldest()
+    /// How old the oldest op is that is not held back.
+    pub(crate) fn oldest(&self, now: Duration) -> Option<Duration> {
+        self.outbox.oldest(now)
     }
 
     pub(crate) fn room(&self) -> Room {

@@ -186,10 +186,11 @@ impl Outbox {
         }
     }
 
-    /// Since when the oldest op waits that is not held back.
-    pub(crate) fn oldest(&self) -> Option<Duration> {
+    /// How old the oldest op is that is not held back.
+    pub(crate) fn oldest(&self, now: Duration) -> Option<Duration> {
         let held = self.titles.values().flat_map(Title::held);
-        held.filter(|held| !held.is_again() && !held.is_parked()).map(Wanted::since).min()
+        let waits = held.filter(|held| !held.is_again() && !held.is_parked());
+        waits.map(|held| held.age(now)).max()
     }
 
     pub(crate) fn state(&self) -> EndpointState {

@@ -21,7 +21,7 @@ use crate::{
     clock::Clock,
     contain::contained,
     delivery::{
-        adopter::Adopter,
+        adopter::{Adopter, Taken},
         body::Source,
         endpoint::Endpoint,
         flush::{Flushes, Seen},
@@ -71,6 +71,8 @@ pub(super) struct Worker {
     losses: Losses,
     /// Once the pipeline is there, and there is a spool.
     adopter: Option<Adopter>,
+    /// What was taken over from dead runs, whose files are to be deleted still.
+    taken: Option<Taken>,
     /// What failed in the spool was told, and may be told again then.
     spool_told: Duration,
     /// That there are records which are not ours was told.
@@ -123,6 +125,7 @@ impl Worker {
             lines: Lines::default(),
             losses: Losses::default(),
             adopter: None,
+            taken: None,
             spool_told: Duration::ZERO,
             foreign_told: false,
             ends: None,
@@ -148,9 +151,8 @@ impl Worker {
             }
             self.post(WorkerState::Runs);
             let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
-            let adopts = self.adopter.as_ref().map(Adopter::next);
             let told = self.tell_losses(now).into_iter().chain(self.print(now));
-            let wake = told.chain(wake).chain(kept).chain(adopts).min();
+            let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
             #[cfg(test)]
             self.parts.fails.here(tests::Place::Begun);
             match self.wait(wake).await {
@@ -296,9 +298,7 @@ impl Worker {
         self.receive();
         self.keep();
         self.endpoints.iter_mut().for_each(Endpoint::give_up);
-        if let Some(spool) = &self.parts.spool {
-            spool.close();
-        }
+        self.leave_spool();
         for lane in &mut self.parts.receiver.lanes {
             lane.drain(usize::MAX, usize::MAX, &mut self.arrived);
         }
@@ -347,9 +347,11 @@ impl Worker {
     }
 
     fn post(&self, worker: WorkerState) {
+        let now = self.parts.clock.now();
         self.parts.board.post(|posted| {
             posted.worker = worker;
-            posted.oldest = self.endpoints.iter().filter_map(Endpoint::oldest).min();
+            let ages = self.endpoints.iter().filter_map(|endpoint| endpoint.oldest(now));
+            (posted.at, posted.oldest) = (now, ages.max());
             for (health, endpoint) in posted.endpoints.iter_mut().zip(&self.endpoints) {
                 health.state = endpoint.state();
             }

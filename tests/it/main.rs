@@ -20,6 +20,7 @@ mod exit;
 mod faults;
 mod flush;
 mod kills;
+mod health;
 mod mute;
 mod neighbours;
 mod network;

@@ -43,7 +43,8 @@ pub(crate) struct Adopted {
     pub(crate) failed: usize,
     /// Whether the call came to one of its limits, and the next one will find more.
     pub(crate) more: bool,
-    runs: Vec<Dead>,
+    /// Those with records.
+    pub(super) runs: Vec<Dead>,
 }
 
 /// The file of an adopted record.
@@ -52,7 +53,7 @@ pub(crate) struct Found(PathBuf);
 
 /// A dead run that is ours while this lives.
 #[derive(Debug)]
-struct Dead {
+pub(super) struct Dead {
     dir: PathBuf,
     lock: Lock,
 }

@@ -48,6 +48,12 @@ fn record(title: &str) -> Record {
     }
 }
 
+fn large(title: &str, bytes: usize) -> Record {
+    let mut record = record(title);
+    record.body.insert("text".to_owned(), "x".repeat(bytes).into());
+    record
+}
+
 /// A directory for one test, and the path of a spool in it.
 fn scratch() -> (TempDir, PathBuf) {
     let scratch = tempfile::Builder::new().prefix("spool.").tempdir().unwrap();
@@ -163,11 +169,6 @@ fn f101_a_run_never_fills_the_disk() {
     assert_eq!(list(&own).len(), super::FILES);
     drop(spool);
 
-    let large = |title: &str, bytes: usize| {
-        let mut record = record(title);
-        record.body.insert("text".to_owned(), "x".repeat(bytes).into());
-        record
-    };
     let spool = Spool::open(&dir, false).unwrap();
     let too_large = spool.write(&large("too large", 65_536)).unwrap_err();
     assert_eq!(too_large.kind(), std::io::ErrorKind::FileTooLarge);
@@ -200,6 +201,7 @@ fn one_adoption_is_bounded_and_the_next_finds_the_rest() {
     loop {
         let adopted = spool.adopt(&[MINE]);
         let more = adopted.more;
+        assert!(adopted.runs.len() <= 64, "each keeps a file open");
         calls += 1;
         let taken = take(adopted).len();
         assert!(taken <= super::FILES);
@@ -211,6 +213,18 @@ fn one_adoption_is_bounded_and_the_next_finds_the_rest() {
     assert!((2..10).contains(&calls), "{calls}");
     assert_eq!(found, super::FILES + 100);
     assert_eq!(list(&dir).len(), 2, "the directory and the lock of this run");
+
+    for _ in 0..2 {
+        let first = Spool::open(&dir, false).unwrap();
+        (0..300).for_each(|title| first.write(&large(&title.to_string(), 60_000)).unwrap());
+    }
+    let adopted = spool.adopt(&[MINE]);
+    assert!(adopted.more, "one adoption reads 32 MiB");
+    let found = take(adopted).len();
+    assert!((550..600).contains(&found), "{found}");
+    let adopted = spool.adopt(&[MINE]);
+    assert!(!adopted.more);
+    assert_eq!(found + take(adopted).len(), 600);
 }
 
 #[test]
@@ -233,6 +247,19 @@ fn a_run_whose_lock_or_directory_was_cleaned_up_begins_anew() {
     assert_eq!(take(other.adopt(&[MINE])), [""; 0], "it is alive");
     drop(spool);
     assert_eq!(take(other.adopt(&[MINE])), ["c"]);
+
+    // Who ends after its lock was cleaned up leaves the one that another made.
+    let spool = Spool::open(&dir, false).unwrap();
+    spool.write(&record("d")).unwrap();
+    let lock = own_dir(&spool).with_extension("lock");
+    fs::remove_file(&lock).unwrap();
+    let mut adopted = other.adopt(&[MINE]);
+    let (_, found) = adopted.records.remove(0);
+    adopted.take_over(found).unwrap();
+    drop(spool);
+    assert!(lock.exists());
+    drop(adopted);
+    assert!(!lock.exists(), "the twin");
 }
 
 #[test]

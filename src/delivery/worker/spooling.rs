@@ -49,14 +49,17 @@ impl Worker {
     /// Takes over what dead runs have left, if it is time to look.
     pub(super) fn adopt(&mut self) {
         let now = self.parts.clock.now();
-        let Some(mut taken) = self.adopter.as_mut().and_then(|adopter| adopter.look(now)) else {
+        if let Some(taken) = &mut self.taken {
+            if taken.delete_some() {
+                self.taken = None;
+            }
+            return;
+        }
+        let Some(taken) = self.adopter.as_mut().and_then(|adopter| adopter.look(now)) else {
             return;
         };
         self.receive();
         let arrived = self.parts.receiver.slots_taken() == 0;
-        if self.keep() && arrived {
-            taken.is_kept();
-        }
         if taken.set_aside() > 0 {
             let count = taken.set_aside();
             (0..count).for_each(|_| self.parts.counters.add(Count::SetAside));
@@ -71,6 +74,30 @@ impl Worker {
                  left alone"
             );
             self.tell(Problem::new(ProblemKind::Spool, sentence));
+        }
+        // Else it is found again, and is a repeat then.
+        if self.keep() && arrived {
+            self.taken = Some(taken);
+        }
+    }
+
+    /// The worker ends: what was taken over is deleted, as long as there is time for that, and what
+    /// is left is for the next run.
+    pub(super) fn leave_spool(&mut self) {
+        let (clock, end) = (self.parts.clock, self.ends.map(|ends| ends.at));
+        if let Some(mut taken) = self.taken.take() {
+            while !taken.delete_some() && end.is_some_and(|end| clock.now() < end) {}
+        }
+        if let Some(spool) = &self.parts.spool {
+            spool.close();
+        }
+    }
+
+    /// When there is something to take over, or to delete of what was.
+    pub(super) fn adopts_at(&self) -> Option<Duration> {
+        match &self.taken {
+            Some(_) => Some(Duration::ZERO),
+            None => self.adopter.as_ref().map(Adopter::next),
         }
     }
 }

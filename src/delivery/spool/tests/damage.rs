@@ -161,8 +161,9 @@ fn f109_what_is_anothers_or_a_later_versions_is_left_alone() {
     }
     assert_eq!(take(spool.adopt(&[MINE])), ["a"]);
     assert_eq!(list(&run).len(), 3);
-    // Whose they are finds them.
-    let adopted = spool.adopt(&[8]);
+    // Whose they are finds them, while we look: what is not ours is not held.
+    let _looking = spool.adopt(&[MINE]);
+    let adopted = Spool::open(&dir, false).unwrap().adopt(&[8]);
     assert_eq!((adopted.records.len(), adopted.foreign), (1, 2));
     assert_eq!(adopted.records[0].0, other);
 }

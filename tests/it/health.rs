@@ -1,0 +1,67 @@
+//! How paging is doing, as the program is told.
+
+use std::{sync::Mutex, time::Duration};
+
+use tracing::error;
+use tracing_spike::{EndpointState, Problem, ProblemKind, WorkerState, sandbox::Fault};
+
+use crate::rig::{eventually, rig_with};
+
+static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
+
+fn told(kind: ProblemKind) -> Vec<String> {
+    let told = TOLD.lock().unwrap();
+    told.iter().filter(|problem| problem.kind() == kind).map(ToString::to_string).collect()
+}
+
+#[test]
+fn f016_health_and_problems_tell_that_an_endpoint_refuses_and_that_it_accepts_again() {
+    let mut rig = rig_with(|builder| {
+        builder.on_problem(|problem| TOLD.lock().unwrap().push(problem.clone()))
+    });
+    let handle = rig.handle();
+    let health = handle.health();
+    assert!(health.is_good(), "{health:?}");
+    assert_eq!((health.last_accepted, health.oldest_pending), (None, None));
+    assert_eq!(health.endpoints.len(), 1);
+    assert_eq!(health.endpoints[0].name, format!("http://127.0.0.1:{}", rig.sandbox.port()));
+
+    rig.sandbox.fault(Fault::Status(401));
+    rig.run(|| error!("card payment failed"));
+    let health = eventually("it refuses", || {
+        let health = handle.health();
+        (health.endpoints[0].state == EndpointState::Refuses).then_some(health)
+    });
+    assert!(!health.is_good() && health.worker == WorkerState::Runs, "{health:?}");
+    assert!(health.oldest_pending.is_some() && health.last_accepted.is_none(), "{health:?}");
+    let refused = eventually("it is told", || told(ProblemKind::Refused).pop());
+    assert!(refused.contains("refuses this webhook (status 401): check the token"), "{refused}");
+
+    // What a probe would find after five minutes.
+    rig.sandbox.clear_faults();
+    rig.run(|| error!("another thing failed"));
+    rig.drop_guard();
+    assert_eq!(handle.health().worker, WorkerState::Ended);
+    rig.finish();
+}
+
+#[test]
+fn what_is_rejected_for_good_is_told_and_what_is_accepted_is_seen() {
+    static LOST: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let rig = rig_with(|builder| {
+        builder.on_problem(|problem| {
+            if problem.kind() == ProblemKind::Lost {
+                LOST.lock().unwrap().push(problem.to_string());
+            }
+        })
+    });
+    rig.sandbox.fault_next(1, Fault::Status(400));
+    rig.run(|| error!("card payment failed"));
+    let lost = eventually("it is told", || LOST.lock().unwrap().pop());
+    assert_eq!(lost, "not delivered: 1 rejected");
+    rig.run(|| error!("another thing failed"));
+    rig.flush();
+    let health = rig.handle().health();
+    assert!(health.last_accepted.is_some_and(|ago| ago < Duration::from_secs(20)), "{health:?}");
+    assert_eq!(health.oldest_pending, None);
+}
