@@ -20,7 +20,7 @@ use tracing_spike::sandbox::{Fault, Sandbox};
 use crate::{
     child,
     rig::{TOKEN, eventually},
-    spool::{directory, files, records},
+    spool::{alter, directory, files, records},
 };
 
 mod failing;
@@ -228,19 +228,19 @@ impl Lane {
         match self.planted {
             Planted::Nothing => {}
             Planted::Lost => {
-                if let Some((path, _)) = record() {
+                if let Some(path) = record() {
                     fs::remove_file(path).unwrap();
                     self.planted = Planted::Nothing;
                 }
             }
             Planted::Corrupt => {
-                if let Some((path, bytes)) = record() {
-                    fs::write(path, ledger::falsified(&bytes)).unwrap();
+                if let Some(path) = record() {
+                    alter(&path, |record| record["body"]["fields"]["code"] = "z".into());
                     self.planted = Planted::Nothing;
                 }
             }
             Planted::Stuck => {
-                if let Some((path, _)) = record() {
+                if let Some(path) = record() {
                     let lock = path.parent().unwrap().with_extension("lock");
                     let lock = fs::File::options().write(true).open(lock).unwrap();
                     lock.try_lock().unwrap();

@@ -6,11 +6,11 @@ use tracing_spike::sandbox::Sandbox;
 
 use super::{
     Lane, Planted,
-    ledger::{EACH, letters, read_record},
+    ledger::{EACH, letters},
     played::Ends,
     traced::{Tracer, untraceable},
 };
-use crate::spool::files;
+use crate::spool::{files, read_record};
 
 /// The calls of a run but for those that wait and those that make threads, with the ways in which
 /// they may fail.

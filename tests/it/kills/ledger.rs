@@ -11,7 +11,7 @@ use serde_json::Value;
 use tracing_spike::sandbox::{Effect, Request, Sandbox};
 
 use super::Named;
-use crate::spool::files;
+use crate::spool::{files, read_record};
 
 /// Incidents that a run opens.
 pub(super) const EACH: u64 = 4;
@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// The only record of an incident that was not delivered yet.
-    pub(super) fn undelivered(&self, dir: &Path) -> Option<(PathBuf, Vec<u8>)> {
+    pub(super) fn undelivered(&self, dir: &Path) -> Option<PathBuf> {
         let mut files = files(dir);
         files.retain(|(path, _)| path.ends_with_json());
         let is_only = |(path, bytes): &&(PathBuf, Vec<u8>)| {
@@ -127,7 +127,7 @@ impl Ledger {
                 && !self.taken.contains_key(title)
                 && files.iter().filter(same).count() == 1
         };
-        files.iter().find(is_only).cloned()
+        files.iter().find(is_only).map(|(path, _)| path.clone())
     }
 
     fn wrong(&mut self, what: String) {
@@ -235,31 +235,6 @@ impl fmt::Display for Figures {
 fn is_broken_off(request: &Request) -> bool {
     let promised = request.header("content-length").and_then(|length| length.parse().ok());
     promised.is_none_or(|promised: usize| request.body().len() < promised)
-}
-
-/// The JSON of a record whose checksum is right.
-pub(super) fn read_record(bytes: &[u8]) -> Option<Value> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (header, json) = (std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]);
-    (header == head_of(json)).then(|| serde_json::from_slice(json).ok()).flatten()
-}
-
-/// The first line of a record that has this JSON.
-pub(super) fn head_of(json: &[u8]) -> String {
-    format!("tracing-spike spool 1 {:08x} {}", crc32fast::hash(json), json.len())
-}
-
-/// A record with this JSON.
-pub(super) fn record_of(json: &Value) -> Vec<u8> {
-    let json = json.to_string();
-    format!("{}\n{json}", head_of(json.as_bytes())).into_bytes()
-}
-
-/// A record that says something else.
-pub(super) fn falsified(bytes: &[u8]) -> Vec<u8> {
-    let mut record = read_record(bytes).unwrap();
-    record["body"]["fields"]["code"] = "z".into();
-    record_of(&record)
 }
 
 /// A number in letters, since digits mean nothing in a title: base 16, a to p.
