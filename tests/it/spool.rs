@@ -17,7 +17,9 @@ use tracing_subscriber::{Registry, prelude::*};
 
 use crate::rig::{TOKEN, eventually, leaks};
 
+mod full;
 mod replayed;
+mod shared;
 
 /// A directory of one test, made anew.
 pub(crate) fn directory() -> PathBuf {
