@@ -206,8 +206,9 @@ impl Run {
 
     fn put(&self, name: Name, bytes: &[u8], fsync: bool) -> io::Result<()> {
         // What fails is never tried again with the same file: it is removed when it is dropped.
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)?;
-        file.write_all(bytes)?;
+        let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir);
+        let mut file = file.map_err(without_path)?;
+        file.as_file_mut().write_all(bytes)?;
         if fsync {
             file.as_file().sync_all()?;
         }
@@ -245,6 +246,14 @@ impl Run {
         };
         let others = self.bytes.saturating_sub(before.unwrap_or_default());
         self.bytes = others.saturating_add(size.unwrap_or_default());
+    }
+}
+
+/// The errors of `tempfile` show where its file is.
+fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((why, _)) => io::Error::new(error.kind(), why.to_owned()),
+        None => error,
     }
 }
 
