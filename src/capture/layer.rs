@@ -5,6 +5,7 @@
 //! through `reentry` and ends in `catch_unwind`, so nothing of ours reaches the program.
 
 use std::{
+    fmt::Write,
     hash::{DefaultHasher, Hash, Hasher},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,7 +31,7 @@ use crate::{
         span as span_fields,
         title::{self, TitleParts, Titles},
     },
-    fields::{Fields, TEXT_CAP, head},
+    fields::{Fields, TEXT_CAP, Taken},
     incident::{Captured, Detail},
     queue::Control,
     reentry,
@@ -117,8 +118,8 @@ impl SpikeLayer {
         }
         let wish = wish(concern, *meta.level(), &scratch.controls)?;
         let is_derived = self.write_title(event, meta, ctx, is_silent, scratch);
-        let Scratch { message, message_cut, controls, draft, fields, .. } = scratch;
-        let message = (message.as_str(), *message_cut);
+        let Scratch { message, taken, controls, draft, fields, .. } = scratch;
+        let message = (message.as_str(), *taken);
         let notes = &controls.notes;
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
@@ -331,7 +332,7 @@ fn capture<S>(
     meta: &Metadata<'_>,
     ctx: &Context<'_, S>,
     taker: Taker<'_>,
-    message: (&str, bool),
+    message: (&str, Taken),
     fields: &mut Fields,
     notes: &Fields,
 ) -> Captured
@@ -341,21 +342,16 @@ where
     let mut error = CapturedError::default();
     event.record(&mut Capturing { fields, taker, error: Some(&mut error) });
     let spans_cut = span_fields::append(event, ctx, fields);
-    let mut keep_cut = |(text, cut): (&str, bool)| {
-        fields.text_value(|out| {
-            out.push_str(text);
-            cut
-        })
-    };
-    let message = keep_cut(message);
-    let target = head(meta.target(), TARGET_CAP);
-    let target = keep_cut((target, target.len() < meta.target().len()));
-    let mut keep = |text: &str| keep_cut((text, false));
-    let file = meta.file().map(&mut keep);
-    let thread = match thread::current().name() {
-        Some(name) => keep(name),
-        None => keep("unnamed"),
-    };
+    let (message, taken) = message;
+    let message = fields.text_value(|out| {
+        out.push_str(message);
+        taken
+    });
+    let mut keep =
+        |text: &str, cap| fields.text_value(|out| taker.take(out, cap, |out| out.write_str(text)));
+    let target = keep(meta.target(), TARGET_CAP);
+    let file = meta.file().map(|file| keep(file, TEXT_CAP));
+    let thread = keep(thread::current().name().unwrap_or("unnamed"), TEXT_CAP);
     Captured {
         level: *meta.level(),
         message,

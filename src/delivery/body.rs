@@ -76,6 +76,7 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
             if fields.omitted() > 0 {
                 put(&mut notes.0, "omitted_fields", fields.omitted());
             }
+            notes.redacted(fields.redacted());
         }
         Detail::Storm(storm) => storm_into(storm, op.occurrences.count, &mut body),
         Detail::Quiet => {
@@ -102,6 +103,13 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
 struct Notes(Map<String, Json>);
 
 impl Notes {
+    /// How many secrets were replaced.
+    fn redacted(&mut self, count: u32) {
+        if count > 0 {
+            put(&mut self.0, "redacted", count);
+        }
+    }
+
     fn cut(&mut self, what: &str) {
         match self.0.get_mut("cut") {
             Some(Json::String(list)) => {
@@ -151,6 +159,7 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
     }
+    notes.redacted(event.fields.redacted());
 }
 
 /// What beyond the budget did not page by itself.

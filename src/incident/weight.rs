@@ -19,6 +19,7 @@ pub(crate) struct Manual {
     map: Map<String, Json>,
     weight: usize,
     omitted: u64,
+    redacted: u32,
 }
 
 impl Manual {
@@ -37,6 +38,16 @@ impl Manual {
 
     pub(crate) fn map(&self) -> &Map<String, Json> {
         &self.map
+    }
+
+    /// Lets `redact` replace what must not leave the process, and count it.
+    pub(crate) fn redact(&mut self, redact: impl FnOnce(&mut Map<String, Json>) -> u32) {
+        self.redacted = redact(&mut self.map);
+    }
+
+    /// How many secrets were replaced.
+    pub(crate) fn redacted(&self) -> u32 {
+        self.redacted
     }
 
     /// How many were too much.
