@@ -56,8 +56,10 @@ fn number(text: Text<'_>, start: usize, after: usize) -> Option<Range<usize>> {
     if !matches!(length, 4 | 8) || !matches!(separator, b' ' | b'-') {
         return None;
     }
-    let grouped = |grouping: &&[usize]| ends(text, start, separator, grouping);
-    GROUPINGS.iter().find_map(grouped).and_then(|end| check(text, start, end))
+    let grouped = |grouping: &&[usize]| {
+        ends(text, start, separator, grouping).and_then(|end| check(text, start, end))
+    };
+    GROUPINGS.iter().find_map(grouped)
 }
 
 /// Where groups of these lengths end.

@@ -234,7 +234,7 @@ fn web_token(text: Text<'_>, at: usize, end: usize) -> Option<Range<usize>> {
         return Some(at..end);
     }
     let payload = text.run_within(dot.saturating_add(1), 8, |byte| is_key(byte) && byte != b'.');
-    let enough = header >= 12 && payload.saturating_sub(dot) > 8;
+    let enough = header >= 12 && text.at(dot) == b'.' && payload.saturating_sub(dot) > 8;
     enough.then_some(at..end)
 }
 

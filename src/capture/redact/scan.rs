@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::{
     cards, keys,
     names::Names,
-    text::{Text, is_key},
+    text::{Text, is_quote},
     urls, values,
 };
 
@@ -81,7 +81,9 @@ impl<'a> Scan<'a> {
         let end = at.saturating_add(BLOCK);
         if weight & (0x80 * KEY) != 0 && at.max(self.done) >= self.keys {
             match keys::find(text, at.max(self.done), self.done) {
-                Ok(found) => return Some(found),
+                Ok(found) if found.start < end => return Some(found),
+                // Not before what stands between here and there.
+                Ok(found) => self.keys = found.start,
                 Err(end) => self.keys = end,
             }
         }
@@ -153,8 +155,12 @@ impl<'a> Scan<'a> {
         if text.starts(at, b"-----BEGIN ") {
             return private_key(text, at);
         }
-        let first = !is_key(text.before(at));
-        if first { values::flag(text, self.names, at) } else { None }
+        let before = text.before(at);
+        if before <= b' ' || is_quote(before) || before == b'(' {
+            values::flag(text, self.names, at)
+        } else {
+            None
+        }
     }
 }
 

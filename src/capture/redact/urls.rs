@@ -10,7 +10,7 @@ use super::text::{Text, is_mixed, is_quote};
 /// Bytes of user and password that are looked at.
 const MOST: usize = 512;
 /// The same, where there is a path before the `@`, as a password with a `/` looks.
-const MOST_WITH_SLASH: usize = 64;
+const MOST_WITH_SLASH: usize = 48;
 /// A user that is no name but a token has so many bytes.
 const TOKEN: usize = 20;
 /// A webhook's secret has so many.
@@ -49,7 +49,7 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
     let behind = divider.map(|colon| start.saturating_add(colon).saturating_add(1));
     // A port is a number: anything else is a password, whatever is in it.
     let odd = behind.filter(|&behind| {
-        behind < end && !text.at(behind).is_ascii_digit() && text.at(start) != b'['
+        behind < end && !matches!(text.at(behind), b'0'..=b'9' | b'/') && text.at(start) != b'['
     });
     if at.is_none() && odd.is_some() {
         if end == text.len() && !text.whole {

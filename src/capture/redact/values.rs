@@ -127,7 +127,8 @@ fn value_at(text: Text<'_>, at: usize, way: Way, kind: (Kind, Number)) -> Option
             let end = closing(text, start, escapes.saturating_sub(at));
             (start..end.max(start), if wrapped { way } else { Way::Assigned })
         }
-        b'[' if !is_hidden(text.slice(at, text.len())) => return list(text, at, way),
+        _ if begins_hidden(text.slice(at, text.len())) => return None,
+        b'[' => return list(text, at, way),
         _ if kind.0 == Kind::Header => return header(text, at, way),
         b'{' | b'(' if kind.0 != Kind::Any => return None,
         _ => (at..unquoted(text, at), way),
@@ -223,6 +224,7 @@ fn unquoted(text: Text<'_>, at: usize) -> usize {
         let next = end.saturating_add(1);
         let ends = match text.at(end) {
             b',' | b';' | b'&' => separates(text, next),
+            b']' if text.ended(next, PLACEHOLDER.as_bytes()) => false,
             b')' | b']' | b'}' => !text.at(next).is_ascii_alphanumeric(),
             b'\\' => is_quote(text.at(next)) || matches!(text.at(next), b'n' | b'r' | b't' | b'\\'),
             _ => true,
@@ -290,15 +292,17 @@ fn is_code(value: &[u8]) -> bool {
     value.first() == Some(&b'&') || value.windows(2).any(|pair| pair == b"::")
 }
 
-/// Whether somebody has hidden it already.
-fn is_hidden(value: &[u8]) -> bool {
-    let begins = |word: &str| {
+/// As [`is_hidden`], of what may go on.
+fn begins_hidden(value: &[u8]) -> bool {
+    [PLACEHOLDER, "<redacted", "REDACTED"].iter().any(|word| {
         let start = value.get(..word.len()).unwrap_or_default();
         start.eq_ignore_ascii_case(word.as_bytes())
-    };
-    begins(PLACEHOLDER)
-        || begins("<redacted")
-        || begins("REDACTED")
+    })
+}
+
+/// Whether somebody has hidden it already.
+fn is_hidden(value: &[u8]) -> bool {
+    begins_hidden(value)
         || value.iter().all(|byte| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'-' | b'_'))
 }
 

@@ -88,7 +88,7 @@ proptest! {
         scrubber.scrub(&mut text, 0, CAP);
         prop_assert!(text.len() <= CAP);
         let pieces = secret.as_bytes().windows(8).filter_map(|piece| str::from_utf8(piece).ok());
-        for piece in pieces {
+        for piece in pieces.filter(|piece| !after.contains(piece)) {
             prop_assert!(!text.contains(piece), "{piece:?} of {all:?} is in {text:?}");
         }
     }
