@@ -4,9 +4,12 @@
 //! most [`BODY_CAP`] bytes; nothing that people route on is inside an array; a key that would be
 //! empty is absent; what was cut is named in `notes`.
 
+mod visible;
+
 use std::time::SystemTime;
 
 use serde_json::{Map, Value as Json, json};
+use visible::make_visible;
 
 use crate::{
     fields::{Fields, Value, head},
@@ -76,6 +79,9 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
             if fields.omitted() > 0 {
                 put(&mut notes.0, "omitted_fields", fields.omitted());
             }
+            if fields.cut() {
+                notes.cut("what is nested deeper than 8 or wider than 64");
+            }
             notes.redacted(fields.redacted());
         }
         Detail::Storm(storm) => storm_into(storm, op.occurrences.count, &mut body),
@@ -93,6 +99,7 @@ fn body(op: &Op, source: &Source, minimal: bool, missed: Option<&str>) -> Map<St
         shorten(&mut body, "message", MINIMAL_MESSAGE);
         notes.cut("fields, span and the end of the message: the server said 413");
     }
+    make_visible(&mut body);
     trim(&mut body, &mut notes);
     put_map(&mut body, "notes", notes.0);
     body
