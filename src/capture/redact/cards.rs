@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::text::Text;
+use super::text::{Text, is_grouped};
 
 /// Digits of a card number, and the separators between them.
 const MOST: usize = 19;
@@ -13,12 +13,6 @@ const MOST: usize = 19;
 /// How numbers are grouped on cards.
 const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[8, 8]];
-
-/// Digits, and what stands between groups of them.
-#[inline]
-pub(super) fn is_grouped(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b' ' | b'-')
-}
 
 /// The first of them among the digits around `at`, not before `floor`. `Err`: where those end.
 pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usize>, usize> {
@@ -49,6 +43,12 @@ fn number(text: Text<'_>, start: usize, after: usize) -> Option<Range<usize>> {
         return None;
     }
     let length = after.saturating_sub(start);
+    // No issuer's number begins with another digit: years end here, and most of what counts time.
+    if !matches!(text.at(start), b'2'..=b'6')
+        || (text.at(start) == b'2' && text.at(start.saturating_add(1)) == b'0')
+    {
+        return None;
+    }
     if (13..=MOST).contains(&length) {
         return check(text, start, after);
     }

@@ -190,8 +190,10 @@ fn at_start(text: Text<'_>, at: usize, byte: u8, end: usize) -> Option<Range<usi
     let (first, count) = BY_BYTE.get(usize::from(byte)).copied()?;
     if count > 0 {
         let formats = FORMATS.get(usize::from(first)..)?.iter().take(usize::from(count));
+        let second = text.at(at.saturating_add(1));
         for format in formats {
-            if text.starts(at, format.0.as_bytes()) {
+            // Which is what most words fail at.
+            if format.0.as_bytes().get(1) == Some(&second) && text.starts(at, format.0.as_bytes()) {
                 return vendor(text, at, *format);
             }
         }
@@ -262,6 +264,9 @@ fn list_key(text: Text<'_>, at: usize, end: usize) -> Option<Range<usize>> {
 
 /// What stands behind `Bearer` or `Basic`.
 fn credentials(text: Text<'_>, run: usize, floor: usize) -> Option<Range<usize>> {
+    if !matches!(text.before(run), b' ' | b'+' | b'/' | b'=' | b'~') {
+        return None;
+    }
     let start = text.back(run, floor.max(run.saturating_sub(LOOK_BACK)), is_base64);
     let space = start.checked_sub(1).filter(|&space| text.at(space) == b' ')?;
     let bearer = text.ended(space, b"bearer");

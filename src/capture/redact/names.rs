@@ -83,7 +83,7 @@ const LISTED: [Name; 50] = [
 ];
 
 /// Last segments that say in which form the secret is there.
-const FORMS: &str = "hash hashed value raw header string base64 b64 hex plain plaintext encrypted old \
+const FORMS: &str = "hash hashed value raw header string base64 hex plain plaintext encrypted old \
     new current confirm confirmation again env";
 
 /// The listed names and those that a program has added.
@@ -101,7 +101,7 @@ impl Names {
         let mut endings = [0; 26];
         let listed = LISTED.iter().map(|(name, ..)| *name);
         for name in listed.chain(FORMS.split(' ')).chain(added.iter().map(String::as_str)) {
-            let mut last = name.bytes().rev();
+            let mut last = name.bytes().rev().skip_while(u8::is_ascii_digit);
             let (last, before) = (last.next().unwrap_or(0), last.next().unwrap_or(0));
             for (last, before) in [(last, before), (b's', last)] {
                 if let Some((row, bit)) = ending(last, before)
@@ -114,12 +114,9 @@ impl Names {
         Self { added, endings }
     }
 
-    /// Whether a name with these last two bytes may be one of them: most are not.
+    /// Whether a name with these last two bytes, but for digits, may be one of them: most are not.
     #[inline]
     pub(super) fn may_end(&self, last: u8, before: u8) -> bool {
-        if last.is_ascii_digit() || before.is_ascii_digit() {
-            return true;
-        }
         let Some((row, bit)) = ending(last, before) else { return false };
         self.endings.get(row).is_some_and(|row| row & bit != 0)
     }
@@ -128,7 +125,8 @@ impl Names {
     pub(super) fn kind(&self, name: &[u8]) -> Option<(Kind, Number)> {
         let mut name = Segments::of(name);
         let form = |name: &Segments| {
-            FORMS.split(' ').find(|form| name.ends_with(form.as_bytes(), false)).map(str::len)
+            let mut forms = FORMS.as_bytes().split(|byte| *byte == b' ');
+            forms.find(|form| name.ends_with(form, false)).map(<[u8]>::len)
         };
         let mut behind = form(&name);
         if behind.is_none() {

@@ -9,40 +9,16 @@ use std::ops::Range;
 use super::{
     cards, keys,
     names::Names,
-    text::{Text, is_quote},
+    text::{CARD, KEY, SIGN, Text, is_quote, weight},
     urls, values,
 };
 
 /// Bytes that are weighed together.
 const BLOCK: usize = 8;
-/// What one byte adds to the weight of its block, in a byte of that for each: what a key is made
-/// of; what a card's number is made of; signs beside which something may stand.
-const KEY: u32 = 1;
-const CARD: u32 = 1 << 8;
-const SIGN: u32 = 1 << 16;
 /// Added to a block's weight, it sets the bits in [`CLOSER`] of a block that asks for a closer
 /// look: one of eight key bytes, one of seven digits, one with a sign.
 const LEAST: u32 = (0x80 - 8) * KEY + (0x80 - 7) * CARD + (0x80 - 1) * SIGN;
 const CLOSER: u32 = 0x80 * (KEY | CARD | SIGN);
-
-const WEIGHTS: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut left: &mut [u32] = &mut table;
-    let mut byte = 0_u8;
-    while let [entry, rest @ ..] = left {
-        *entry = match byte {
-            b'0'..=b'9' => KEY + CARD,
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'.' => KEY,
-            b'-' => KEY + CARD + SIGN,
-            b' ' => CARD,
-            b':' | b'=' | b'/' | b'>' | b'%' => SIGN,
-            _ => 0,
-        };
-        byte = byte.wrapping_add(1);
-        left = rest;
-    }
-    table
-};
 
 /// A pass over one text.
 pub(super) struct Scan<'a> {
@@ -77,9 +53,9 @@ impl<'a> Scan<'a> {
         None
     }
 
-    fn look(&mut self, text: Text<'_>, at: usize, weight: u32) -> Option<Range<usize>> {
+    fn look(&mut self, text: Text<'_>, at: usize, found: u32) -> Option<Range<usize>> {
         let end = at.saturating_add(BLOCK);
-        if weight & (0x80 * KEY) != 0 && at.max(self.done) >= self.keys {
+        if found & (0x80 * KEY) != 0 && at.max(self.done) >= self.keys {
             match keys::find(text, at.max(self.done), self.done) {
                 Ok(found) if found.start < end => return Some(found),
                 // Not before what stands between here and there.
@@ -87,15 +63,17 @@ impl<'a> Scan<'a> {
                 Err(end) => self.keys = end,
             }
         }
-        if weight & (0x80 * SIGN) != 0 {
+        if found & (0x80 * SIGN) != 0 {
             let from = at.max(self.done);
             for (offset, &byte) in text.slice(from, end.min(text.len())).iter().enumerate() {
-                if let Some(found) = self.sign(text, byte, from.saturating_add(offset)) {
+                if weight(byte) & SIGN != 0
+                    && let Some(found) = self.sign(text, byte, from.saturating_add(offset))
+                {
                     return Some(found);
                 }
             }
         }
-        if weight & (0x80 * CARD) != 0 { self.card(text, at, end) } else { None }
+        if found & (0x80 * CARD) != 0 { self.card(text, at, end) } else { None }
     }
 
     /// A card's number that has digits in the block.
@@ -140,7 +118,7 @@ impl<'a> Scan<'a> {
                 let width = width.saturating_add(usize::from(next == b'>'));
                 values::assigned(text, self.names, name, width, self.done)
             }
-            b'/' => urls::webhook(text, at),
+            b'/' if urls::may_host(text.before(at)) => urls::webhook(text, at),
             b'-' if next == b'-' => self.dashes(text, at),
             b'>' => values::element(text, self.names, at),
             b'%' if next == b'3' && matches!(text.at(at.saturating_add(2)), b'D' | b'd') => {
@@ -171,22 +149,19 @@ fn next_block(bytes: &[u8], at: usize) -> Option<(usize, u32)> {
     let (blocks, rest) = left.as_chunks::<BLOCK>();
     let mut at = at;
     for block in blocks {
-        let weight = weight(block);
+        let weight = weigh(block);
         if weight & CLOSER != 0 {
             return Some((at, weight));
         }
         at = at.wrapping_add(BLOCK);
     }
-    let weight = weight(rest);
+    let weight = weigh(rest);
     (weight & CLOSER != 0).then_some((at, weight))
 }
 
 #[inline]
-fn weight(bytes: &[u8]) -> u32 {
-    let weigh = |sum: u32, &byte: &u8| {
-        sum.wrapping_add(WEIGHTS.get(usize::from(byte)).copied().unwrap_or(0))
-    };
-    bytes.iter().fold(LEAST, weigh)
+fn weigh(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(LEAST, |sum, &byte| sum.wrapping_add(weight(byte)))
 }
 
 /// A private key as PEM, from its first line to its last, or to where the text ends.

@@ -74,7 +74,44 @@ impl<'a> Text<'a> {
 /// What keys are made of.
 #[inline]
 pub(super) fn is_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    weight(byte) & KEY != 0
+}
+
+/// Digits, and what stands between groups of them.
+#[inline]
+pub(super) fn is_grouped(byte: u8) -> bool {
+    weight(byte) & CARD != 0
+}
+
+/// What one byte adds to the weight of its block, in a byte of that for each: what a key is made
+/// of; what a card's number is made of; signs beside which something may stand.
+pub(super) const KEY: u32 = 1;
+pub(super) const CARD: u32 = 1 << 8;
+pub(super) const SIGN: u32 = 1 << 16;
+
+const WEIGHTS: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut left: &mut [u32] = &mut table;
+    let mut byte = 0_u8;
+    while let [entry, rest @ ..] = left {
+        *entry = match byte {
+            b'0'..=b'9' => KEY + CARD,
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'.' => KEY,
+            b'-' => KEY + CARD + SIGN,
+            b' ' => CARD,
+            b':' | b'=' | b'/' | b'>' | b'%' => SIGN,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        left = rest;
+    }
+    table
+};
+
+/// What a byte weighs.
+#[inline]
+pub(super) fn weight(byte: u8) -> u32 {
+    WEIGHTS.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 /// What base64 of both alphabets, and so a credential in a header, is made of.

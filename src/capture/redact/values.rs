@@ -58,7 +58,9 @@ pub(super) fn assigned(
 ) -> Option<Range<usize>> {
     let around = |byte| is_quote(byte) || matches!(byte, b' ' | b']' | b'\\');
     let end = text.back(sign, floor.max(sign.saturating_sub(GAP)), around);
-    if !names.may_end(text.before(end), text.before(end.saturating_sub(1))) {
+    // Most names end in other letters, and are not read.
+    let last = text.back(end, end.saturating_sub(GAP), |byte| byte.is_ascii_digit());
+    if !names.may_end(text.before(last), text.before(last.saturating_sub(1))) {
         return None;
     }
     let quoted = text.slice(end, sign).iter().any(|&byte| is_quote(byte));
@@ -307,5 +309,6 @@ fn is_hidden(value: &[u8]) -> bool {
 }
 
 fn is_one_of(value: &[u8], words: &str) -> bool {
-    value.len() <= 16 && words.split(' ').any(|word| word.as_bytes().eq_ignore_ascii_case(value))
+    let mut words = words.as_bytes().split(|byte| *byte == b' ');
+    value.len() <= 16 && words.any(|word| word.eq_ignore_ascii_case(value))
 }
