@@ -343,8 +343,9 @@ impl Builder {
     /// none of these, in a field with an ordinary name, is not found: see
     /// [`redact_all_but`](Builder::redact_all_but).
     ///
-    /// Names are compared without regard to case, `_`, `-` and `.`: `internal_id` is `X-Internal-Id`
-    /// too. At most 64, of 3 to 40 ASCII letters and digits each. Calling it again adds more.
+    /// Names are compared without regard to case, `_`, `-` and `.`: `internal_id` is
+    /// `X-Internal-Id` too. At most 64, of 3 to 40 ASCII letters and digits each.
+    /// Calling it again adds more.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().redact(["iban", "patient_id"]);

@@ -166,8 +166,8 @@ impl Incident {
     /// Adds a field to `body.fields`. There are 64 at most, which together have 48 KiB; what does
     /// not fit is left out, and `body.notes.omitted_fields` tells how many. Of a nested value 8
     /// levels are kept, and 64 entries of each list and map; `body.notes.cut` tells when there
-    /// were more. What looks like a secret is redacted, as [`Builder::redact`](crate::Builder::redact)
-    /// says.
+    /// were more. What looks like a secret is redacted, as
+    /// [`Builder::redact`](crate::Builder::redact) says.
     pub fn field(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.fields.insert(name.into(), value.into());
         self
@@ -238,7 +238,6 @@ pub(crate) struct Occurrences {
 
 /// What the body is made of; rendered by the worker.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "an op is boxed as a whole")]
 pub(crate) enum Detail {
     Event(Captured),
     Manual(Manual),

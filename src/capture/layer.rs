@@ -26,6 +26,7 @@ use crate::{
         filter::{Concern, Rules},
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
+        redact::Clean,
         routes::Routes,
         scratch::{Scratch, Taker},
         span as span_fields,
@@ -55,6 +56,8 @@ pub(crate) struct SpikeLayer {
     literals: Option<Literals>,
     /// The fields that join the key.
     group_by: Vec<String>,
+    /// Targets without a secret.
+    clean: Clean,
     /// A bit for each callsite, by hash, whose bad status was said.
     said: AtomicU64,
 }
@@ -68,7 +71,8 @@ impl SpikeLayer {
         literals: Option<Literals>,
         group_by: Vec<String>,
     ) -> Self {
-        Self { rules, routes, pipeline, titles, literals, group_by, said: AtomicU64::new(0) }
+        let (clean, said) = (Clean::default(), AtomicU64::new(0));
+        Self { rules, routes, pipeline, titles, literals, group_by, clean, said }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -183,6 +187,8 @@ impl SpikeLayer {
             let names = meta.fields().iter().map(|field| field.name());
             names.filter(|name| is_content(name)).for_each(visit);
         };
+        let target = tail(meta.target(), TITLE_TARGET_CAP);
+        let redacted = self.redacted_target(event, target);
         // Whichever of the two the title is made of.
         let (text, holes) = if is_silent { (&*error, error_holes) } else { (&*message, holes) };
         let is_filled = !holes.is_empty() && title::fill(text, holes, filled);
@@ -190,7 +196,7 @@ impl SpikeLayer {
         let parts = title::Parts {
             message: if is_silent { "" } else { text },
             error: if is_silent { text } else { "" },
-            target: tail(meta.target(), TITLE_TARGET_CAP),
+            target: redacted.as_deref().unwrap_or(target),
             span: span.filter(|_| is_silent),
             fields: &names,
         };
@@ -216,6 +222,21 @@ impl SpikeLayer {
             draft.append_groups(&self.group_by, groups);
         }
         true
+    }
+
+    /// A target that holds a secret, without it. That of a `log` record is made while the program
+    /// runs; any other is a constant.
+    fn redacted_target(&self, event: &Event<'_>, target: &str) -> Option<String> {
+        let scrubber = self.pipeline.scrubber();
+        let look = || scrubber.is_clean(target);
+        let constant = event.metadata().target();
+        let clean = if event.is_log() { look() } else { self.clean.is(constant, look) };
+        if clean {
+            return None;
+        }
+        let mut text = target.to_owned();
+        scrubber.scrub_all(&mut text);
+        Some(text)
     }
 
     /// A word to the person who wrote the call, through the worker, once for each call. (Two

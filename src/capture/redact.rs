@@ -17,9 +17,11 @@ use crate::{
     fields::{Taken, head},
     webhook::{LONGEST_TOKEN, Tokens},
 };
+pub(crate) use clean::Clean;
 pub(crate) use names::{ADDED_LENGTH, ADDED_NAMES, letters};
 
 mod cards;
+mod clean;
 mod keys;
 mod names;
 mod scan;
@@ -140,6 +142,14 @@ impl Scrubber {
             text.truncate(keep);
         }
         taken
+    }
+
+    /// Whether nothing of a text would be redacted.
+    pub(crate) fn is_clean(&self, text: &str) -> bool {
+        let looks = !matches!(self.redaction, Redaction::Off);
+        let text_of = Text { bytes: text.as_bytes(), whole: true };
+        let secret = || looks && Scan::new(&self.names).next(text_of).is_some();
+        !(self.tokens.are_in(text) || secret())
     }
 
     /// Redacts a text as a whole: all of it is there, and all that is left is kept.

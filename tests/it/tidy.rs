@@ -22,11 +22,12 @@ const FLOORS: [&[&str]; 4] =
     [&["lib", "proofs"], &["builder", "internals"], &["env", "guard"], &["capture", "delivery"]];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
     "capture/mute",
+    "capture/redact",
     "capture/routes",
     "capture/threshold",
     "capture/title",

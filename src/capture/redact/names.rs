@@ -83,8 +83,9 @@ const LISTED: [Name; 50] = [
 ];
 
 /// Last segments that say in which form the secret is there.
-const FORMS: &str = "hash hashed value raw header string base64 hex plain plaintext encrypted old \
-    new current confirm confirmation again env";
+const FORMS: &str = "\
+    hash hashed value raw header string base64 hex plain plaintext encrypted old new current \
+    confirm confirmation again env";
 
 /// The listed names and those that a program has added.
 #[derive(Debug)]
@@ -284,9 +285,9 @@ mod tests {
                 assert_eq!(kind(name), Some(expected), "{name}");
             }
         }
-        let others = "author authority oauth2_url spin pinned bypass compass token_count tokens_used \
-            max_tokens_left secret_name cookie_policy key primary_key keyboard internal_id passage \
-            session sig_alg x 7 _ 9_9";
+        let others = "author authority oauth2_url spin pinned bypass compass token_count \
+            tokens_used max_tokens_left secret_name cookie_policy key primary_key keyboard \
+            internal_id passage session sig_alg x 7 _ 9_9";
         for name in others.split_whitespace() {
             assert_eq!(kind(name), None, "{name}");
         }

@@ -21,19 +21,21 @@ const COUNT: usize = 6;
 const NEXT_NAME: usize = 32;
 
 /// Values that say nothing of a secret.
-const NOTHING: &str =
-    "true false null none nil undefined unset yes no ok on off redacted hidden some n/a";
+const NOTHING: &str = "\
+    true false null none nil undefined unset yes no ok on off redacted hidden some n/a";
 /// What stands behind `password: ` in a sentence or a declaration.
-const PROSE: &str = "a an at authentication bad be cannot could denied disabled does empty enabled error \
+const PROSE: &str = "\
+    a an at authentication bad be cannot could denied disabled does empty enabled error \
     expected expired failed for found incorrect invalid is mismatch missing must needs not \
-    option optional permission rejected required should str string the too unknown \
-    unsupported was weak with wrong you";
+    option optional permission rejected required should str string the too unknown unsupported \
+    was weak with wrong you";
 /// What `auth=` and `token=` name in most programs.
-const METHODS: &str = "basic bearer digest oauth oauth2 oidc jwt ldap saml scram default anonymous internal \
+const METHODS: &str = "\
+    basic bearer digest oauth oauth2 oidc jwt ldap saml scram default anonymous internal \
     external strict lax session comma ident";
 /// The first word of an `Authorization`.
-const SCHEMES: &str =
-    "bearer basic digest token negotiate ntlm hawk apikey key hmac aws4-hmac-sha256";
+const SCHEMES: &str = "\
+    bearer basic digest token negotiate ntlm hawk apikey key hmac aws4-hmac-sha256";
 
 /// What secrets are wrapped in when they are printed.
 const WRAPPERS: &str = "some ok string text str secret";
@@ -165,7 +167,7 @@ fn closing(text: Text<'_>, start: usize, escapes: usize) -> usize {
     let mut run = 0_usize;
     let rest = text.bytes.get(start..).unwrap_or_default();
     for (offset, &byte) in rest.iter().enumerate() {
-        let closes = if escapes == 0 { run % 2 == 0 } else { run <= escapes };
+        let closes = if escapes == 0 { run.is_multiple_of(2) } else { run <= escapes };
         if byte == quote && closes {
             return start.saturating_add(offset).saturating_sub(if escapes == 0 { 0 } else { run });
         }
@@ -196,7 +198,7 @@ fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
             .position(|pair| pair == b"\\n")
             .unwrap_or(line.saturating_sub(at)),
     );
-    let word = text.run(at, |byte| is_key(byte)).min(line);
+    let word = text.run(at, is_key).min(line);
     let first = text.slice(at, word);
     let rest = text.slice(word, line);
     if is_one_of(first, SCHEMES) && rest.len() > 4 && rest.first() == Some(&b' ') {
@@ -281,7 +283,8 @@ fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
         (Kind::Any, Way::Labelled) => !is_one_of(first, PROSE) && !is_code(value),
         (Kind::Code, _) => digits >= 3,
         (Kind::Token | Kind::Header, Way::Assigned) => {
-            !said && !(word && is_one_of(value, METHODS)) && !is_code(value)
+            let is_method = word && is_one_of(value, METHODS);
+            !(said || is_method || is_code(value))
         }
         (Kind::Token | Kind::Header, Way::Labelled) => {
             (digits > 0 || (value.len() >= 20 && is_mixed(value))) && !is_code(value)
