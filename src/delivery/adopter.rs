@@ -133,10 +133,13 @@ impl Taken {
     }
 }
 
-/// Of each title the newest record, in the order of telling: panics first, the most severe, the
+/// Of each title the newest record, but of a storm incident all, since each has counts of its own;
+/// in the order of telling: panics first, the most severe, the
 /// oldest. And the files of the others.
 fn newest(records: Vec<(Record, Found)>) -> (Vec<(Record, Found)>, Vec<Found>) {
     let mut newest: HashMap<(u32, String), (Record, Found)> = HashMap::new();
+    let (storms, records): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|(record, _)| record.storm);
     let mut old = Vec::new();
     for (record, found) in records {
         let title = (record.endpoint, record.title.clone());
@@ -144,7 +147,7 @@ fn newest(records: Vec<(Record, Found)>) -> (Vec<(Record, Found)>, Vec<Found>) {
             old.push(found);
         }
     }
-    let mut records: Vec<_> = newest.into_values().collect();
+    let mut records: Vec<_> = newest.into_values().chain(storms).collect();
     records.sort_by_key(|(record, _)| {
         let mildness = Reverse(record.severity);
         (!record.panic, record.storm, mildness, record.accepted)

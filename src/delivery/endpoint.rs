@@ -195,7 +195,10 @@ impl Endpoint {
     /// Brings the spool in step with the outbox.
     pub(crate) fn keep(&mut self, now: Duration, source: &Source) -> io::Result<()> {
         match &mut self.kept {
-            Some(kept) => kept.follow(&self.outbox, source, now),
+            Some(kept) => {
+                self.outbox.count_storm();
+                kept.follow(&self.outbox, source, now)
+            }
             None => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Kept {
     spool: Arc<Spool>,
     home: Home,
-    /// What is in the files, by the titles' keys.
+    /// What is in the files, by the titles' keys; also of titles whose file may be there.
     stamps: HashMap<u64, Stamp>,
     /// Until then nothing is written: the last write failed.
     paused_until: Duration,
@@ -73,6 +73,8 @@ struct Stamp {
     says: Says,
     again: bool,
     count: u64,
+    /// Nobody may rely on it: the last write failed, or may have.
+    doubtful: bool,
 }
 
 impl Home {
@@ -92,13 +94,13 @@ impl Kept {
 
     /// Whether the title's last word is in a file.
     pub(crate) fn has(&self, key: u64) -> bool {
-        self.stamps.contains_key(&key)
+        self.stamps.get(&key).is_some_and(|stamp| !stamp.doubtful)
     }
 
     /// An op arrives of which whoever sent it may have written a file.
     pub(crate) fn foresee(&mut self, op: &Op) {
         if op.panic {
-            self.stamps.insert(op.key, Stamp { seq: 0, ..Stamp::of(op, false) });
+            self.stamps.insert(op.key, Stamp { doubtful: true, ..Stamp::of(op, false) });
         }
     }
 
@@ -125,28 +127,34 @@ impl Kept {
     }
 
     fn write(&mut self, outbox: &Outbox, source: &Source, now: Duration) -> io::Result<()> {
-        let mut words = HashSet::new();
+        let (mut words, mut failed) = (HashSet::new(), Ok(()));
         for (op, again) in outbox.last_words() {
             words.insert(op.key);
             let stamp = Stamp::of(op, again);
             if self.stamps.get(&op.key) == Some(&stamp) {
                 continue;
             }
-            // Should it fail, nobody may rely on what is there.
-            self.stamps.remove(&op.key);
-            self.spool.write(&record(op, again, &self.home, source, now))?;
-            self.stamps.insert(op.key, stamp);
-        }
-        let (spool, id) = (&self.spool, self.home.id);
-        let mut failed = Ok(());
-        self.stamps.retain(|key, stamp| {
-            let stays = words.contains(key);
-            match stays {
-                true => true,
-                false => {
-                    spool.remove(id, &stamp.title).map_err(|error| failed = Err(error)).is_err()
-                }
+            let written = self.spool.write(&record(op, again, &self.home, source, now));
+            let doubtful = written.is_err();
+            self.stamps.insert(op.key, Stamp { doubtful, ..stamp });
+            if doubtful && matches!(op.detail, Detail::Storm(_)) {
+                // What was folded into it stays where it is.
+                return written;
             }
+            failed = failed.and(written);
+        }
+        // In any case: a full disk gets room only so.
+        let (spool, id) = (&self.spool, self.home.id);
+        self.stamps.retain(|key, stamp| {
+            if words.contains(key) {
+                return true;
+            }
+            let removed = spool.remove(id, &stamp.title);
+            let stays = removed.is_err();
+            if stays {
+                failed = removed;
+            }
+            stays
         });
         failed
     }
@@ -155,7 +163,7 @@ impl Kept {
 impl Stamp {
     fn of(op: &Op, again: bool) -> Self {
         let (title, count) = (op.title.clone(), op.occurrences.count);
-        Self { title, seq: op.seq, says: says(op), again, count }
+        Self { title, seq: op.seq, says: says(op), again, count, doubtful: false }
     }
 }
 

@@ -179,6 +179,16 @@ impl Outbox {
         words.map(|word| (&*word.op, word.is_again()))
     }
 
+    /// Brings a storm incident that waits up to date: what was folded into it may be in no file of
+    /// its own any more.
+    pub(crate) fn count_storm(&mut self) {
+        for (key, title) in &mut self.titles {
+            if self.in_flight != Some(*key) {
+                title.wanted.iter_mut().for_each(Wanted::grow);
+            }
+        }
+    }
+
     /// Paging ends: what is left is in the spool, as `is_kept` tells of a title, or lost.
     pub(crate) fn give_up(&mut self, is_kept: impl Fn(u64) -> bool) {
         for (key, title) in self.titles.drain() {

@@ -134,7 +134,7 @@ fn no_network_and_no_file_is_touched_on_the_callers_thread() {
 }
 
 /// Why nothing can be traced here.
-fn no_strace() -> Option<String> {
+pub(crate) fn no_strace() -> Option<String> {
     match Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output() {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(format!(

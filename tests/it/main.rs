@@ -21,6 +21,7 @@ mod exit;
 mod faults;
 mod flush;
 mod health;
+mod kills;
 mod mute;
 mod neighbours;
 mod network;

@@ -7,14 +7,19 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tracing::{error, info};
 use tracing_spike::{
-    Guard, Incident, Severity,
+    Builder, Guard, Incident, Severity,
     sandbox::{Fault, Sandbox},
 };
 use tracing_subscriber::{Registry, prelude::*};
 
 use crate::rig::{TOKEN, eventually, leaks};
+
+mod full;
+mod replayed;
+mod shared;
 
 /// A directory of one test, made anew.
 pub(crate) fn directory() -> PathBuf {
@@ -28,12 +33,20 @@ pub(crate) fn directory() -> PathBuf {
 
 /// A run with this spool, and the subscriber that pages through it.
 fn run(sandbox: &Sandbox, dir: &Path) -> (tracing::Dispatch, Guard) {
-    let (spike, guard) = tracing_spike::builder(sandbox.url_for(TOKEN))
+    run_with(sandbox, TOKEN, dir, |builder| builder)
+}
+
+fn run_with(
+    sandbox: &Sandbox,
+    token: &str,
+    dir: &Path,
+    set: impl FnOnce(Builder) -> Builder,
+) -> (tracing::Dispatch, Guard) {
+    let builder = tracing_spike::builder(sandbox.url_for(token))
         .service("it")
         .spool(dir)
-        .shutdown_timeout(Duration::from_millis(200))
-        .build::<Registry>()
-        .unwrap();
+        .shutdown_timeout(Duration::from_millis(200));
+    let (spike, guard) = set(builder).build::<Registry>().unwrap();
     (tracing::Dispatch::new(tracing_subscriber::registry().with(spike)), guard)
 }
 
@@ -60,6 +73,32 @@ pub(crate) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 pub(crate) fn records(dir: &Path) -> usize {
     files(dir).iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "json")).count()
+}
+
+/// The JSON of a record whose checksum is right.
+pub(crate) fn read_record(bytes: &[u8]) -> Option<Value> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (header, json) = (std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]);
+    (header == head_of(json)).then(|| serde_json::from_slice(json).ok()).flatten()
+}
+
+/// The first line of a record that has this JSON.
+fn head_of(json: &[u8]) -> String {
+    format!("tracing-spike spool 1 {:08x} {}", crc32fast::hash(json), json.len())
+}
+
+/// Has a record say something else, with the right checksum.
+pub(crate) fn alter(path: &Path, alter: impl FnOnce(&mut Value)) {
+    let mut record = read_record(&fs::read(path).unwrap()).unwrap();
+    alter(&mut record);
+    let json = record.to_string();
+    fs::write(path, format!("{}\n{json}", head_of(json.as_bytes()))).unwrap();
+}
+
+/// All records, with where they are.
+pub(crate) fn all_records(dir: &Path) -> Vec<(PathBuf, Value)> {
+    let record = |(path, bytes): (PathBuf, Vec<u8>)| Some((path, read_record(&bytes)?));
+    files(dir).into_iter().filter_map(record).collect()
 }
 
 #[test]

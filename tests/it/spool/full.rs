@@ -1,0 +1,96 @@
+//! A spool that is full: what can't be written stays in memory, and nothing wrong stays on disk.
+
+#![expect(clippy::print_stdout, reason = "why a test does not run is for a person")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use tracing_spike::sandbox::{Fault, Sandbox};
+
+use super::{all_records, directory, records, replayed::open, run_with};
+use crate::rig::{TOKEN, eventually};
+
+/// A file system of 64 KiB.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount() -> Result<Self, String> {
+        let dir = directory();
+        fs::create_dir_all(&dir).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=64k,mode=700", "spike-test"]).arg(&dir);
+        match mount.output() {
+            Ok(output) if output.status.success() => Ok(Self(dir)),
+            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => Err(format!("mount does not start: {error}")),
+        }
+    }
+
+    fn fill(&self) -> PathBuf {
+        let filler = self.0.join("filler");
+        fs::write(&filler, vec![b'x'; 1 << 20]).unwrap_err();
+        filler
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(&self.0).status().ok();
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn says(dir: &Path, title: &str) -> Option<String> {
+    let mut records = all_records(dir).into_iter();
+    let (_, record) = records.find(|(_, record)| record["title"] == title)?;
+    record["says"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn f101_on_a_full_disk_incidents_stay_in_memory_and_no_old_word_stays_behind() {
+    let small = match Small::mount() {
+        Ok(small) => small,
+        Err(why) => {
+            println!("not run: f101, a full disk: no file system can be mounted: {why}");
+            return;
+        }
+    };
+    let (sandbox, dir) = (Sandbox::start().unwrap(), small.0.join("spool"));
+    sandbox.fault(Fault::Status(503));
+    let (_dispatch, guard) = run_with(&sandbox, TOKEN, &dir, |builder| builder);
+    let handle = guard.handle();
+    let errors = || handle.stats().spool_errors;
+    open(&handle, "disk is full");
+    eventually("it is in the spool", || (records(&dir) == 1).then_some(()));
+    eventually("it was tried", || (handle.stats().retries > 0).then_some(()));
+
+    let filler = small.fill();
+    open(&handle, "import did not finish");
+    eventually("that has no room", || (errors() > 0).then_some(()));
+    handle.resolve("disk is full").unwrap();
+    let before = errors();
+    eventually("nor has the resolve", || (errors() > before).then_some(()));
+    assert_eq!(records(&dir), 1, "no part of a file is visible");
+    assert_eq!(says(&dir, "disk is full").unwrap(), "open", "what was there, for a kill");
+    sandbox.clear_faults();
+    let report = handle.flush(Duration::from_secs(10));
+    assert!(report.is_complete(), "{report:?}");
+    // Else the next run would page what is resolved.
+    eventually("the old word is gone, full or not", || (records(&dir) == 0).then_some(()));
+    let stats = handle.stats();
+    // The trigger was answered with a 503, and its resolve took its place.
+    assert_eq!((stats.delivered, stats.suppressed.cancelled), (2, 1), "{stats:?}");
+
+    fs::remove_file(filler).unwrap();
+    sandbox.fault(Fault::Status(503));
+    open(&handle, "queue is stuck");
+    eventually("there is room again", || (records(&dir) == 1).then_some(()));
+    sandbox.clear_faults();
+    drop(guard);
+    let stats = handle.stats();
+    assert_eq!((stats.seen, stats.undelivered()), (stats.accounted(), 0), "{stats:?}");
+}
