@@ -19,7 +19,7 @@ use tracing_subscriber::{
 
 use crate::{
     at_exit,
-    capture::{gate::Openings, title::Titles},
+    capture::{gate::Openings, redact::Redaction, title::Titles},
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
@@ -65,6 +65,7 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`rule`](Builder::rule), once for each target | | none |
 /// | [`titles`](Builder::titles) | | [`Titles::text`] |
 /// | [`group_by`](Builder::group_by) | | no field joins the key |
+/// | [`redact`](Builder::redact), [`redact_all_but`](Builder::redact_all_but), [`redact_off`](Builder::redact_off) | | what is listed at [`redact`](Builder::redact) |
 /// | [`repeat_every`](Builder::repeat_every) | | 5 min |
 /// | [`resolve_after`](Builder::resolve_after) | | never |
 /// | [`budget`](Builder::budget) | | 10 new titles at once, then 2 a minute |
@@ -102,6 +103,8 @@ pub struct Builder {
     routes: Vec<Rule>,
     titles: Titles,
     group_by: Vec<String>,
+    redaction: Redaction,
+    redacted_names: Vec<String>,
     repeat_every: Duration,
     resolve_after: Option<Duration>,
     budget: Openings,
@@ -175,6 +178,8 @@ impl Builder {
             routes: Vec::new(),
             titles: Titles::text(),
             group_by: Vec::new(),
+            redaction: Redaction::On,
+            redacted_names: Vec::new(),
             repeat_every: REPEAT_EVERY,
             resolve_after: None,
             budget: BUDGET,
@@ -337,6 +342,72 @@ impl Builder {
     /// ```
     pub fn group_by(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.group_by = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// More names whose values are secrets, beside those that are known. None by default.
+    ///
+    /// Redaction is on by default, and comes before the title is made, so that no title holds a
+    /// secret or moves with one. `[redacted]` is put in the place of
+    ///
+    /// - the value of a field, of an event, a span or an [`Incident`](crate::Incident), with a
+    ///   name such as `password`, `passwd`, `pwd`, `passphrase`, `secret`, `token`, `api_key`,
+    ///   `access_key`, `private_key`, `authorization`, `auth`, `cookie`, `credentials`,
+    ///   `session_id`, `jwt`, `pin`, `cvv`, `ssn` or `otp`. A name is read in segments and counts
+    ///   by its last ones: `db.password`, `X-Api-Key` and `clientSecret`, but neither `author` nor
+    ///   `token_count`. `true`, `none`, an empty text and the like stay, and so do numbers that
+    ///   are a count: all in a plural (`tokens`), those of up to six digits of a token, up to
+    ///   two of a PIN.
+    /// - the value of such a name inside any text: `password=…`, `"token": "…"`, `Cookie: …`,
+    ///   `--secret …`, `?access_token=…`.
+    /// - what looks like a secret in any text, whatever it is called: what follows `Bearer` and
+    ///   `Basic`, JSON web tokens, the password in a URL, private keys, keys in the formats of
+    ///   many clouds, forges and vendors, webhook URLs, and card numbers.
+    ///
+    /// Texts are the message, errors and their chains, fields, titles (`spike.title` too), target
+    /// and file. `body.notes.redacted` tells how many places there were. A secret that looks like
+    /// none of these, in a field with an ordinary name, is not found: see
+    /// [`redact_all_but`](Builder::redact_all_but).
+    ///
+    /// Names are compared without regard to case, `_`, `-` and `.`: `internal_id` is
+    /// `X-Internal-Id` too. At most 64, of 3 to 40 ASCII letters and digits each.
+    /// Calling it again adds more.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().redact(["iban", "patient_id"]);
+    /// # drop(builder);
+    /// ```
+    pub fn redact(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.redacted_names.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// The only fields whose values leave the process: those of all others are `[redacted]`,
+    /// numbers too. Off by default.
+    ///
+    /// The message and the error are sent, and they and the fields named here are still looked
+    /// through for secrets, as [`redact`](Builder::redact) says. At most 128 names, each as it is
+    /// written at the call. What [`group_by`](Builder::group_by) names has to be among them.
+    /// Calling it again replaces them; of this and [`redact_off`](Builder::redact_off) the last
+    /// call counts.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().redact_all_but(["order", "attempt", "region"]);
+    /// # drop(builder);
+    /// ```
+    pub fn redact_all_but(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.redaction = Redaction::AllBut(fields.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Redacts nothing but our own tokens, which are never sent. By default redaction is on.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().redact_off();
+    /// # drop(builder);
+    /// ```
+    pub fn redact_off(mut self) -> Self {
+        self.redaction = Redaction::Off;
         self
     }
 
@@ -638,6 +709,8 @@ impl fmt::Debug for Builder {
             .field("rules", &self.routes)
             .field("titles", &self.titles)
             .field("group_by", &self.group_by)
+            .field("redaction", &self.redaction)
+            .field("redact", &self.redacted_names)
             .field("repeat_every", &self.repeat_every)
             .finish_non_exhaustive()
     }

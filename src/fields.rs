@@ -30,6 +30,21 @@ pub(crate) enum Value {
     Span,
 }
 
+/// What was done to a text when it was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) cut: bool,
+    /// Secrets that were replaced.
+    pub(crate) redacted: u32,
+}
+
+impl From<bool> for Taken {
+    /// Of a text that was cut, or was not.
+    fn from(cut: bool) -> Self {
+        Self { cut, redacted: 0 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Field {
     pub(crate) name: &'static str,
@@ -44,6 +59,7 @@ pub(crate) struct Fields {
     /// Where the current section begins in `list`.
     section: usize,
     omitted: u32,
+    redacted: u32,
 }
 
 impl Clone for Fields {
@@ -54,6 +70,7 @@ impl Clone for Fields {
             list: self.list.clone(),
             section: self.section,
             omitted: self.omitted,
+            redacted: self.redacted,
         }
     }
 }
@@ -64,6 +81,7 @@ impl Fields {
         self.list.clear();
         self.section = 0;
         self.omitted = 0;
+        self.redacted = 0;
     }
 
     /// What the set holds, in bytes.
@@ -78,6 +96,16 @@ impl Fields {
     /// How many fields were left out because there were too many.
     pub(crate) fn omitted(&self) -> u32 {
         self.omitted
+    }
+
+    /// How many secrets were replaced in its texts.
+    pub(crate) fn redacted(&self) -> u32 {
+        self.redacted
+    }
+
+    /// Counts secrets that were replaced elsewhere.
+    pub(crate) fn add_redacted(&mut self, redacted: u32) {
+        self.redacted = self.redacted.saturating_add(redacted);
     }
 
     /// Whether another field fits into the section; when not, it is counted as left out.
@@ -111,6 +139,7 @@ impl Fields {
             }
         }
         self.omitted = self.omitted.saturating_add(other.omitted);
+        self.add_redacted(other.redacted);
     }
 
     /// `value` of `other` as a value of this set.
@@ -124,11 +153,15 @@ impl Fields {
         }
     }
 
-    /// A text that `write` writes to the end of the buffer it is given, telling whether it was
-    /// cut. Also for texts that are no field, such as the message.
-    pub(crate) fn text_value(&mut self, write: impl FnOnce(&mut String) -> bool) -> Value {
+    /// A text that `write` writes to the end of the buffer it is given, telling what was done to
+    /// it. Also for texts that are no field, such as the message.
+    pub(crate) fn text_value<T: Into<Taken>>(
+        &mut self,
+        write: impl FnOnce(&mut String) -> T,
+    ) -> Value {
         let start = self.text.len();
-        let cut = write(&mut self.text);
+        let Taken { cut, redacted } = write(&mut self.text).into();
+        self.add_redacted(redacted);
         match (u32::try_from(start), u32::try_from(self.text.len())) {
             (Ok(start), Ok(end)) => Value::Text { start, end, cut },
             _ => Value::Text { start: 0, end: 0, cut: true },
@@ -136,10 +169,10 @@ impl Fields {
     }
 
     /// Appends a text field, written as [`text_value`](Fields::text_value) says.
-    pub(crate) fn push_text(
+    pub(crate) fn push_text<T: Into<Taken>>(
         &mut self,
         name: &'static str,
-        write: impl FnOnce(&mut String) -> bool,
+        write: impl FnOnce(&mut String) -> T,
     ) {
         if self.admits() {
             let value = self.text_value(write);
@@ -161,6 +194,7 @@ impl Fields {
             }
         }
         self.omitted = self.omitted.saturating_add(newer.omitted);
+        self.add_redacted(newer.redacted);
         self.compact();
     }
 

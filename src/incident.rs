@@ -22,6 +22,7 @@ use crate::{
 
 pub(crate) use weight::Manual;
 
+mod nested;
 mod weight;
 
 /// How bad it is: Spike's `severity`.
@@ -169,8 +170,11 @@ impl Incident {
         self
     }
 
-    /// Adds a field to `body.fields`. All fields together have 48 KiB; what does not fit is left
-    /// out, and `body.notes.omitted_fields` tells how many.
+    /// Adds a field to `body.fields`. There are 64 at most, which together have 48 KiB; what does
+    /// not fit is left out, and `body.notes.omitted_fields` tells how many. Of a nested value 8
+    /// levels are kept, and 64 entries of each list and map; `body.notes.cut` tells when there
+    /// were more. What looks like a secret is redacted, as
+    /// [`Builder::redact`](crate::Builder::redact) says.
     pub fn field(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.fields.insert(name.into(), value.into());
         self
@@ -243,7 +247,6 @@ pub(crate) struct Occurrences {
 
 /// What the body is made of; rendered by the worker.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "an op is boxed as a whole")]
 pub(crate) enum Detail {
     Event(Captured),
     Manual(Manual),

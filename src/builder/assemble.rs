@@ -20,7 +20,7 @@ use crate::{
         layer::SpikeLayer,
         literals::Literals,
         pipeline::{Panics, Pipeline, Settings},
-        redact::Scrubber,
+        redact::{ADDED_LENGTH, ADDED_NAMES, OPEN_FIELDS, Redaction, Scrubber, letters},
         routes::Routes,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
@@ -132,7 +132,11 @@ impl Builder {
             storm: storm_title(source.service.as_deref()),
             severity: self.severity,
             priority: self.priority,
-            scrubber: Scrubber::new(endpoints.tokens()),
+            scrubber: Scrubber::new(
+                endpoints.tokens(),
+                self.redaction.clone(),
+                &self.redacted_names,
+            ),
             keep,
             panics,
             endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
@@ -171,7 +175,36 @@ impl Builder {
             return setting("budget", "1 to 1,000 at once and 1 to 1,000 a minute", found);
         }
         endpoints::check(&self.routes)?;
+        self.check_redaction()?;
         self.check_groups()
+    }
+
+    fn check_redaction(&self) -> Result<(), Error> {
+        let setting =
+            |name, expected, found| Err(Error::new(Kind::Setting { name, expected, found }));
+        let names = &self.redacted_names;
+        if names.len() > ADDED_NAMES {
+            return setting("redact", "64 names at most", names.len().to_string());
+        }
+        let usable =
+            |name: &&String| name.is_ascii() && ADDED_LENGTH.contains(&letters(name).len());
+        if let Some(name) = names.iter().find(|name| !usable(name)) {
+            return setting("redact", "names of 3 to 40 ASCII letters and digits", shown(name));
+        }
+        let Redaction::AllBut(open) = &self.redaction else { return Ok(()) };
+        if open.len() > OPEN_FIELDS {
+            return setting("redact_all_but", "128 fields at most", open.len().to_string());
+        }
+        if open.iter().any(String::is_empty) {
+            return setting("redact_all_but", "names of fields", "an empty one".to_owned());
+        }
+        match self.group_by.iter().find(|name| !open.contains(name)) {
+            Some(name) => {
+                let expected = "what group_by names among its fields";
+                setting("redact_all_but", expected, format!("no {}", shown(name)))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_groups(&self) -> Result<(), Error> {

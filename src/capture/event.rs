@@ -14,8 +14,11 @@ use std::{
 use tracing::field::{Field, Visit};
 
 use crate::{
-    capture::scratch::{Capped, Scratch, Taker},
-    fields::{Fields, TEXT_CAP, Value},
+    capture::{
+        redact::Verdict,
+        scratch::{Capped, Scratch, Taker, hide},
+    },
+    fields::{Fields, TEXT_CAP, Taken, Value},
     incident::{Priority, Severity},
 };
 
@@ -142,17 +145,17 @@ impl Deciding<'_> {
         if let Some((_, group)) = groups.into_iter().find(|(of, _)| *of == name) {
             group.clear();
             group.found = true;
-            self.taker.take(&mut group.text, GROUP_CAP, write);
+            take_field(self.taker, name, &mut group.text, GROUP_CAP, write);
         }
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let Scratch { message, message_cut, error, holes, error_holes, controls, .. } =
+        let Scratch { message, taken, error, holes, error_holes, controls, .. } =
             &mut *self.scratch;
         match field.name() {
             "message" => {
                 message.clear();
-                *message_cut = self.taker.take_with_holes(message, TEXT_CAP, holes, write);
+                *taken = self.taker.take_with_holes(message, TEXT_CAP, holes, write);
             }
             "spike.title" => {
                 controls.any = true;
@@ -284,6 +287,21 @@ fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Resu
     Ok(())
 }
 
+/// Takes the value of a field, as its name says.
+fn take_field(
+    taker: Taker<'_>,
+    name: &str,
+    out: &mut String,
+    cap: usize,
+    write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+) -> Taken {
+    match taker.scrubber.verdict(name) {
+        Verdict::Open => taker.take(out, cap, write),
+        Verdict::Listed(listed) => taker.take_listed(out, cap, listed, write),
+        Verdict::Hidden => hide(out, out.len()),
+    }
+}
+
 /// The second pass, and the fields of spans: everything that is content.
 pub(crate) struct Capturing<'a> {
     pub(crate) fields: &'a mut Fields,
@@ -314,13 +332,28 @@ impl Capturing<'_> {
                 error.message =
                     Some(self.fields.text_value(|out| taker.take(out, TEXT_CAP, write)));
             }
-            _ => self.fields.push_text(name, |out| taker.take(out, TEXT_CAP, write)),
+            _ => self.fields.push_text(name, |out| take_field(taker, name, out, TEXT_CAP, write)),
         }
     }
 
     fn number(&mut self, field: &Field, value: Value) {
-        if self.is_content(field.name()) {
-            self.fields.push(field.name(), value);
+        let name = field.name();
+        if !self.is_content(name) {
+            return;
+        }
+        let hidden = match self.taker.scrubber.verdict(name) {
+            Verdict::Open => false,
+            Verdict::Listed(listed) => match value {
+                Value::I64(number) => listed.hides_number(number.unsigned_abs()),
+                Value::U64(number) => listed.hides_number(number),
+                Value::Bool(_) | Value::F64(_) | Value::Text { .. } | Value::Span => false,
+            },
+            Verdict::Hidden => true,
+        };
+        if hidden {
+            self.fields.push_text(name, |out| hide(out, out.len()));
+        } else {
+            self.fields.push(name, value);
         }
     }
 }

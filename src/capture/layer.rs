@@ -5,6 +5,7 @@
 //! through `reentry` and is contained, so nothing of ours reaches the program.
 
 use std::{
+    fmt::Write,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
@@ -23,13 +24,14 @@ use crate::{
         filter::{Concern, Rules},
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
+        redact::Clean,
         routes::Routes,
         scratch::{Scratch, Taker},
         span as span_fields,
         title::{self, TitleParts, Titles},
     },
     contain::contained,
-    fields::{Fields, TEXT_CAP, head},
+    fields::{Fields, TEXT_CAP, Taken},
     incident::{Captured, Detail},
     problem::{Problem, ProblemKind},
     queue::Control,
@@ -54,6 +56,8 @@ pub(crate) struct SpikeLayer {
     literals: Option<Literals>,
     /// The fields that join the key.
     group_by: Vec<String>,
+    /// Targets without a secret.
+    clean: Clean,
     /// A bit for each callsite, by hash, whose bad status was said.
     said: AtomicU64,
 }
@@ -67,7 +71,8 @@ impl SpikeLayer {
         literals: Option<Literals>,
         group_by: Vec<String>,
     ) -> Self {
-        Self { rules, routes, pipeline, titles, literals, group_by, said: AtomicU64::new(0) }
+        let (clean, said) = (Clean::default(), AtomicU64::new(0));
+        Self { rules, routes, pipeline, titles, literals, group_by, clean, said }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -117,8 +122,8 @@ impl SpikeLayer {
         }
         let wish = wish(concern, *meta.level(), &scratch.controls)?;
         let is_derived = self.write_title(event, meta, ctx, is_silent, scratch);
-        let Scratch { message, message_cut, controls, draft, fields, .. } = scratch;
-        let message = (message.as_str(), *message_cut);
+        let Scratch { message, taken, controls, draft, fields, .. } = scratch;
+        let message = (message.as_str(), *taken);
         let notes = &controls.notes;
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
@@ -197,6 +202,8 @@ impl SpikeLayer {
             let names = meta.fields().iter().map(|field| field.name());
             names.filter(|name| is_content(name)).for_each(visit);
         };
+        let target = tail(meta.target(), TITLE_TARGET_CAP);
+        let redacted = self.redacted_target(event, target);
         // Whichever of the two the title is made of.
         let (text, holes) = if is_silent { (&*error, error_holes) } else { (&*message, holes) };
         let is_filled = !holes.is_empty() && title::fill(text, holes, filled);
@@ -204,7 +211,7 @@ impl SpikeLayer {
         let parts = title::Parts {
             message: if is_silent { "" } else { text },
             error: if is_silent { text } else { "" },
-            target: tail(meta.target(), TITLE_TARGET_CAP),
+            target: redacted.as_deref().unwrap_or(target),
             span: span.filter(|_| is_silent),
             fields: &names,
         };
@@ -230,6 +237,21 @@ impl SpikeLayer {
             draft.append_groups(&self.group_by, groups);
         }
         true
+    }
+
+    /// A target that holds a secret, without it. That of a `log` record is made while the program
+    /// runs; any other is a constant.
+    fn redacted_target(&self, event: &Event<'_>, target: &str) -> Option<String> {
+        let scrubber = self.pipeline.scrubber();
+        let look = || scrubber.is_clean(target);
+        let constant = event.metadata().target();
+        let clean = if event.is_log() { look() } else { self.clean.is(constant, look) };
+        if clean {
+            return None;
+        }
+        let mut text = target.to_owned();
+        scrubber.scrub_all(&mut text);
+        Some(text)
     }
 
     /// A word to the person who wrote the call, through the worker, once for each call. (Two
@@ -339,7 +361,7 @@ fn capture<S>(
     meta: &Metadata<'_>,
     ctx: &Context<'_, S>,
     taker: Taker<'_>,
-    message: (&str, bool),
+    message: (&str, Taken),
     fields: &mut Fields,
     notes: &Fields,
 ) -> Captured
@@ -349,21 +371,16 @@ where
     let mut error = CapturedError::default();
     event.record(&mut Capturing { fields, taker, error: Some(&mut error) });
     let spans_cut = span_fields::append(event, ctx, fields);
-    let mut keep_cut = |(text, cut): (&str, bool)| {
-        fields.text_value(|out| {
-            out.push_str(text);
-            cut
-        })
-    };
-    let message = keep_cut(message);
-    let target = head(meta.target(), TARGET_CAP);
-    let target = keep_cut((target, target.len() < meta.target().len()));
-    let mut keep = |text: &str| keep_cut((text, false));
-    let file = meta.file().map(&mut keep);
-    let thread = match thread::current().name() {
-        Some(name) => keep(name),
-        None => keep("unnamed"),
-    };
+    let (message, taken) = message;
+    let message = fields.text_value(|out| {
+        out.push_str(message);
+        taken
+    });
+    let mut keep =
+        |text: &str, cap| fields.text_value(|out| taker.take(out, cap, |out| out.write_str(text)));
+    let target = keep(meta.target(), TARGET_CAP);
+    let file = meta.file().map(|file| keep(file, TEXT_CAP));
+    let thread = keep(thread::current().name().unwrap_or("unnamed"), TEXT_CAP);
     Captured {
         level: *meta.level(),
         message,

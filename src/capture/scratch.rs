@@ -15,12 +15,11 @@ use crate::{
     capture::{
         event::Controls,
         literals::Literals,
-        redact::Scrubber,
+        redact::{LOOK_AHEAD, Listed, PLACEHOLDER, Scrubber},
         title::{self, Draft, Group, Holes, MAX_GROUPS},
     },
-    fields::{Fields, head},
+    fields::{Fields, Taken, head},
     stats::{Count, Counters},
-    webhook::LONGEST_TOKEN,
 };
 
 /// Put in the place of a value whose formatting panicked.
@@ -30,8 +29,8 @@ const PANICKED: &str = "<panicked>";
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) message: String,
-    /// The message was longer than its cap.
-    pub(crate) message_cut: bool,
+    /// What was done to the message.
+    pub(crate) taken: Taken,
     pub(crate) error: String,
     /// The values in `message` and in `error`, if literals are told from them.
     pub(crate) holes: Holes,
@@ -56,9 +55,9 @@ impl Scratch {
     /// down, the next caller gets a new one.
     pub(crate) fn lend<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        let Scratch { message, message_cut, error, holes, error_holes, .. } = &mut *scratch;
+        let Scratch { message, taken, error, holes, error_holes, .. } = &mut *scratch;
         message.clear();
-        *message_cut = false;
+        *taken = Taken::default();
         error.clear();
         holes.clear();
         error_holes.clear();
@@ -73,7 +72,7 @@ impl Scratch {
     }
 }
 
-/// How texts are taken: scrubbed, and what happened to them counted.
+/// How texts are taken: redacted, and what happened to them counted.
 #[derive(Clone, Copy)]
 pub(crate) struct Taker<'a> {
     pub(crate) scrubber: &'a Scrubber,
@@ -83,14 +82,30 @@ pub(crate) struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    /// Appends what `write` writes to `out`, at most `cap` bytes; tells whether it was cut.
+    /// Appends what `write` writes to `out`, at most `cap` bytes; tells what was done to it.
     pub(crate) fn take(
         &self,
         out: &mut String,
         cap: usize,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
-    ) -> bool {
+    ) -> Taken {
         self.take_noting(out, cap, None, write)
+    }
+
+    /// As [`take`](Taker::take), for a field whose name is listed.
+    pub(crate) fn take_listed(
+        &self,
+        out: &mut String,
+        cap: usize,
+        listed: Listed,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) -> Taken {
+        let start = out.len();
+        self.write(out, cap, None, write);
+        if listed.hides(out.get(start..).unwrap_or("")) {
+            return hide(out, start);
+        }
+        self.scrubber.scrub(out, start, cap)
     }
 
     /// As [`take`](Taker::take) into an empty `out`, and notes the values in what was written.
@@ -100,7 +115,7 @@ impl Taker<'_> {
         cap: usize,
         holes: &mut Holes,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
-    ) -> bool {
+    ) -> Taken {
         holes.clear();
         self.take_noting(out, cap, Some(holes), write)
     }
@@ -111,9 +126,28 @@ impl Taker<'_> {
         cap: usize,
         mut holes: Option<&mut Holes>,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
-    ) -> bool {
+    ) -> Taken {
         let start = out.len();
         let pieces = self.literals.zip(holes.as_deref_mut());
+        let written = self.write(out, cap, pieces, write);
+        let taken = self.scrubber.scrub(out, start, cap);
+        if let Some(holes) = holes {
+            // What was redacted has moved the holes: text has to tell then.
+            let moved = written == Written::Panicked || taken.redacted > 0;
+            holes.truncate(if moved { 0 } else { out.len() });
+        }
+        taken
+    }
+
+    /// Appends what `write` writes, or that it panicked.
+    fn write(
+        &self,
+        out: &mut String,
+        cap: usize,
+        pieces: Option<(&Literals, &mut Holes)>,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) -> Written {
+        let start = out.len();
         let written = write_capped(out, cap, pieces, write);
         match written {
             // An error is a formatter's that gave up: what is there is kept.
@@ -124,13 +158,7 @@ impl Taker<'_> {
                 out.push_str(PANICKED);
             }
         }
-        let Cut { scrubbed, cut } = self.scrub_and_cut(out, start, cap);
-        if let Some(holes) = holes {
-            // What was scrubbed has moved the holes: text has to tell then.
-            let moved = written == Written::Panicked || scrubbed;
-            holes.truncate(if moved { 0 } else { out.len() });
-        }
-        cut
+        written
     }
 
     /// As [`take`](Taker::take), but all or nothing: tells whether `write` wrote what it wanted,
@@ -145,7 +173,7 @@ impl Taker<'_> {
         let written = write_capped(out, cap, None, write);
         match written {
             Written::Whole => {
-                self.scrub_and_cut(out, start, cap);
+                self.scrubber.scrub(out, start, cap);
             }
             Written::Failed => out.truncate(start),
             Written::Panicked => {
@@ -155,22 +183,13 @@ impl Taker<'_> {
         }
         written == Written::Whole
     }
-
-    /// Removes the token from what was written from `start` on, then cuts that.
-    fn scrub_and_cut(&self, out: &mut String, start: usize, cap: usize) -> Cut {
-        let scrubbed = self.scrubber.scrub(out, start);
-        let kept = head(out.get(start..).unwrap_or(""), cap).len();
-        let end = start.saturating_add(kept);
-        let cut = end < out.len();
-        out.truncate(end);
-        Cut { scrubbed, cut }
-    }
 }
 
-/// What was done to a text that was taken.
-struct Cut {
-    scrubbed: bool,
-    cut: bool,
+/// Puts the placeholder in the place of what begins at `start`.
+pub(crate) fn hide(out: &mut String, start: usize) -> Taken {
+    out.truncate(start);
+    out.push_str(PLACEHOLDER);
+    Taken { cut: false, redacted: 1 }
 }
 
 /// How a user's formatting ended.
@@ -182,15 +201,15 @@ enum Written {
     Panicked,
 }
 
-/// Appends what `write` writes, at most `cap` bytes and the longest token.
+/// Appends what `write` writes, at most `cap` bytes and what has to be known beyond them.
 fn write_capped(
     out: &mut String,
     cap: usize,
     pieces: Option<(&Literals, &mut Holes)>,
     write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
 ) -> Written {
-    // Look further than the cap, so that a token across it is whole when it is scrubbed.
-    let limit = out.len().saturating_add(cap).saturating_add(LONGEST_TOKEN);
+    // Look further than the cap, so that a secret across it is recognised.
+    let limit = out.len().saturating_add(cap).saturating_add(LOOK_AHEAD);
     let mut capped = Capped { out, limit, full: false, pieces };
     match catch_unwind(AssertUnwindSafe(|| write(&mut capped))) {
         Ok(Ok(())) => Written::Whole,

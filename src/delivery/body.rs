@@ -4,9 +4,12 @@
 //! most [`BODY_CAP`] bytes; nothing that people route on is inside an array; a key that would be
 //! empty is absent; what was cut is named in `notes`.
 
+mod visible;
+
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value as Json, json};
+use visible::make_visible;
 
 use crate::{
     fields::{Fields, Value, head},
@@ -88,6 +91,10 @@ pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String
             if fields.omitted() > 0 {
                 put(&mut notes.0, "omitted_fields", fields.omitted());
             }
+            if fields.cut() {
+                notes.cut("what is nested deeper than 8 or wider than 64");
+            }
+            notes.redacted(fields.redacted());
         }
         Detail::Storm(storm) => storm_into(storm, op.occurrences.count, &mut body),
         Detail::Stored(stored) => stored_into(stored, &mut body, &mut notes),
@@ -113,6 +120,7 @@ pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String
         shorten(&mut body, "message", MINIMAL_MESSAGE);
         notes.cut("fields, span and the end of the message: the server said 413");
     }
+    make_visible(&mut body);
     trim(&mut body, &mut notes);
     put_map(&mut body, "notes", notes.0);
     body
@@ -123,6 +131,13 @@ pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String
 struct Notes(Map<String, Json>);
 
 impl Notes {
+    /// How many secrets were replaced.
+    fn redacted(&mut self, count: u32) {
+        if count > 0 {
+            put(&mut self.0, "redacted", count);
+        }
+    }
+
     fn cut(&mut self, what: &str) {
         match self.0.get_mut("cut") {
             Some(Json::String(list)) => {
@@ -172,6 +187,7 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
     }
+    notes.redacted(event.fields.redacted());
 }
 
 /// What an earlier run has made of it: all but the notes, which this attempt adds to.

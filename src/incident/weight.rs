@@ -5,7 +5,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::incident::{Detail, Op};
+use super::nested::prune;
+use crate::{
+    fields::FIELD_CAP,
+    incident::{Detail, Op},
+};
 
 /// Most that the fields of an [`Incident`](crate::Incident) weigh, in bytes.
 pub(crate) const MANUAL_CAP: usize = 48 * 1024;
@@ -19,15 +23,19 @@ pub(crate) struct Manual {
     map: Map<String, Json>,
     weight: usize,
     omitted: u64,
+    redacted: u32,
+    cut: bool,
 }
 
 impl Manual {
     /// Takes a field, unless it is too much.
-    pub(crate) fn insert(&mut self, name: String, value: Json) {
+    pub(crate) fn insert(&mut self, name: String, mut value: Json) {
+        self.cut |= prune(&mut value);
         let field = |name: &str, value| NAME.saturating_add(name.len()).saturating_add(json(value));
         let known = self.map.get(&name).map_or(0, |value| field(&name, value));
         let weight = self.weight.saturating_sub(known).saturating_add(field(&name, &value));
-        if weight > MANUAL_CAP {
+        let full = self.map.len() >= FIELD_CAP && !self.map.contains_key(&name);
+        if full || weight > MANUAL_CAP {
             self.omitted = self.omitted.saturating_add(1);
         } else {
             self.weight = weight;
@@ -37,6 +45,21 @@ impl Manual {
 
     pub(crate) fn map(&self) -> &Map<String, Json> {
         &self.map
+    }
+
+    /// Lets `redact` replace what must not leave the process, and count it.
+    pub(crate) fn redact(&mut self, redact: impl FnOnce(&mut Map<String, Json>) -> u32) {
+        self.redacted = redact(&mut self.map);
+    }
+
+    /// How many secrets were replaced.
+    pub(crate) fn redacted(&self) -> u32 {
+        self.redacted
+    }
+
+    /// Whether some value was too deep or too wide.
+    pub(crate) fn cut(&self) -> bool {
+        self.cut
     }
 
     /// How many were too much.
@@ -115,15 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn nested_values_weigh_as_much_as_they_hold_however_deep() {
-        let mut deep = Json::Null;
-        for _ in 0..500 {
-            deep = Json::Array(vec![deep]);
-        }
+    fn nested_values_weigh_as_much_as_they_hold() {
         let mut fields = Manual::default();
-        fields.insert("deep".to_owned(), deep);
-        assert!((500 * NODE..MANUAL_CAP).contains(&fields.weight));
+        let list = |of: Json| Json::Array(vec![of; 8]);
+        fields.insert("deep".to_owned(), list(list(list(Json::Null))));
+        assert!((500 * NODE..MANUAL_CAP).contains(&fields.weight) && !fields.cut());
         fields.insert("wide".to_owned(), json!({ "a": [1, 2, { "b": "x".repeat(47_000) }] }));
         assert_eq!(fields.omitted(), 1);
+    }
+
+    #[test]
+    fn f085_fields_beyond_the_cap_are_left_out_and_counted() {
+        let mut fields = Manual::default();
+        (0..10_000).for_each(|field| fields.insert(format!("{field}"), field.into()));
+        assert_eq!((fields.map().len(), fields.omitted()), (64, 10_000 - 64));
     }
 }

@@ -257,7 +257,7 @@ fn a_rule_that_never_matched_is_listed() {
 // === values ===
 
 #[test]
-fn values_keep_their_types_as_far_as_javascript_reads_them() {
+fn f089_values_keep_their_types_as_far_as_javascript_reads_them() {
     let found = fields(|| {
         error!(
             int = -3_i64,
@@ -298,7 +298,7 @@ macro_rules! fail_with {
 }
 
 #[test]
-fn fields_past_the_sixty_fourth_are_left_out_and_counted() {
+fn f085_fields_past_the_sixty_fourth_are_left_out_and_counted() {
     let incident = rig().paged_one(|| {
         fail_with!(1;
             a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 c0 c1 c2 c3 c4 c5 c6 c7 c8

@@ -15,6 +15,7 @@ mod capture;
 mod child;
 mod config;
 mod context;
+mod data;
 mod delivery;
 mod exit;
 mod faults;

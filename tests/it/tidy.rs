@@ -27,11 +27,12 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
     "capture/mute",
+    "capture/redact",
     "capture/routes",
     "capture/source",
     "capture/threshold",

@@ -13,7 +13,8 @@ impl Pipeline {
     /// `Handle::trigger`.
     pub(crate) fn trigger_manual(&self, incident: Incident) -> Result<(), Error> {
         let name = self.clean_title(&incident.title)?;
-        let Incident { severity, priority, fields, .. } = incident;
+        let Incident { severity, priority, mut fields, .. } = incident;
+        fields.redact(|map| self.settings.scrubber.scrub_fields(map));
         let head = Head { title: &name, severity, priority, ..Head::default() };
         let capacity = self.queue.as_ref().map_or(0, Sender::capacity);
         let sent = self.trigger(Asked::by_hand(head), || Detail::Manual(fields));
@@ -28,10 +29,10 @@ impl Pipeline {
         self.manual(sent, "resolve", RESOLVE_SLOTS)
     }
 
-    /// A title that a person wrote: scrubbed and cleaned, nothing appended.
+    /// A title that a person wrote: redacted and cleaned, nothing appended.
     fn clean_title(&self, title: &str) -> Result<String, Error> {
         let mut scrubbed = title.to_owned();
-        self.settings.scrubber.scrub(&mut scrubbed, 0);
+        self.settings.scrubber.scrub_all(&mut scrubbed);
         let mut clean = String::new();
         title::verbatim(&scrubbed, &mut clean);
         if clean.is_empty() {

@@ -21,7 +21,7 @@ use crate::{
         source,
         title::{self, Titles},
     },
-    fields::{Fields, TEXT_CAP, Value, head},
+    fields::{Fields, TEXT_CAP, Taken, Value, head},
     incident::{Captured, Detail},
     reentry,
     stats::Count,
@@ -70,10 +70,10 @@ impl Pipeline {
         let Some(panics) = &self.settings.panics else { return };
         self.counters.add(Count::Seen);
         let paged = Scratch::lend(|scratch| {
-            let Scratch { message, message_cut, filled, draft, spare, fields, .. } = scratch;
+            let Scratch { message, taken, filled, draft, spare, fields, .. } = scratch;
             let taker =
                 Taker { scrubber: self.scrubber(), counters: &self.counters, literals: None };
-            *message_cut = taker.take(message, TEXT_CAP, |out| out.write_str(panicked.message));
+            *taken = taker.take(message, TEXT_CAP, |out| out.write_str(panicked.message));
             let mut place = String::new();
             let file = panicked.location.map_or("", Location::file);
             source::place(file, &panics.service, &mut place);
@@ -91,7 +91,7 @@ impl Pipeline {
             let (title, panic) = (draft.title(), true);
             let head = Head { title, severity, priority, endpoint, panic, ..Head::default() };
             let build = || {
-                let message = (message.as_str(), *message_cut);
+                let message = (message.as_str(), *taken);
                 Detail::Event(captured(panicked, message, taker, fields))
             };
             let paged = self.trigger(Asked::by_hand(head), build);
@@ -142,31 +142,31 @@ fn say(message: &str, out: &mut String) {
 /// What goes into the body.
 fn captured(
     panicked: &Panicked<'_>,
-    (message, message_cut): (&str, bool),
+    (message, message_taken): (&str, Taken),
     taker: Taker<'_>,
     fields: &mut Fields,
 ) -> Captured {
     let Panicked { payload, location, thread, .. } = panicked;
-    let mut push = |name, text: &str, cut: bool| {
+    let mut push = |name, text: &str, taken: Taken| {
         fields.push_text(name, |out| {
             out.push_str(text);
-            cut
+            taken
         });
     };
-    push("payload", payload, false);
+    push("payload", payload, Taken::default());
     let mut backtrace = String::new();
-    if let Some(cut) = write_backtrace(taker, &mut backtrace) {
-        push("backtrace", &backtrace, cut);
+    if let Some(taken) = write_backtrace(taker, &mut backtrace) {
+        push("backtrace", &backtrace, taken);
     }
-    let mut keep = |text: &str, cut: bool| {
+    let mut keep = |text: &str, taken: Taken| {
         fields.text_value(|out| {
             out.push_str(text);
-            cut
+            taken
         })
     };
-    let message = keep(message, message_cut);
-    let target = keep(Panics::TARGET, false);
-    let thread = keep(thread, false);
+    let message = keep(message, message_taken);
+    let target = keep(Panics::TARGET, Taken::default());
+    let thread = keep(thread, Taken::default());
     let file: Option<Value> = location.map(|location| {
         fields.text_value(|out| {
             let (file, line, column) = (location.file(), location.line(), location.column());
@@ -188,20 +188,20 @@ fn captured(
     }
 }
 
-/// Writes the backtrace from where the panic began, if the environment asks for one; tells whether
-/// it was cut.
-fn write_backtrace(taker: Taker<'_>, out: &mut String) -> Option<bool> {
+/// Writes the backtrace from where the panic began, if the environment asks for one; tells what was
+/// done to it.
+fn write_backtrace(taker: Taker<'_>, out: &mut String) -> Option<Taken> {
     let backtrace = Backtrace::capture();
     if backtrace.status() != BacktraceStatus::Captured {
         return None;
     }
     let mut whole = String::new();
-    let mut cut = taker.take(&mut whole, BACKTRACE_READ, |out| write!(out, "{backtrace}"));
+    let mut taken = taker.take(&mut whole, BACKTRACE_READ, |out| write!(out, "{backtrace}"));
     let frames = frames(&whole);
     let kept = head(frames, BACKTRACE_CAP);
-    cut |= kept.len() < frames.len();
+    taken.cut |= kept.len() < frames.len();
     out.push_str(kept);
-    Some(cut)
+    Some(taken)
 }
 
 /// The frames of the program, as the standard library marks them: without those of the hooks and

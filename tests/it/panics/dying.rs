@@ -12,7 +12,8 @@ use tracing_subscriber::Registry;
 use super::{caught, on_thread};
 use crate::{
     child,
-    rig::{TOKEN, rig_with},
+    rig::{TOKEN, eventually, rig_with},
+    spool::{directory, records},
 };
 
 /// The longest wait of the hook.
@@ -31,7 +32,10 @@ fn hung() -> (TcpListener, String) {
 
 /// In a child, which ends in another way: pages panics to where its parent says.
 fn pages_panics() {
-    let builder = tracing_spike::builder(std::env::var("URL").unwrap());
+    let mut builder = tracing_spike::builder(std::env::var("URL").unwrap());
+    if let Some(dir) = std::env::var_os("SPOOL") {
+        builder = builder.spool(dir);
+    }
     let (_layer, guard) = builder.panics().build::<Registry>().unwrap();
     std::mem::forget(guard);
 }
@@ -73,6 +77,33 @@ fn f059_a_panic_in_a_drop_that_unwinds_is_delivered_before_the_process_is_aborte
     });
     assert!(ended.status.code().is_none(), "{ended:?}");
     assert_eq!(sandbox.opened(), 2, "{:?}", sandbox.incidents());
+}
+
+#[test]
+fn f059_f060_a_panic_is_in_the_spool_before_the_process_can_end() {
+    const TEST: &str =
+        "panics::dying::f059_f060_a_panic_is_in_the_spool_before_the_process_can_end";
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Fault::Hang);
+    let (url, dir) = (sandbox.url_for(TOKEN), directory());
+    let variables = [("URL", url.as_str()), ("SPOOL", dir.to_str().unwrap())];
+    let ended = child::run(TEST, &variables, || {
+        pages_panics();
+        // Nothing waits on this thread, and nothing of ours runs in an abort.
+        caught(|| panic!("the last words"));
+        std::process::abort();
+    });
+    assert!(ended.status.code().is_none(), "{ended:?}");
+    assert_eq!((records(&dir), sandbox.opened()), (1, 0), "{ended:?}");
+    sandbox.clear_faults();
+    let builder = tracing_spike::builder(&url).spool(&dir);
+    let (_layer, guard) = builder.build::<Registry>().unwrap();
+    eventually("it is delivered", || (guard.handle().stats().delivered == 1).then_some(()));
+    let incident = &sandbox.incidents()[0];
+    assert_eq!(incident.title(), "panic: the last words in tests/it/panics/dying.rs");
+    assert_eq!(incident.body()["message"], "the last words");
+    drop(guard);
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]

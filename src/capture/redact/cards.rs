@@ -1,0 +1,128 @@
+//! Card numbers: 13 to 19 digits that an issuer may have given, with the right check digit, in one
+//! or grouped as on a card.
+//!
+//! Invariant: looks at each group of digits a bounded number of times.
+
+use std::ops::Range;
+
+use super::text::{Text, is_grouped};
+
+/// Digits of a card number, and the separators between them.
+const MOST: usize = 19;
+
+/// How numbers are grouped on cards.
+const GROUPINGS: [&[usize]; 6] =
+    [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[8, 8]];
+
+/// The first of them among the digits around `at`, not before `floor`. `Err`: where those end.
+pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usize>, usize> {
+    let digit = |byte: u8| byte.is_ascii_digit();
+    let end = text.run(at, is_grouped);
+    // A number begins at most so far before the digits that were noticed.
+    let mut start = text.back(at, floor.max(at.saturating_sub(2 * MOST)), is_grouped);
+    if digit(text.before(start)) {
+        // Inside of a longer one: on to its end.
+        start = text.run(start, digit);
+    }
+    while start < end {
+        start = text.run(start, |byte| is_grouped(byte) && !digit(byte));
+        let after = text.run(start, digit);
+        if let Some(found) = number(text, start, after) {
+            return Ok(found);
+        }
+        start = after.max(start.saturating_add(1));
+    }
+    Err(end)
+}
+
+/// The number whose first group is from `start` to `after`.
+fn number(text: Text<'_>, start: usize, after: usize) -> Option<Range<usize>> {
+    let before = text.before(start);
+    let decimal = before == b'.' && text.before(start.saturating_sub(1)).is_ascii_digit();
+    if before.is_ascii_alphanumeric() || before == b'_' || decimal {
+        return None;
+    }
+    let length = after.saturating_sub(start);
+    // No issuer's number begins with another digit: years end here, and most of what counts time.
+    if !matches!(text.at(start), b'2'..=b'6')
+        || (text.at(start) == b'2' && text.at(start.saturating_add(1)) == b'0')
+    {
+        return None;
+    }
+    if (13..=MOST).contains(&length) {
+        return check(text, start, after);
+    }
+    let separator = text.at(after);
+    if !matches!(length, 4 | 8) || !matches!(separator, b' ' | b'-') {
+        return None;
+    }
+    let grouped = |grouping: &&[usize]| {
+        ends(text, start, separator, grouping).and_then(|end| check(text, start, end))
+    };
+    GROUPINGS.iter().find_map(grouped)
+}
+
+/// Where groups of these lengths end.
+fn ends(text: Text<'_>, start: usize, separator: u8, grouping: &[usize]) -> Option<usize> {
+    let mut at = start;
+    for (group, length) in grouping.iter().enumerate() {
+        if group > 0 {
+            at = Some(at).filter(|&at| text.at(at) == separator)?.saturating_add(1);
+        }
+        let end = at.saturating_add(*length);
+        let whole = text.slice(at, end);
+        if whole.len() < *length || !whole.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        at = end;
+    }
+    Some(at)
+}
+
+/// The number, if it may be a card's.
+fn check(text: Text<'_>, start: usize, end: usize) -> Option<Range<usize>> {
+    let after = text.at(end);
+    let decimal = after == b'.' && text.at(end.saturating_add(1)).is_ascii_digit();
+    if after.is_ascii_alphanumeric() || after == b'_' || decimal {
+        return None;
+    }
+    let digits = || text.slice(start, end).iter().filter(|byte| byte.is_ascii_digit());
+    let number = |most| {
+        let digits = digits().take(most);
+        digits.fold(0_u32, |sum, &digit| add(sum.wrapping_mul(10), digit))
+    };
+    let fits = issued(number(4), digits().count());
+    (fits && luhn(digits().rev().copied())).then_some(start..end)
+}
+
+fn add(sum: u32, digit: u8) -> u32 {
+    sum.wrapping_add(u32::from(digit.wrapping_sub(b'0')))
+}
+
+/// Whether some issuer gives numbers with these first four digits and of this length.
+fn issued(first: u32, length: usize) -> bool {
+    match first {
+        4000..=4999 => matches!(length, 13 | 16 | 19),
+        5100..=5599 | 2221..=2720 => length == 16,
+        3400..=3499 | 3700..=3799 => length == 15,
+        3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&length),
+        3528..=3589 | 6011 | 6440..=6599 | 6200..=6299 => (16..=19).contains(&length),
+        5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763 => (13..=19).contains(&length),
+        _ => false,
+    }
+}
+
+/// The check of the last digit: of every second from the end the double counts.
+fn luhn(backwards: impl Iterator<Item = u8>) -> bool {
+    let sum = backwards.enumerate().fold(0, |sum: u32, (at, digit)| {
+        let digit = digit.wrapping_sub(b'0');
+        let double = digit.wrapping_mul(2);
+        let counted = match at & 1 {
+            0 => digit,
+            _ if double > 9 => double.wrapping_sub(9),
+            _ => double,
+        };
+        sum.wrapping_add(u32::from(counted))
+    });
+    sum % 10 == 0
+}

@@ -1,0 +1,92 @@
+//! What redaction costs: time in proportion to the text, whatever is in it.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::capture::redact::Scrubber;
+
+/// What hostile texts repeat, and ordinary ones.
+const UNITS: [&str; 45] = [
+    "could not load order 4711 of customer 17: connection refused, retrying in 5 s\n",
+    "plain words and nothing else in here ",
+    "a:",
+    "a=",
+    ":",
+    "=",
+    "eyJ",
+    "eyJ.",
+    "eyJhbGciOiJIUzI1NiJ9.",
+    "4111111111111112 ",
+    "4111 1111 1111 1112 ",
+    "4111-",
+    "1",
+    "11111111 ",
+    "4111 ",
+    "://",
+    "a://b:c",
+    "://a:b@",
+    "://a:",
+    "-----BEGIN",
+    "-----BEGIN PRIVATE KEY",
+    "-----BEGIN PRIVATE KEY-----\n",
+    "--",
+    "--token ",
+    "password=",
+    "password: ",
+    "password: must ",
+    "token=x ",
+    "token: x,",
+    "token=\"",
+    "token=\\\"",
+    "tokens: [",
+    "tokens=[1",
+    "auth=[",
+    "<token>",
+    "token>",
+    "sk-",
+    "sk-a",
+    "ghp_",
+    "a-b_c.",
+    "/",
+    "hooks.slack.com/",
+    "Bearer ",
+    "Cookie: a",
+    "aaaaaaaaaaaaaaaa/",
+];
+
+/// The least processor time of a few runs over a text of such a length.
+fn least(scrubber: &Scrubber, unit: &str, size: usize) -> Duration {
+    let now = || {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap())
+    };
+    let source = unit.repeat(size / unit.len());
+    let mut text = String::with_capacity(4 * size);
+    let runs = (0..5).map(|_| {
+        text.clear();
+        text.push_str(&source);
+        let start = now();
+        scrubber.scrub_all(&mut text);
+        now().saturating_sub(start)
+    });
+    runs.min().unwrap()
+}
+
+#[test]
+fn f093_time_grows_with_the_text_and_no_faster() {
+    let scrubber = Scrubber::default();
+    let mut worst = (Duration::ZERO, "");
+    for unit in UNITS {
+        let size = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
+        let (small, large) = (least(&scrubber, unit, size / 4), least(&scrubber, unit, size));
+        println!("{large:>10.1?} for {} KiB of {unit:?}", size >> 10);
+        // Four times the text; a large one is not in the cache.
+        let ratio = large.as_secs_f64() / small.as_secs_f64().max(100e-6);
+        assert!(ratio < 9.0, "{unit:?}: {small:?}, then {large:?}");
+        worst = worst.max((large, unit));
+        // What a debug build needs says nothing.
+        assert!(cfg!(debug_assertions) || large < Duration::from_millis(20), "{unit:?}: {large:?}");
+    }
+    println!("at most {:?} ({:?})", worst.0, worst.1);
+}
