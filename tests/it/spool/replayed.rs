@@ -214,9 +214,12 @@ fn f110_what_is_late_says_so_and_what_is_too_old_is_counted_and_told_together() 
     fs::remove_dir_all(dir).unwrap();
 }
 
+/// What is done to a file.
+type Damage = fn(&mut Vec<u8>);
+
 #[test]
 fn f103_what_is_damaged_is_set_aside_and_the_rest_is_delivered() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 8] = [
+    let damages: [(&str, Damage); 8] = [
         ("nothing left", Vec::clear),
         ("the header alone", |bytes| bytes.truncate(30)),
         ("half of it", |bytes| bytes.truncate(bytes.len() / 2)),
