@@ -105,8 +105,8 @@ impl Lane {
         let port = sandbox.port();
         drop(sandbox.url_for(TOKEN));
         let delivered_by = match planted {
-            Planted::Nothing => DELIVERED_BY,
-            _ => Duration::from_secs(4),
+            Planted::Stuck => Duration::from_secs(4),
+            _ => DELIVERED_BY,
         };
         Self {
             sandbox: Some(sandbox),
