@@ -15,19 +15,25 @@ const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[8, 8]];
 
 /// The first of them among the digits around `at`, not before `floor`. `Err`: where those end.
-pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usize>, usize> {
+/// What is before `done` is a secret of another kind, and no part of a number.
+pub(super) fn find(
+    text: Text<'_>,
+    at: usize,
+    floor: usize,
+    done: usize,
+) -> Result<Range<usize>, usize> {
     let digit = |byte: u8| byte.is_ascii_digit();
     let end = text.run(at, is_grouped);
     // A number begins at most so far before the digits that were noticed.
     let mut start = text.back(at, floor.max(at.saturating_sub(2 * MOST)), is_grouped);
-    if digit(text.before(start)) {
+    if start > done && digit(text.before(start)) {
         // Inside of a longer one: on to its end.
         start = text.run(start, digit);
     }
     while start < end {
         start = text.run(start, |byte| is_grouped(byte) && !digit(byte));
         let after = text.run(start, digit);
-        if let Some(found) = number(text, start, after) {
+        if let Some(found) = number(text, start, after, done) {
             return Ok(found);
         }
         start = after.max(start.saturating_add(1));
@@ -36,9 +42,10 @@ pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usiz
 }
 
 /// The number whose first group is from `start` to `after`.
-fn number(text: Text<'_>, start: usize, after: usize) -> Option<Range<usize>> {
-    let before = text.before(start);
-    let decimal = before == b'.' && text.before(start.saturating_sub(1)).is_ascii_digit();
+fn number(text: Text<'_>, start: usize, after: usize, done: usize) -> Option<Range<usize>> {
+    let before_at = |at: usize| if at > done { text.before(at) } else { 0 };
+    let before = before_at(start);
+    let decimal = before == b'.' && before_at(start.saturating_sub(1)).is_ascii_digit();
     if before.is_ascii_alphanumeric() || before == b'_' || decimal {
         return None;
     }

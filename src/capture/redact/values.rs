@@ -15,6 +15,8 @@ use super::{
 const GAP: usize = 6;
 /// Bytes of a name in a text, and the word before it.
 const NAME: usize = 48;
+/// Bytes of a value that may be something else than a secret.
+const LONG: usize = 256;
 /// Digits of a number that is a count and no token.
 const COUNT: usize = 6;
 /// Bytes behind a `,` that may be the next name.
@@ -71,7 +73,7 @@ pub(super) fn assigned(
     let value = text.run_within(start_of_value, GAP, |byte| byte == b' ');
     let labelled = text.at(sign) == b':' && width == 1 && !quoted;
     // `/etc/passwd: permission denied`
-    if labelled && matches!(text.before(start), b'/' | b'\\' | b'@') {
+    if labelled && start > floor && matches!(text.before(start), b'/' | b'\\' | b'@') {
         return None;
     }
     let way = if labelled { Way::Labelled } else { Way::Assigned };
@@ -148,7 +150,7 @@ fn unwrapped(text: Text<'_>, at: usize) -> (usize, bool) {
     for _ in 0..3 {
         let end = text.run_within(at, 16, |byte| byte.is_ascii_alphanumeric() || byte == b'&');
         let word = text.slice(at, end);
-        let paren = text.at(end) == b'(';
+        let paren = text.at(end) == b'(' && end > at;
         let inner = if paren { end.saturating_add(1) } else { end };
         let quoted = is_quote(text.at(inner)) && (paren || word.len() <= 1);
         let nested = || text.at(text.run_within(inner, 16, |b| b.is_ascii_alphanumeric())) == b'(';
@@ -191,26 +193,29 @@ fn list(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
 
 /// The rest of a header's line.
 fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
-    let line = text.run(at, |byte| !is_quote(byte) && !matches!(byte, b'\n' | b'\r' | b']' | b'}'));
-    let line = at.saturating_add(
-        text.slice(at, line)
-            .windows(2)
-            .position(|pair| pair == b"\\n")
-            .unwrap_or(line.saturating_sub(at)),
-    );
-    let word = text.run(at, is_key).min(line);
+    let word = text.run_within(at, LONG, is_key);
     let first = text.slice(at, word);
-    let rest = text.slice(word, line);
-    if is_one_of(first, SCHEMES) && rest.len() > 4 && rest.first() == Some(&b' ') {
-        let sentence = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
-        return (!rest.iter().all(sentence)).then_some(at..line);
+    let near = text.slice(word, word.saturating_add(LONG).min(text.len()));
+    let near = near.split(|byte| is_quote(*byte) || *byte == b'\n').next().unwrap_or_default();
+    let said = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
+    let scheme = is_one_of(first, SCHEMES) && near.starts_with(b" ") && near.len() > 4;
+    if scheme && near.iter().all(said) {
+        return None;
     }
     // A cookie: `name=value; name=value`.
-    if text.at(word) == b'=' && !first.is_empty() {
-        return Some(at..line);
+    if scheme || (text.at(word) == b'=' && !first.is_empty()) {
+        return Some(at..line(text, at));
     }
     let end = unquoted(text, at);
     secret(text.slice(at, end), way, (Kind::Token, Number::One)).then_some(at..end)
+}
+
+/// Where a header's line ends.
+fn line(text: Text<'_>, at: usize) -> usize {
+    let end = text.run(at, |byte| !is_quote(byte) && !matches!(byte, b'\n' | b'\r' | b']' | b'}'));
+    // Or where the dump of one says so.
+    let escape = text.slice(at, end).windows(2).position(|pair| pair == b"\\n");
+    escape.map_or(end, |offset| at.saturating_add(offset))
 }
 
 /// Where a value without quotes ends.
@@ -268,7 +273,12 @@ pub(super) fn is_secret_number(digits: usize, (kind, number): (Kind, Number)) ->
 fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     let value = value.strip_suffix(b".").unwrap_or(value);
     let value = value.strip_suffix(b":").unwrap_or(value);
-    if value.is_empty() || is_hidden(value) || is_one_of(value, NOTHING) {
+    // Too long for a word, and to be looked at again and again.
+    if value.len() > LONG {
+        return true;
+    }
+    let holds_hidden = || value.windows(PLACEHOLDER.len()).any(|w| w == PLACEHOLDER.as_bytes());
+    if value.is_empty() || is_hidden(value) || is_one_of(value, NOTHING) || holds_hidden() {
         return false;
     }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
