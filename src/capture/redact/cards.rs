@@ -63,27 +63,21 @@ fn number(text: Text<'_>, start: usize, after: usize, done: usize) -> Option<Ran
     if !matches!(length, 4 | 8) || !matches!(separator, b' ' | b'-') {
         return None;
     }
-    let grouped = |grouping: &&[usize]| {
-        ends(text, start, separator, grouping).and_then(|end| check(text, start, end))
-    };
-    GROUPINGS.iter().find_map(grouped)
-}
-
-/// Where groups of these lengths end.
-fn ends(text: Text<'_>, start: usize, separator: u8, grouping: &[usize]) -> Option<usize> {
-    let mut at = start;
-    for (group, length) in grouping.iter().enumerate() {
-        if group > 0 {
-            at = Some(at).filter(|&at| text.at(at) == separator)?.saturating_add(1);
+    let (mut lengths, mut at) = ([0_usize; 5], start);
+    for length in &mut lengths {
+        let end = text.run_within(at, MOST, |byte| byte.is_ascii_digit());
+        *length = end.saturating_sub(at);
+        at = end.saturating_add(1);
+        if text.at(end) != separator {
+            break;
         }
-        let end = at.saturating_add(*length);
-        let whole = text.slice(at, end);
-        if whole.len() < *length || !whole.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        at = end;
     }
-    Some(at)
+    let grouped = GROUPINGS.iter().filter(|grouping| lengths.starts_with(grouping));
+    let mut ends = grouped.map(|grouping| {
+        let digits = grouping.iter().sum::<usize>();
+        start.saturating_add(digits).saturating_add(grouping.len().saturating_sub(1))
+    });
+    ends.find_map(|end| check(text, start, end))
 }
 
 /// The number, if it may be a card's.

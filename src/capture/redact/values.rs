@@ -19,28 +19,10 @@ const NAME: usize = 48;
 const LONG: usize = 256;
 /// Digits of a number that is a count and no token.
 const COUNT: usize = 6;
+/// Bytes of the words that are known.
+const LONGEST_WORD: usize = 16;
 /// Bytes behind a `,` that may be the next name.
 const NEXT_NAME: usize = 32;
-
-/// Values that say nothing of a secret.
-const NOTHING: &str = "\
-    true false null none nil undefined unset yes no ok on off redacted hidden some n/a";
-/// What stands behind `password: ` in a sentence or a declaration.
-const PROSE: &str = "\
-    a an at authentication bad be cannot could denied disabled does empty enabled error \
-    expected expired failed for found incorrect invalid is mismatch missing must needs not \
-    option optional permission rejected required should str string the too unknown unsupported \
-    was weak with wrong you";
-/// What `auth=` and `token=` name in most programs.
-const METHODS: &str = "\
-    basic bearer digest oauth oauth2 oidc jwt ldap saml scram default anonymous internal \
-    external strict lax session comma ident";
-/// The first word of an `Authorization`.
-const SCHEMES: &str = "\
-    bearer basic digest token negotiate ntlm hawk apikey key hmac aws4-hmac-sha256";
-
-/// What secrets are wrapped in when they are printed.
-const WRAPPERS: &str = "some ok string text str secret";
 
 /// How a value was given to its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,7 +139,7 @@ fn unwrapped(text: Text<'_>, at: usize) -> (usize, bool) {
         if inner == at || !(quoted || (paren && nested())) {
             break;
         }
-        wrapped |= paren && !is_one_of(word, WRAPPERS);
+        wrapped |= paren && !is_one_of(word, is_wrapper);
         at = inner;
     }
     (at, wrapped)
@@ -198,7 +180,7 @@ fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
     let near = text.slice(word, word.saturating_add(LONG).min(text.len()));
     let near = near.split(|byte| is_quote(*byte) || *byte == b'\n').next().unwrap_or_default();
     let said = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
-    let scheme = is_one_of(first, SCHEMES) && near.starts_with(b" ") && near.len() > 4;
+    let scheme = is_one_of(first, is_scheme) && near.starts_with(b" ") && near.len() > 4;
     if scheme && near.iter().all(said) {
         return None;
     }
@@ -278,7 +260,7 @@ fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
         return true;
     }
     let holds_hidden = || value.windows(PLACEHOLDER.len()).any(|w| w == PLACEHOLDER.as_bytes());
-    if value.is_empty() || is_hidden(value) || is_one_of(value, NOTHING) || holds_hidden() {
+    if value.is_empty() || is_hidden(value) || is_one_of(value, is_nothing) || holds_hidden() {
         return false;
     }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
@@ -287,14 +269,14 @@ fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     }
     let word = value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'\'');
     let first = value.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    let said = word && is_one_of(value, PROSE);
+    let said = word && is_one_of(value, is_prose);
     match (kind.0, way) {
         (Kind::Any, Way::Assigned) => !said,
-        (Kind::Any, Way::Labelled) => !is_one_of(first, PROSE) && !is_code(value),
+        (Kind::Any, Way::Labelled) => !is_one_of(first, is_prose) && !is_code(value),
         (Kind::Code, _) => digits >= 3,
         (Kind::Token | Kind::Header, Way::Assigned) => {
-            let is_method = word && is_one_of(value, METHODS);
-            !(said || is_method || is_code(value))
+            let method = word && is_one_of(value, is_method);
+            !(said || method || is_code(value))
         }
         (Kind::Token | Kind::Header, Way::Labelled) => {
             (digits > 0 || (value.len() >= 20 && is_mixed(value))) && !is_code(value)
@@ -321,7 +303,133 @@ fn is_hidden(value: &[u8]) -> bool {
         || value.iter().all(|byte| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'-' | b'_'))
 }
 
-fn is_one_of(value: &[u8], words: &str) -> bool {
-    let mut words = words.as_bytes().split(|byte| *byte == b' ');
-    value.len() <= 16 && words.any(|word| word.eq_ignore_ascii_case(value))
+/// Whether `is` holds for a word in small letters.
+fn is_one_of(word: &[u8], is: fn(&[u8]) -> bool) -> bool {
+    let mut small = [0_u8; LONGEST_WORD];
+    let Some(small) = small.get_mut(..word.len()) else { return false };
+    small.copy_from_slice(word);
+    small.make_ascii_lowercase();
+    is(small)
+}
+
+/// Values that say nothing of a secret.
+fn is_nothing(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"true"
+            | b"false"
+            | b"null"
+            | b"none"
+            | b"nil"
+            | b"undefined"
+            | b"unset"
+            | b"yes"
+            | b"no"
+            | b"ok"
+            | b"on"
+            | b"off"
+            | b"redacted"
+            | b"hidden"
+            | b"some"
+            | b"n/a"
+    )
+}
+
+/// What stands behind `password: ` in a sentence or a declaration.
+fn is_prose(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"a" | b"an"
+            | b"at"
+            | b"authentication"
+            | b"bad"
+            | b"be"
+            | b"cannot"
+            | b"could"
+            | b"denied"
+            | b"disabled"
+            | b"does"
+            | b"empty"
+            | b"enabled"
+            | b"error"
+            | b"expected"
+            | b"expired"
+            | b"failed"
+            | b"for"
+            | b"found"
+            | b"incorrect"
+            | b"invalid"
+            | b"is"
+            | b"mismatch"
+            | b"missing"
+            | b"must"
+            | b"needs"
+            | b"not"
+            | b"option"
+            | b"optional"
+            | b"permission"
+            | b"rejected"
+            | b"required"
+            | b"should"
+            | b"str"
+            | b"string"
+            | b"the"
+            | b"too"
+            | b"unknown"
+            | b"unsupported"
+            | b"was"
+            | b"weak"
+            | b"with"
+            | b"wrong"
+            | b"you"
+    )
+}
+
+/// What `auth=` and `token=` name in most programs.
+fn is_method(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"basic"
+            | b"bearer"
+            | b"digest"
+            | b"oauth"
+            | b"oauth2"
+            | b"oidc"
+            | b"jwt"
+            | b"ldap"
+            | b"saml"
+            | b"scram"
+            | b"default"
+            | b"anonymous"
+            | b"internal"
+            | b"external"
+            | b"strict"
+            | b"lax"
+            | b"session"
+            | b"comma"
+            | b"ident"
+    )
+}
+
+/// The first word of an `Authorization`.
+fn is_scheme(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"bearer"
+            | b"basic"
+            | b"digest"
+            | b"token"
+            | b"negotiate"
+            | b"ntlm"
+            | b"hawk"
+            | b"apikey"
+            | b"key"
+            | b"hmac"
+            | b"aws4-hmac-sha256"
+    )
+}
+
+/// What secrets are wrapped in when they are printed.
+fn is_wrapper(word: &[u8]) -> bool {
+    matches!(word, b"some" | b"ok" | b"string" | b"text" | b"str" | b"secret")
 }
