@@ -177,7 +177,8 @@ fn list(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
 fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
     let word = text.run_within(at, LONG, is_key);
     let first = text.slice(at, word);
-    let near = text.slice(word, word.saturating_add(LONG).min(text.len()));
+    // So much tells a sentence.
+    let near = text.slice(word, word.saturating_add(NAME).min(text.len()));
     let near = near.split(|byte| is_quote(*byte) || *byte == b'\n').next().unwrap_or_default();
     let said = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
     let scheme = is_one_of(first, is_scheme) && near.starts_with(b" ") && near.len() > 4;
