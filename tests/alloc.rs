@@ -129,6 +129,21 @@ fn titles_of_all_shapes_allocate_nothing_once_there_is_room() {
 }
 
 #[test]
+fn a_repeat_with_secrets_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck(8);
+    let cost = warm(&dispatch, || {
+        for pin in 1000..1100 {
+            error!(password = "hunter2", pin, "login with password=hunter{pin} failed");
+            error!(spike.title = "postgres://app:hunter2@db/shop is down", "x");
+            error!(error = %format_args!("token: ghp_Fake0123456789Fake0123456789Fa{pin}"));
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    let stats = guard.handle().stats();
+    assert_eq!((stats.seen, stats.suppressed.repeat), (600, 597), "{stats:?}");
+}
+
+#[test]
 fn a_repeat_inside_spans_allocates_nothing() {
     let (_sandbox, dispatch, guard) = stuck(8);
     tracing::dispatcher::with_default(&dispatch, || {

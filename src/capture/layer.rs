@@ -203,7 +203,10 @@ impl SpikeLayer {
             names.filter(|name| is_content(name)).for_each(visit);
         };
         let target = tail(meta.target(), TITLE_TARGET_CAP);
-        let redacted = self.redacted_target(event, target);
+        // That of a `log` record is made while the program runs; any other is a constant.
+        let constant = event.metadata().target();
+        let is_constant = std::ptr::eq(meta.target(), constant);
+        let redacted = self.redacted_target(is_constant.then_some(constant), target);
         // Whichever of the two the title is made of.
         let (text, holes) = if is_silent { (&*error, error_holes) } else { (&*message, holes) };
         let is_filled = !holes.is_empty() && title::fill(text, holes, filled);
@@ -239,13 +242,14 @@ impl SpikeLayer {
         true
     }
 
-    /// A target that holds a secret, without it. That of a `log` record is made while the program
-    /// runs; any other is a constant.
-    fn redacted_target(&self, event: &Event<'_>, target: &str) -> Option<String> {
+    /// A target that holds a secret, without it. `constant`: all of it, if it is one.
+    fn redacted_target(&self, constant: Option<&'static str>, target: &str) -> Option<String> {
         let scrubber = self.pipeline.scrubber();
         let look = || scrubber.is_clean(target);
-        let constant = event.metadata().target();
-        let clean = if event.is_log() { look() } else { self.clean.is(constant, look) };
+        let clean = match constant {
+            Some(constant) => self.clean.is(constant, look),
+            None => look(),
+        };
         if clean {
             return None;
         }

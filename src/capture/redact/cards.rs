@@ -15,19 +15,25 @@ const GROUPINGS: [&[usize]; 6] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[8, 8]];
 
 /// The first of them among the digits around `at`, not before `floor`. `Err`: where those end.
-pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usize>, usize> {
+/// What is before `done` is a secret of another kind, and no part of a number.
+pub(super) fn find(
+    text: Text<'_>,
+    at: usize,
+    floor: usize,
+    done: usize,
+) -> Result<Range<usize>, usize> {
     let digit = |byte: u8| byte.is_ascii_digit();
     let end = text.run(at, is_grouped);
     // A number begins at most so far before the digits that were noticed.
     let mut start = text.back(at, floor.max(at.saturating_sub(2 * MOST)), is_grouped);
-    if digit(text.before(start)) {
+    if start > done && digit(text.before(start)) {
         // Inside of a longer one: on to its end.
         start = text.run(start, digit);
     }
     while start < end {
         start = text.run(start, |byte| is_grouped(byte) && !digit(byte));
         let after = text.run(start, digit);
-        if let Some(found) = number(text, start, after) {
+        if let Some(found) = number(text, start, after, done) {
             return Ok(found);
         }
         start = after.max(start.saturating_add(1));
@@ -36,9 +42,10 @@ pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usiz
 }
 
 /// The number whose first group is from `start` to `after`.
-fn number(text: Text<'_>, start: usize, after: usize) -> Option<Range<usize>> {
-    let before = text.before(start);
-    let decimal = before == b'.' && text.before(start.saturating_sub(1)).is_ascii_digit();
+fn number(text: Text<'_>, start: usize, after: usize, done: usize) -> Option<Range<usize>> {
+    let before_at = |at: usize| if at > done { text.before(at) } else { 0 };
+    let before = before_at(start);
+    let decimal = before == b'.' && before_at(start.saturating_sub(1)).is_ascii_digit();
     if before.is_ascii_alphanumeric() || before == b'_' || decimal {
         return None;
     }
@@ -56,27 +63,21 @@ fn number(text: Text<'_>, start: usize, after: usize) -> Option<Range<usize>> {
     if !matches!(length, 4 | 8) || !matches!(separator, b' ' | b'-') {
         return None;
     }
-    let grouped = |grouping: &&[usize]| {
-        ends(text, start, separator, grouping).and_then(|end| check(text, start, end))
-    };
-    GROUPINGS.iter().find_map(grouped)
-}
-
-/// Where groups of these lengths end.
-fn ends(text: Text<'_>, start: usize, separator: u8, grouping: &[usize]) -> Option<usize> {
-    let mut at = start;
-    for (group, length) in grouping.iter().enumerate() {
-        if group > 0 {
-            at = Some(at).filter(|&at| text.at(at) == separator)?.saturating_add(1);
+    let (mut lengths, mut at) = ([0_usize; 5], start);
+    for length in &mut lengths {
+        let end = text.run_within(at, MOST, |byte| byte.is_ascii_digit());
+        *length = end.saturating_sub(at);
+        at = end.saturating_add(1);
+        if text.at(end) != separator {
+            break;
         }
-        let end = at.saturating_add(*length);
-        let whole = text.slice(at, end);
-        if whole.len() < *length || !whole.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        at = end;
     }
-    Some(at)
+    let grouped = GROUPINGS.iter().filter(|grouping| lengths.starts_with(grouping));
+    let mut ends = grouped.map(|grouping| {
+        let digits = grouping.iter().sum::<usize>();
+        start.saturating_add(digits).saturating_add(grouping.len().saturating_sub(1))
+    });
+    ends.find_map(|end| check(text, start, end))
 }
 
 /// The number, if it may be a card's.

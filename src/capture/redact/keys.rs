@@ -170,7 +170,8 @@ pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usiz
     if let Some(found) = credentials(text, start, floor) {
         return Ok(found);
     }
-    let mut before = text.before(start);
+    // What has been found before is no part of it.
+    let mut before = if start > floor { text.before(start) } else { 0 };
     for (offset, &byte) in text.slice(start, end).iter().enumerate() {
         let begins = !before.is_ascii_alphanumeric();
         before = byte;
@@ -220,9 +221,12 @@ fn vendor(text: Text<'_>, at: usize, (prefix, body, least): Format) -> Option<Ra
             look.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
         }
     };
+    if !random {
+        return None;
+    }
     let end = text.run(enough, holds);
     let exact = !matches!(body, Body::Id) || end == enough || prefix.len() > 4;
-    (random && exact).then_some(at..end)
+    exact.then_some(at..end)
 }
 
 /// A JSON web token: `eyJ….….…`, or what is left of one that was cut.

@@ -152,7 +152,12 @@ impl Names {
     }
 
     fn of_one(&self, name: &Segments) -> Option<Kind> {
-        let listed = |listed: &&Name| name.ends_with(listed.0.as_bytes(), listed.2);
+        // By their last letters first, in which most differ.
+        let last = Some(name.last());
+        let listed = |(listed, _, loosely): &&Name| {
+            let listed = listed.as_bytes();
+            listed.last().copied() == last && name.ends_with(listed, *loosely)
+        };
         if let Some((_, kind, _)) = LISTED.iter().find(listed) {
             return Some(*kind);
         }

@@ -83,7 +83,7 @@ impl<'a> Scan<'a> {
             if from >= end {
                 return None;
             }
-            match cards::find(text, from, self.done.max(self.cards)) {
+            match cards::find(text, from, self.done.max(self.cards), self.done) {
                 Ok(found) => {
                     self.cards = found.end;
                     return Some(found);

@@ -90,5 +90,8 @@ pub(super) fn webhook(text: Text<'_>, slash: usize) -> Option<Range<usize>> {
     let start = slash.saturating_add(path.len());
     let end = text.run(start, |byte| !ends_url(byte) && !matches!(byte, b')' | b',' | b';' | b']'));
     let long = end.saturating_sub(start) >= PATH || (end == text.len() && !text.whole);
-    (long && !text.starts(start, super::PLACEHOLDER.as_bytes())).then_some(start..end)
+    let placeholder = super::PLACEHOLDER.as_bytes();
+    let near = text.slice(start, end.saturating_add(1).min(start.saturating_add(MOST)));
+    let hidden = near.windows(placeholder.len()).any(|window| window == placeholder);
+    (long && !hidden).then_some(start..end)
 }

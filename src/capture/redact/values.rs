@@ -15,30 +15,14 @@ use super::{
 const GAP: usize = 6;
 /// Bytes of a name in a text, and the word before it.
 const NAME: usize = 48;
+/// Bytes of a value that may be something else than a secret.
+const LONG: usize = 256;
 /// Digits of a number that is a count and no token.
 const COUNT: usize = 6;
+/// Bytes of the words that are known.
+const LONGEST_WORD: usize = 16;
 /// Bytes behind a `,` that may be the next name.
 const NEXT_NAME: usize = 32;
-
-/// Values that say nothing of a secret.
-const NOTHING: &str = "\
-    true false null none nil undefined unset yes no ok on off redacted hidden some n/a";
-/// What stands behind `password: ` in a sentence or a declaration.
-const PROSE: &str = "\
-    a an at authentication bad be cannot could denied disabled does empty enabled error \
-    expected expired failed for found incorrect invalid is mismatch missing must needs not \
-    option optional permission rejected required should str string the too unknown unsupported \
-    was weak with wrong you";
-/// What `auth=` and `token=` name in most programs.
-const METHODS: &str = "\
-    basic bearer digest oauth oauth2 oidc jwt ldap saml scram default anonymous internal \
-    external strict lax session comma ident";
-/// The first word of an `Authorization`.
-const SCHEMES: &str = "\
-    bearer basic digest token negotiate ntlm hawk apikey key hmac aws4-hmac-sha256";
-
-/// What secrets are wrapped in when they are printed.
-const WRAPPERS: &str = "some ok string text str secret";
 
 /// How a value was given to its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +55,7 @@ pub(super) fn assigned(
     let value = text.run_within(start_of_value, GAP, |byte| byte == b' ');
     let labelled = text.at(sign) == b':' && width == 1 && !quoted;
     // `/etc/passwd: permission denied`
-    if labelled && matches!(text.before(start), b'/' | b'\\' | b'@') {
+    if labelled && start > floor && matches!(text.before(start), b'/' | b'\\' | b'@') {
         return None;
     }
     let way = if labelled { Way::Labelled } else { Way::Assigned };
@@ -148,14 +132,14 @@ fn unwrapped(text: Text<'_>, at: usize) -> (usize, bool) {
     for _ in 0..3 {
         let end = text.run_within(at, 16, |byte| byte.is_ascii_alphanumeric() || byte == b'&');
         let word = text.slice(at, end);
-        let paren = text.at(end) == b'(';
+        let paren = text.at(end) == b'(' && end > at;
         let inner = if paren { end.saturating_add(1) } else { end };
         let quoted = is_quote(text.at(inner)) && (paren || word.len() <= 1);
         let nested = || text.at(text.run_within(inner, 16, |b| b.is_ascii_alphanumeric())) == b'(';
         if inner == at || !(quoted || (paren && nested())) {
             break;
         }
-        wrapped |= paren && !is_one_of(word, WRAPPERS);
+        wrapped |= paren && !is_one_of(word, is_wrapper);
         at = inner;
     }
     (at, wrapped)
@@ -191,26 +175,30 @@ fn list(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
 
 /// The rest of a header's line.
 fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
-    let line = text.run(at, |byte| !is_quote(byte) && !matches!(byte, b'\n' | b'\r' | b']' | b'}'));
-    let line = at.saturating_add(
-        text.slice(at, line)
-            .windows(2)
-            .position(|pair| pair == b"\\n")
-            .unwrap_or(line.saturating_sub(at)),
-    );
-    let word = text.run(at, is_key).min(line);
+    let word = text.run_within(at, LONG, is_key);
     let first = text.slice(at, word);
-    let rest = text.slice(word, line);
-    if is_one_of(first, SCHEMES) && rest.len() > 4 && rest.first() == Some(&b' ') {
-        let sentence = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
-        return (!rest.iter().all(sentence)).then_some(at..line);
+    // So much tells a sentence.
+    let near = text.slice(word, word.saturating_add(NAME).min(text.len()));
+    let near = near.split(|byte| is_quote(*byte) || *byte == b'\n').next().unwrap_or_default();
+    let said = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
+    let scheme = is_one_of(first, is_scheme) && near.starts_with(b" ") && near.len() > 4;
+    if scheme && near.iter().all(said) {
+        return None;
     }
     // A cookie: `name=value; name=value`.
-    if text.at(word) == b'=' && !first.is_empty() {
-        return Some(at..line);
+    if scheme || (text.at(word) == b'=' && !first.is_empty()) {
+        return Some(at..line(text, at));
     }
     let end = unquoted(text, at);
     secret(text.slice(at, end), way, (Kind::Token, Number::One)).then_some(at..end)
+}
+
+/// Where a header's line ends.
+fn line(text: Text<'_>, at: usize) -> usize {
+    let end = text.run(at, |byte| !is_quote(byte) && !matches!(byte, b'\n' | b'\r' | b']' | b'}'));
+    // Or where the dump of one says so.
+    let escape = text.slice(at, end).windows(2).position(|pair| pair == b"\\n");
+    escape.map_or(end, |offset| at.saturating_add(offset))
 }
 
 /// Where a value without quotes ends.
@@ -268,7 +256,12 @@ pub(super) fn is_secret_number(digits: usize, (kind, number): (Kind, Number)) ->
 fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     let value = value.strip_suffix(b".").unwrap_or(value);
     let value = value.strip_suffix(b":").unwrap_or(value);
-    if value.is_empty() || is_hidden(value) || is_one_of(value, NOTHING) {
+    // Too long for a word, and to be looked at again and again.
+    if value.len() > LONG {
+        return true;
+    }
+    let holds_hidden = || value.windows(PLACEHOLDER.len()).any(|w| w == PLACEHOLDER.as_bytes());
+    if value.is_empty() || is_hidden(value) || is_one_of(value, is_nothing) || holds_hidden() {
         return false;
     }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
@@ -277,14 +270,14 @@ fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     }
     let word = value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'\'');
     let first = value.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    let said = word && is_one_of(value, PROSE);
+    let said = word && is_one_of(value, is_prose);
     match (kind.0, way) {
         (Kind::Any, Way::Assigned) => !said,
-        (Kind::Any, Way::Labelled) => !is_one_of(first, PROSE) && !is_code(value),
+        (Kind::Any, Way::Labelled) => !is_one_of(first, is_prose) && !is_code(value),
         (Kind::Code, _) => digits >= 3,
         (Kind::Token | Kind::Header, Way::Assigned) => {
-            let is_method = word && is_one_of(value, METHODS);
-            !(said || is_method || is_code(value))
+            let method = word && is_one_of(value, is_method);
+            !(said || method || is_code(value))
         }
         (Kind::Token | Kind::Header, Way::Labelled) => {
             (digits > 0 || (value.len() >= 20 && is_mixed(value))) && !is_code(value)
@@ -311,7 +304,133 @@ fn is_hidden(value: &[u8]) -> bool {
         || value.iter().all(|byte| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'-' | b'_'))
 }
 
-fn is_one_of(value: &[u8], words: &str) -> bool {
-    let mut words = words.as_bytes().split(|byte| *byte == b' ');
-    value.len() <= 16 && words.any(|word| word.eq_ignore_ascii_case(value))
+/// Whether `is` holds for a word in small letters.
+fn is_one_of(word: &[u8], is: fn(&[u8]) -> bool) -> bool {
+    let mut small = [0_u8; LONGEST_WORD];
+    let Some(small) = small.get_mut(..word.len()) else { return false };
+    small.copy_from_slice(word);
+    small.make_ascii_lowercase();
+    is(small)
+}
+
+/// Values that say nothing of a secret.
+fn is_nothing(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"true"
+            | b"false"
+            | b"null"
+            | b"none"
+            | b"nil"
+            | b"undefined"
+            | b"unset"
+            | b"yes"
+            | b"no"
+            | b"ok"
+            | b"on"
+            | b"off"
+            | b"redacted"
+            | b"hidden"
+            | b"some"
+            | b"n/a"
+    )
+}
+
+/// What stands behind `password: ` in a sentence or a declaration.
+fn is_prose(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"a" | b"an"
+            | b"at"
+            | b"authentication"
+            | b"bad"
+            | b"be"
+            | b"cannot"
+            | b"could"
+            | b"denied"
+            | b"disabled"
+            | b"does"
+            | b"empty"
+            | b"enabled"
+            | b"error"
+            | b"expected"
+            | b"expired"
+            | b"failed"
+            | b"for"
+            | b"found"
+            | b"incorrect"
+            | b"invalid"
+            | b"is"
+            | b"mismatch"
+            | b"missing"
+            | b"must"
+            | b"needs"
+            | b"not"
+            | b"option"
+            | b"optional"
+            | b"permission"
+            | b"rejected"
+            | b"required"
+            | b"should"
+            | b"str"
+            | b"string"
+            | b"the"
+            | b"too"
+            | b"unknown"
+            | b"unsupported"
+            | b"was"
+            | b"weak"
+            | b"with"
+            | b"wrong"
+            | b"you"
+    )
+}
+
+/// What `auth=` and `token=` name in most programs.
+fn is_method(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"basic"
+            | b"bearer"
+            | b"digest"
+            | b"oauth"
+            | b"oauth2"
+            | b"oidc"
+            | b"jwt"
+            | b"ldap"
+            | b"saml"
+            | b"scram"
+            | b"default"
+            | b"anonymous"
+            | b"internal"
+            | b"external"
+            | b"strict"
+            | b"lax"
+            | b"session"
+            | b"comma"
+            | b"ident"
+    )
+}
+
+/// The first word of an `Authorization`.
+fn is_scheme(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"bearer"
+            | b"basic"
+            | b"digest"
+            | b"token"
+            | b"negotiate"
+            | b"ntlm"
+            | b"hawk"
+            | b"apikey"
+            | b"key"
+            | b"hmac"
+            | b"aws4-hmac-sha256"
+    )
+}
+
+/// What secrets are wrapped in when they are printed.
+fn is_wrapper(word: &[u8]) -> bool {
+    matches!(word, b"some" | b"ok" | b"string" | b"text" | b"str" | b"secret")
 }

@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::capture::redact::Scrubber;
 
 /// What hostile texts repeat, and ordinary ones.
-const UNITS: [&str; 45] = [
+const UNITS: [&str; 60] = [
     "could not load order 4711 of customer 17: connection refused, retrying in 5 s\n",
     "plain words and nothing else in here ",
     "a:",
@@ -52,6 +52,21 @@ const UNITS: [&str; 45] = [
     "hooks.slack.com/",
     "Bearer ",
     "Cookie: a",
+    "pin=",
+    "pin:",
+    "token:",
+    "token=::",
+    "auth=",
+    "pin=\"pin='",
+    "authorization:",
+    "authorization: bearer ",
+    "cookie: ",
+    "hooks.slack.com/services/",
+    "hooks.slack.com/services/[redacted]",
+    "pwd=[redacted]",
+    "<pin>",
+    "--pin ",
+    "tokens: [\"]",
     "aaaaaaaaaaaaaaaa/",
 ];
 
@@ -63,7 +78,7 @@ fn least(scrubber: &Scrubber, unit: &str, size: usize) -> Duration {
     };
     let source = unit.repeat(size / unit.len());
     let mut text = String::with_capacity(4 * size);
-    let runs = (0..5).map(|_| {
+    let runs = (0..if cfg!(debug_assertions) { 2 } else { 5 }).map(|_| {
         text.clear();
         text.push_str(&source);
         let start = now();
@@ -85,8 +100,11 @@ fn f093_time_grows_with_the_text_and_no_faster() {
         let ratio = large.as_secs_f64() / small.as_secs_f64().max(100e-6);
         assert!(ratio < 9.0, "{unit:?}: {small:?}, then {large:?}");
         worst = worst.max((large, unit));
-        // What a debug build needs says nothing.
-        assert!(cfg!(debug_assertions) || large < Duration::from_millis(20), "{unit:?}: {large:?}");
+        // What a debug build needs says nothing. A listed name at every turn takes longest.
+        let listed = ["token", "auth", "pin", "pass", "pwd", "cookie", "Cookie"];
+        let listed = listed.iter().any(|name| unit.contains(name));
+        let most = Duration::from_millis(if listed { 40 } else { 20 });
+        assert!(cfg!(debug_assertions) || large < most, "{unit:?}: {large:?}");
     }
     println!("at most {:?} ({:?})", worst.0, worst.1);
 }
