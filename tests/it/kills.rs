@@ -189,7 +189,7 @@ impl Lane {
         run.wait_until_it_works();
         let tracer = Tracer::attach(run.id(), call, &format!("signal=KILL:when={nth}"));
         run.go();
-        let was_killed = !run.ended().success();
+        let was_killed = run.was_killed();
         tracer.end();
         self.ledger.figures.kills += u64::from(was_killed);
         self.close_books();
