@@ -18,6 +18,7 @@ mod incident;
 #[cfg(spike_internals)]
 #[doc(hidden)]
 pub mod internals;
+mod live;
 mod lock;
 mod panic;
 mod problem;
