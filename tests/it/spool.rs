@@ -21,6 +21,7 @@ mod full;
 mod process;
 mod replayed;
 mod shared;
+mod stuck;
 
 /// A directory of one test, made anew.
 pub(crate) fn directory() -> PathBuf {
