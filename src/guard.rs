@@ -15,11 +15,15 @@ use crate::{
     error::Error,
     health::{Board, Health, WorkerState},
     incident::Incident,
-    live::Live,
     queue::{Asker, Control, FlushReport, Sender},
     reentry,
     stats::{Count, Stats},
 };
+
+pub(crate) use live::Live;
+
+mod live;
+mod waits;
 
 /// The worker answers at the deadline; this long we wait for its answer to arrive.
 pub(crate) const GRACE: Duration = Duration::from_millis(25);

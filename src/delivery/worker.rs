@@ -8,7 +8,6 @@
 use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
-    io::{self, Write},
     sync::{Arc, mpsc as reply},
     task::{Context, Poll},
     time::Duration,
@@ -28,6 +27,7 @@ use crate::{
         lines::{self, Lines},
         outbox::Room,
         outcome::Outcome,
+        printer::Printer,
         spool::Spool,
         transport::{Attempted, Transport},
     },
@@ -68,6 +68,7 @@ pub(super) struct Worker {
     /// What the program's threads had said.
     said: HashSet<String>,
     lines: Lines,
+    printer: Printer,
     losses: Losses,
     /// Once the pipeline is there, and there is a spool.
     adopter: Option<Adopter>,
@@ -123,6 +124,7 @@ impl Worker {
             flushes: Flushes::new(),
             said: HashSet::new(),
             lines: Lines::default(),
+            printer: Printer::default(),
             losses: Losses::default(),
             adopter: None,
             taken: None,
@@ -308,7 +310,7 @@ impl Worker {
         self.losses.next = Duration::ZERO;
         self.tell_losses(self.parts.clock.now());
         if let Some(line) = self.lines.rest() {
-            print(&line);
+            self.printer.print(&line);
         }
     }
 
@@ -386,14 +388,10 @@ impl Worker {
     /// Prints what is due; when the rest is.
     fn print(&mut self, now: Duration) -> Option<Duration> {
         if let Some(line) = self.lines.take(now) {
-            print(&line);
+            self.printer.print(&line);
         }
         self.lines.wake()
     }
-}
-
-fn print(line: &str) {
-    writeln!(io::stderr(), "tracing-spike: {line}").ok();
 }
 
 /// Collects all attempts that have ended, each with the number of its endpoint, so that an

@@ -1,6 +1,11 @@
 //! How paging is doing, as the program is told.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    io::{self, Write},
+    sync::{Mutex, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
 use tracing::error;
 use tracing_spike::{
@@ -9,7 +14,10 @@ use tracing_spike::{
 };
 use tracing_subscriber::Registry;
 
-use crate::rig::{TOKEN, eventually, rig_with};
+use crate::{
+    child,
+    rig::{TOKEN, eventually, rig_with},
+};
 
 static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
 
@@ -110,4 +118,35 @@ fn f054_a_guard_that_is_dropped_while_a_problem_is_told_ends_paging() {
     eventually("it has ended", || (handle.stats().lost.shutdown == 1).then_some(()));
     assert_eq!(handle.health().worker, WorkerState::Ended);
     assert!(handle.trigger(Incident::new("another")).unwrap_err().is_closed());
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_holds_up_no_delivery() {
+    const TEST: &str = "health::a_stderr_that_nobody_reads_holds_up_no_delivery";
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault_next(1, Fault::Status(400));
+    let url = sandbox.url_for(TOKEN);
+    child::run(TEST, &[("URL", &url)], || {
+        let builder = tracing_spike::builder(std::env::var("URL").unwrap());
+        let (_layer, guard) = builder.build::<Registry>().unwrap();
+        let handle = guard.handle();
+        let (_reader, writer) = io::pipe().unwrap();
+        rustix::stdio::dup2_stderr(&writer).unwrap();
+        // It is full once that blocks, with the lock on stderr held.
+        let (filled, fills) = mpsc::sync_channel(0);
+        thread::spawn(move || {
+            while io::stderr().write_all(&[b'.'; 4096]).is_ok() {
+                filled.send(()).unwrap();
+            }
+        });
+        while fills.recv_timeout(Duration::from_secs(1)).is_ok() {}
+        for title in ["is rejected, which is said", "a", "b"] {
+            handle.trigger(Incident::new(title)).unwrap();
+        }
+        eventually("they are delivered", || (handle.stats().delivered == 2).then_some(()));
+        let start = Instant::now();
+        drop(guard);
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    })
+    .well();
 }
