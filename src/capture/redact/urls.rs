@@ -66,8 +66,10 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
     if is_token(text, start, user) {
         return Some(start..at);
     }
-    let hidden = text.slice(password, at).iter().all(|&byte| byte == b'*');
-    (!hidden && !text.starts(password, super::PLACEHOLDER.as_bytes())).then_some(password..at)
+    // What is hidden in it was nearer to its `@`; the rest was not.
+    let hidden = text.slice(password, at);
+    let hidden = hidden.iter().all(|&byte| byte == b'*') || holds_placeholder(hidden);
+    (!hidden).then_some(password..at)
 }
 
 fn is_token(text: Text<'_>, start: usize, end: usize) -> bool {
@@ -90,8 +92,11 @@ pub(super) fn webhook(text: Text<'_>, slash: usize) -> Option<Range<usize>> {
     let start = slash.saturating_add(path.len());
     let end = text.run(start, |byte| !ends_url(byte) && !matches!(byte, b')' | b',' | b';' | b']'));
     let long = end.saturating_sub(start) >= PATH || (end == text.len() && !text.whole);
-    let placeholder = super::PLACEHOLDER.as_bytes();
     let near = text.slice(start, end.saturating_add(1).min(start.saturating_add(MOST)));
-    let hidden = near.windows(placeholder.len()).any(|window| window == placeholder);
-    (long && !hidden).then_some(start..end)
+    (long && !holds_placeholder(near)).then_some(start..end)
+}
+
+fn holds_placeholder(part: &[u8]) -> bool {
+    let placeholder = super::PLACEHOLDER.as_bytes();
+    part.windows(placeholder.len()).any(|window| window == placeholder)
 }
