@@ -1,4 +1,5 @@
-//! What benches and a fuzzer need and no program can reach: only there with `--cfg spike_internals`.
+//! What benches and a fuzzer need and no program can reach: only there with
+//! `--cfg spike_internals`.
 //!
 //! Invariant: [`Titler`] does what the title of an event costs in the pipeline, and nothing else.
 

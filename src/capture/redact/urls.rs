@@ -59,6 +59,10 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
         at = text.slice(start, end).iter().rposition(|&byte| byte == b'@');
     }
     let at = start.saturating_add(at?);
+    // Before something was hidden in it, it was longer, and was not taken for one.
+    if holds_placeholder(text.slice(start, at)) {
+        return None;
+    }
     let Some(password) = behind.filter(|&behind| behind <= at) else {
         return is_token(text, start, at).then_some(start..at);
     };
@@ -66,15 +70,13 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
     if is_token(text, start, user) {
         return Some(start..at);
     }
-    // What is hidden in it was nearer to its `@`; the rest was not.
-    let hidden = text.slice(password, at);
-    let hidden = hidden.iter().all(|&byte| byte == b'*') || holds_placeholder(hidden);
+    let hidden = text.slice(password, at).iter().all(|&byte| byte == b'*');
     (!hidden).then_some(password..at)
 }
 
 fn is_token(text: Text<'_>, start: usize, end: usize) -> bool {
     let user = text.slice(start, end);
-    user.len() >= TOKEN && is_mixed(user) && !user.contains(&b'[')
+    user.len() >= TOKEN && is_mixed(user)
 }
 
 /// How the hosts end: there are many slashes, and few behind one of these.
