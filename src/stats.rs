@@ -211,7 +211,8 @@ pub struct Stats {
     pub replayed: u64,
     /// Files of the spool that could not be read. They are in its folder `quarantine`.
     pub set_aside: u64,
-    /// Writes to the spool that failed: what they were to keep is in memory only.
+    /// Writes to the spool that failed: what they were to keep is in memory only. Also looks at it
+    /// that could not read all that is there; the next one will.
     pub spool_errors: u64,
     /// Fields sent as `<panicked>` because their `Debug`, `Display` or `Error` panicked.
     pub panicked_fields: u64,

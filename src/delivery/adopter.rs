@@ -127,6 +127,11 @@ impl Taken {
         self.adopted.set_aside
     }
 
+    /// Files and directories that could not be read, for now.
+    pub(crate) fn failed(&self) -> usize {
+        self.adopted.failed
+    }
+
     /// Records of other webhooks, or of later versions.
     pub(crate) fn foreign(&self) -> usize {
         self.adopted.foreign

@@ -31,6 +31,8 @@ pub(crate) struct Kept {
     home: Home,
     /// What is in the files, by the titles' keys; also of titles whose file may be there.
     stamps: HashMap<u64, Stamp>,
+    /// Which run the files are of, as [`Spool::look`] tells.
+    renewed: u64,
     /// Until then nothing is written: the last write failed.
     paused_until: Duration,
 }
@@ -85,7 +87,7 @@ impl Home {
 
 impl Kept {
     pub(crate) fn new(spool: Arc<Spool>, home: Home) -> Self {
-        Self { spool, home, stamps: HashMap::new(), paused_until: Duration::ZERO }
+        Self { spool, home, stamps: HashMap::new(), renewed: 0, paused_until: Duration::ZERO }
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -121,6 +123,16 @@ impl Kept {
         followed
     }
 
+    /// Whether what was written is there still.
+    fn look(&mut self) -> io::Result<()> {
+        let renewed = self.spool.look();
+        if renewed.as_ref().ok() != Some(&self.renewed) {
+            self.stamps.values_mut().for_each(|stamp| stamp.doubtful = true);
+        }
+        self.renewed = renewed?;
+        Ok(())
+    }
+
     /// When there is something to write that could not be written.
     pub(crate) fn wake(&self, now: Duration) -> Option<Duration> {
         (now < self.paused_until).then_some(self.paused_until)
@@ -128,6 +140,9 @@ impl Kept {
 
     fn write(&mut self, outbox: &Outbox, source: &Source, now: Duration) -> io::Result<()> {
         let (mut words, mut failed) = (HashSet::new(), Ok(()));
+        if !self.stamps.is_empty() {
+            self.look()?;
+        }
         for (op, again) in outbox.last_words() {
             words.insert(op.key);
             let stamp = Stamp::of(op, again);

@@ -64,6 +64,8 @@ struct Run {
     dir: PathBuf,
     sizes: HashMap<Name, u64>,
     bytes: u64,
+    /// How often a run was begun before, since somebody removed it.
+    renewed: u64,
 }
 
 /// The name of a record's file.
@@ -100,6 +102,17 @@ impl Spool {
         run.put(name, &bytes, self.fsync)?;
         run.set(name, Some(size));
         sync(self.fsync, &run.dir)
+    }
+
+    /// Sees to it that this run is there still; a number that changes when all that it had written
+    /// is gone.
+    pub(crate) fn look(&self) -> io::Result<u64> {
+        if !self.is_ours() {
+            return Ok(0);
+        }
+        let mut run = lock(&self.run);
+        self.renew(&mut run)?;
+        Ok(run.renewed)
     }
 
     /// Nothing is left to be said of a title.
@@ -160,7 +173,8 @@ impl Spool {
             return Ok(());
         }
         let root = root::make(&self.root, self.fsync).map_err(io::Error::other)?;
-        let (new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
+        let (mut new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
+        new.renewed = run.renewed.saturating_add(1);
         let old = std::mem::replace(run, new);
         if let Some(held) = held.replace(lock) {
             old.end(&held);
@@ -188,7 +202,7 @@ impl Run {
                 Err(NoLock::Unsupported(error)) => return Err(SpoolError::NoLocks(error)),
             };
             let dir = root.join(&name);
-            let run = Self { name, dir, sizes: HashMap::new(), bytes: 0 };
+            let run = Self { name, dir, sizes: HashMap::new(), bytes: 0, renewed: 0 };
             let made = root::is_ours(root, &lock.file).and_then(|()| {
                 let made = make_dir(&run.dir, false).and_then(|()| sync(fsync, root));
                 made.map_err(failed("no directory can be made in the directory"))
@@ -206,8 +220,9 @@ impl Run {
 
     fn put(&self, name: Name, bytes: &[u8], fsync: bool) -> io::Result<()> {
         // What fails is never tried again with the same file: it is removed when it is dropped.
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)?;
-        file.write_all(bytes)?;
+        let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir);
+        let mut file = file.map_err(without_path)?;
+        file.as_file_mut().write_all(bytes)?;
         if fsync {
             file.as_file().sync_all()?;
         }
@@ -245,6 +260,14 @@ impl Run {
         };
         let others = self.bytes.saturating_sub(before.unwrap_or_default());
         self.bytes = others.saturating_add(size.unwrap_or_default());
+    }
+}
+
+/// The errors of `tempfile` show where its file is.
+fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((why, _)) => io::Error::new(error.kind(), why.to_owned()),
+        None => error,
     }
 }
 

@@ -52,8 +52,10 @@ pub(crate) fn start(
                 return;
             }
         };
+        // Whoever asks how it is doing is told from the start.
+        let worker = Worker::new(parts, transports);
         ready.send(Ok(())).ok();
-        supervise(Worker::new(parts, transports), runtime);
+        supervise(worker, runtime);
     });
     drop(thread.map_err(failed("thread"))?);
     started.recv_timeout(START).unwrap_or_else(|_| Err(Error::new(Kind::Start(START))))

@@ -77,7 +77,7 @@ pub(crate) fn run_with(test: &str, variables: &[(&str, &str)], command: &mut Com
     let stdout = collect(child.stdout.take().unwrap());
     let stderr = collect(child.stderr.take().unwrap());
     // Its streams end when it does.
-    let long = ["SPIKE_STORM_SECONDS", "SPIKE_SHUTDOWN_RUNS"];
+    let long = ["SPIKE_STORM_SECONDS", "SPIKE_SHUTDOWN_RUNS", "SPIKE_FORKS"];
     let is_long = variables.iter().any(|(name, _)| long.contains(name));
     let deadline = Instant::now() + if is_long { LONG } else { WATCHDOG };
     let text = |from: &mpsc::Receiver<String>| {

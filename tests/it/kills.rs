@@ -55,6 +55,8 @@ const LANES: u64 = 2;
 const DRAIN: u64 = 8;
 /// A run is killed so long after its start, or after it has begun to work, at the latest.
 const LATEST: Duration = Duration::from_millis(60);
+/// Between two looks of a live run for dead ones, with a margin.
+const LOOK: Duration = Duration::from_secs(35);
 /// What is left is delivered by then, once nothing fails any more.
 const DELIVERED_BY: Duration = Duration::from_secs(20);
 
@@ -105,8 +107,8 @@ impl Lane {
         let port = sandbox.port();
         drop(sandbox.url_for(TOKEN));
         let delivered_by = match planted {
-            Planted::Nothing => DELIVERED_BY,
-            _ => Duration::from_secs(4),
+            Planted::Stuck => Duration::from_secs(4),
+            _ => DELIVERED_BY,
         };
         Self {
             sandbox: Some(sandbox),
@@ -187,7 +189,7 @@ impl Lane {
         run.wait_until_it_works();
         let tracer = Tracer::attach(run.id(), call, &format!("signal=KILL:when={nth}"));
         run.go();
-        let was_killed = !run.ended().success();
+        let was_killed = run.was_killed();
         tracer.end();
         self.ledger.figures.kills += u64::from(was_killed);
         self.close_books();
@@ -353,6 +355,29 @@ fn f105_what_was_accepted_is_delivered_whatever_call_it_was_killed_at() {
     println!("calls: {}", reached.join(", "));
     figures.assert_clean();
     assert!(figures.kills > CALLS.len() as u64, "hardly any call was met: {reached:?}");
+}
+
+#[test]
+fn f108_a_live_process_delivers_what_a_killed_one_leaves() {
+    let mut lane = Lane::new(55, Planted::Nothing);
+    let mut live = lane.start(Ends::Waits);
+    live.wait_until_it_works();
+    lane.sandbox().fault(Fault::Status(503));
+    let killed = lane.start(Ends::Never);
+    eventually("something is in the spool", || (records(&lane.dir) > 0).then_some(()));
+    assert!(killed.kill());
+    lane.close_books();
+    lane.sandbox().clear_faults();
+    let start = Instant::now();
+    while records(&lane.dir) > 0 {
+        assert!(start.elapsed() < LOOK, "nobody took it over");
+        thread::sleep(Duration::from_millis(20));
+    }
+    println!("taken over and delivered {:?} after the kill", start.elapsed());
+    live.end();
+    let figures = lane.end();
+    figures.assert_clean();
+    assert!(figures.from_spool > 0 && figures.duplicates == 0, "{figures}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod delivery;
 mod exit;
 mod faults;
 mod flush;
+mod forked;
 mod health;
 mod kills;
 mod mute;

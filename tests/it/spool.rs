@@ -18,6 +18,7 @@ use tracing_subscriber::{Registry, prelude::*};
 use crate::rig::{TOKEN, eventually, leaks};
 
 mod full;
+mod process;
 mod replayed;
 mod shared;
 
@@ -140,5 +141,25 @@ fn what_is_not_delivered_when_a_run_ends_is_delivered_by_the_next_one() {
     assert_eq!(import.severity(), Some("sev2"));
     drop(guard);
     eventually("nothing is left behind", || files(&dir).is_empty().then_some(()));
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn what_somebody_removes_while_it_is_pending_is_written_again() {
+    let (sandbox, dir) = (Sandbox::start().unwrap(), directory());
+    sandbox.fault(Fault::Status(503));
+    let (_dispatch, guard) = run(&sandbox, &dir);
+    let handle = guard.handle();
+    // It may be written to meanwhile.
+    let remove = || eventually("it is removed", || fs::remove_dir_all(&dir).ok());
+    handle.trigger(Incident::new("disk is full")).unwrap();
+    eventually("it is in the spool", || (records(&dir) == 1).then_some(()));
+    remove();
+    handle.trigger(Incident::new("queue is stuck")).unwrap();
+    eventually("both are in the spool", || (records(&dir) == 2).then_some(()));
+    remove();
+    drop(guard);
+    let stats = handle.stats();
+    assert_eq!((stats.spooled, stats.undelivered(), records(&dir)), (2, 0, 2), "{stats:?}");
     fs::remove_dir_all(dir).unwrap();
 }

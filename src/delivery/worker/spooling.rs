@@ -66,6 +66,11 @@ impl Worker {
             let sentence = format!("{count} files of the spool can't be read, and are set aside");
             self.tell_of_spool(sentence, now);
         }
+        if taken.failed() > 0 {
+            self.parts.counters.add(Count::SpoolErrors);
+            let count = taken.failed();
+            self.tell_of_spool(format!("{count} files of the spool can't be read for now"), now);
+        }
         if taken.foreign() > 0 && !self.foreign_told {
             self.foreign_told = true;
             let count = taken.foreign();

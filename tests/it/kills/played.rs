@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{Read, Write},
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     thread,
@@ -92,13 +93,24 @@ impl Played {
     /// Kills it; whether it was alive.
     pub(super) fn kill(mut self) -> bool {
         self.child.kill().ok();
-        !self.child.wait().unwrap().success()
+        self.was_killed()
+    }
+
+    /// Whether it was killed; fails unless it was or has ended well, so that a run that fails by
+    /// itself is not taken for one that was killed.
+    pub(super) fn was_killed(&mut self) -> bool {
+        let status = self.ended();
+        let was_killed = status.signal() == Some(libc::SIGKILL);
+        if !was_killed && !status.success() {
+            panic!("a run failed: {status}: {:?}", self.said());
+        }
+        was_killed
     }
 
     /// Tells one that waits to end, and waits for that.
     pub(super) fn end(&mut self) {
         self.stdin = None;
-        self.ended();
+        assert!(!self.was_killed());
     }
 
     /// How it ended, by the deadline.

@@ -2,6 +2,7 @@
 //! the call fail.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -42,9 +43,25 @@ impl Tracer {
         eventually("strace ends", || self.strace.try_wait().unwrap());
         let trace = fs::read_to_string(&self.trace).unwrap();
         fs::remove_file(&self.trace).unwrap();
-        let injected = trace.lines().filter(|line| line.contains("(INJECTED)"));
-        injected.map(str::to_owned).collect()
+        injected(&trace)
     }
+}
+
+/// The calls of a trace that were changed. One that another thread's call interrupts is on two
+/// lines, and what it was called with on the first.
+fn injected(trace: &str) -> Vec<String> {
+    let mut begun: HashMap<&str, &str> = HashMap::new();
+    let mut injected = Vec::new();
+    for line in trace.lines() {
+        let (thread, call) = line.split_once(' ').unwrap_or((line, ""));
+        if call.ends_with("<unfinished ...>") {
+            begun.insert(thread, call);
+        } else if line.contains("(INJECTED)") {
+            let begun = begun.get(thread).filter(|_| call.contains("resumed>"));
+            injected.push(format!("{} {line}", begun.unwrap_or(&"")));
+        }
+    }
+    injected
 }
 
 impl Drop for Tracer {

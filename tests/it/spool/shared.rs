@@ -1,7 +1,7 @@
 //! Several runs with one spool: what is whose, and who is told.
 
 use std::{
-    fs,
+    env, fs,
     sync::{Barrier, Mutex},
     thread,
     time::Duration,
@@ -110,7 +110,8 @@ fn f108_a_live_run_takes_over_what_a_dead_one_leaves_and_its_resolve_closes_noth
 #[test]
 fn f108_of_several_runs_that_start_at_once_one_sends_each_record() {
     const RUNS: usize = 3;
-    for round in 0..50 {
+    let rounds = env::var("SPIKE_STARTS").map_or(50, |rounds| rounds.parse().unwrap());
+    for round in 0..rounds {
         let (sandbox, dir) = (Sandbox::start().unwrap(), directory());
         leave(&sandbox, &dir, 3, |handle| {
             ["one failed", "two failed", "three failed"].iter().for_each(|one| open(handle, one));
