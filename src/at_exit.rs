@@ -6,7 +6,7 @@
 
 use std::{thread, time::Duration};
 
-use crate::guard::{self, GRACE};
+use crate::{guard::GRACE, live::Live};
 
 /// What an exit is delayed by at most, while the workers write into the spool, and deliver if they
 /// can, what is pending.
@@ -30,7 +30,7 @@ impl Drop for Watch {
         if thread::current().name() != Some("main") {
             return;
         }
-        let mut live = guard::live();
+        let mut live = Live::here().pipelines();
         live.retain(|shared| shared.pipeline().has_spool());
         let timeout = MOMENT.saturating_sub(GRACE);
         let waiting: Vec<_> = live.iter().filter_map(|live| live.begin_flush(timeout)).collect();

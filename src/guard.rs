@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, Weak, mpsc as reply},
+    sync::{Arc, mpsc as reply},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     health::{Board, Health, WorkerState},
     incident::Incident,
-    lock::lock,
+    live::Live,
     queue::{Asker, Control, FlushReport, Sender},
     reentry,
     stats::{Count, Stats},
@@ -25,9 +25,6 @@ use crate::{
 pub(crate) const GRACE: Duration = Duration::from_millis(25);
 /// Longer than any program waits; keeps a far deadline from overflowing.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
-
-/// Every pipeline that a guard keeps open, for [`exit`] and the panic hook.
-static LIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 pub(crate) struct Shared {
     pipeline: Arc<Pipeline>,
@@ -122,7 +119,8 @@ pub struct Handle {
 #[must_use = "paging is muted until this is dropped: bind it to a name, `let _muted = …`"]
 pub struct Muted {
     pipeline: Arc<Pipeline>,
-    id: u64,
+    /// `None`: in a forked child.
+    id: Option<u64>,
 }
 
 impl Guard {
@@ -134,9 +132,7 @@ impl Guard {
         shutdown_timeout: Duration,
     ) -> Self {
         let shared = Arc::new(Shared { pipeline, rules, routes, board, shutdown_timeout });
-        let mut live = lock(&LIVE);
-        live.retain(|pipeline| pipeline.strong_count() > 0);
-        live.push(Arc::downgrade(&shared));
+        Live::here().add(&shared);
         Self { handle: Handle { shared } }
     }
 
@@ -224,8 +220,12 @@ impl Handle {
     #[must_use]
     pub fn health(&self) -> Health {
         let Shared { pipeline, board, .. } = &*self.shared;
+        // A thread of the parent's may have been at the board when a child was forked.
+        if pipeline.is_forked() {
+            return Health::ended();
+        }
         let mut health = board.read(pipeline.clock().now());
-        if pipeline.is_forked() || pipeline.queue().is_some_and(Sender::is_closed) {
+        if pipeline.is_closed() || pipeline.queue().is_some_and(Sender::is_closed) {
             health.worker = WorkerState::Ended;
         }
         health
@@ -306,7 +306,7 @@ impl Handle {
     /// # Ok::<(), tracing_spike::Error>(())
     /// ```
     pub fn mute(&self, lasts: Duration) {
-        self.shared.pipeline.mute().set(lasts, self.shared.pipeline.clock().now());
+        self.shared.pipeline.change_mute(|mute, now| mute.set(lasts, now));
     }
 
     /// As [`mute`](Handle::mute), until the returned value is dropped, or for at most `longest`
@@ -328,14 +328,16 @@ impl Handle {
     /// ```
     pub fn mute_scope(&self, longest: Duration) -> Muted {
         let pipeline = Arc::clone(&self.shared.pipeline);
-        let id = pipeline.mute().enter(longest, pipeline.clock().now());
+        let id = pipeline.change_mute(|mute, now| mute.enter(longest, now));
         Muted { pipeline, id }
     }
 }
 
 impl Drop for Muted {
     fn drop(&mut self) {
-        self.pipeline.mute().leave(self.id, self.pipeline.clock().now());
+        if let Some(id) = self.id {
+            self.pipeline.change_mute(|mute, now| mute.leave(id, now));
+        }
     }
 }
 
@@ -348,17 +350,19 @@ impl Shared {
         self.ask(self.shutdown_timeout, |asker| Control::Shutdown { asker })
     }
 
-    /// Sends the worker something to answer; `None` when there is nobody to answer.
+    /// Sends the worker something to answer; `None` when there is nobody to answer, or to wait.
     fn ask(&self, timeout: Duration, message: impl FnOnce(Asker) -> Control) -> Option<Waiting> {
         let queue = self.pipeline.queue()?;
-        // Our own thread would wait for itself, and a forked child for a thread that it has not.
-        if reentry::is_own_thread() || self.pipeline.is_forked() {
+        // A forked child has no such thread.
+        if self.pipeline.is_forked() {
             return None;
         }
         let (reply, answer) = reply::sync_channel(1);
         let deadline = self.pipeline.clock().now().saturating_add(timeout.min(LONGEST));
         let holds = usize::from(reentry::is_inside());
-        queue.control(message(Asker { deadline, reply, holds })).then(|| Waiting {
+        let sent = queue.control(message(Asker { deadline, reply, holds }));
+        // Our own thread would wait for itself.
+        (sent && !reentry::is_own_thread()).then(|| Waiting {
             answer,
             pipeline: Arc::clone(&self.pipeline),
             deadline,
@@ -404,11 +408,6 @@ impl Waiting {
     }
 }
 
-/// The pipelines that somebody holds.
-pub(crate) fn live() -> Vec<Arc<Shared>> {
-    lock(&LIVE).iter().filter_map(Weak::upgrade).collect()
-}
-
 /// Delivers what every live pipeline has pending, each for at most its
 /// [`shutdown_timeout`](crate::Builder::shutdown_timeout) and all at the same time, then ends the
 /// process. Use it in the place of [`std::process::exit`], which runs no destructors and would
@@ -420,7 +419,7 @@ pub(crate) fn live() -> Vec<Arc<Shared>> {
 /// ```
 #[expect(clippy::exit, reason = "to exit is what it is for")]
 pub fn exit(code: i32) -> ! {
-    let live = live();
+    let live = Live::here().pipelines();
     let waiting: Vec<_> = live
         .iter()
         // A guard that is being dropped elsewhere is waited for.

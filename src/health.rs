@@ -70,6 +70,12 @@ pub enum WorkerState {
 }
 
 impl Health {
+    /// Of a pipeline without a worker, of which nothing else is known.
+    pub(crate) fn ended() -> Self {
+        let worker = WorkerState::Ended;
+        Self { last_accepted: None, oldest_pending: None, worker, endpoints: Vec::new() }
+    }
+
     /// Whether whoever is to be paged is paged: the worker runs, and no endpoint refuses or fails.
     ///
     /// ```

@@ -18,6 +18,7 @@ mod incident;
 #[cfg(any(test, spike_internals))]
 #[doc(hidden)]
 pub mod internals;
+mod live;
 mod lock;
 mod panic;
 mod problem;

@@ -9,7 +9,7 @@ mod waits;
 use std::{
     panic::{self, PanicHookInfo},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -18,19 +18,17 @@ use std::{
 use crate::{
     capture::pipeline::Panicked,
     clock::Clock,
-    guard::{self, GRACE, Shared},
+    guard::{GRACE, Shared},
+    live::Live,
     lock::lock,
     reentry,
 };
-use waits::Waits;
+pub(crate) use waits::Waits;
 
 /// What the standard library says when a panic comes to where nothing can unwind. It follows
 /// another panic, which was reported, and ends the process.
 const LAST_WORDS: [&str; 2] =
     ["panic in a function that cannot unwind", "panic in a destructor during cleanup"];
-
-/// In all of the process, whoever waits.
-static WAITS: Mutex<Waits> = Mutex::new(Waits::new());
 
 /// Installs the hook, once in a process.
 pub(crate) fn install() {
@@ -49,7 +47,7 @@ pub(crate) fn install() {
 fn report(info: &PanicHookInfo<'_>, clock: Clock) {
     // On our own threads, and inside our code (where a field's `Debug` panics), it is caught.
     let Some(inside) = reentry::enter() else { return };
-    let mut live = guard::live();
+    let mut live = Live::here().pipelines();
     live.retain(|shared| shared.pipeline().reports_panics());
     if live.is_empty() {
         return;
@@ -88,11 +86,12 @@ fn message<'a>(info: &'a PanicHookInfo<'_>) -> (&'a str, &'static str) {
 
 /// Waits until everything pending is delivered, as long as there is time for that.
 fn wait(live: &[Arc<Shared>], clock: Clock) {
-    let Some(left) = lock(&WAITS).begin(clock.now()) else { return };
+    let waits = &Live::here().waits;
+    let Some(left) = lock(waits).begin(clock.now()) else { return };
     let timeout = left.saturating_sub(GRACE);
     let waiting: Vec<_> = live.iter().filter_map(|shared| shared.begin_flush(timeout)).collect();
     for waiting in waiting {
         drop(waiting.finish());
     }
-    lock(&WAITS).end(clock.now());
+    lock(waits).end(clock.now());
 }

@@ -151,6 +151,12 @@ impl Pipeline {
         &self.mute
     }
 
+    /// Changes what mutes, unless this is a forked child: nothing pages there, and a thread of the
+    /// parent's may have been at it.
+    pub(crate) fn change_mute<T>(&self, change: impl FnOnce(&Mute, Duration) -> T) -> Option<T> {
+        (!self.is_forked()).then(|| change(&self.mute, self.clock.now()))
+    }
+
     /// Whether what is not delivered outlives the process.
     pub(crate) fn has_spool(&self) -> bool {
         self.settings.keep.is_some()
@@ -179,7 +185,7 @@ impl Pipeline {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 

@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the figures")]
 
 use std::{
-    env, fs,
+    env, fs, panic,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -13,7 +13,7 @@ use std::{
 
 use tracing::error;
 use tracing_spike::{
-    Guard, Handle,
+    Guard, Handle, WorkerState,
     sandbox::{Fault, Sandbox},
 };
 use tracing_subscriber::prelude::*;
@@ -35,6 +35,7 @@ const WATCHDOG: Duration = Duration::from_secs(20);
 const COUNTED: i32 = 1;
 const FLUSHED: i32 = 2;
 const SLOW: i32 = 4;
+const WELL: i32 = 8;
 
 /// Forks; `child` runs in the child alone, which ends with what it returns.
 fn fork(child: impl FnOnce() -> i32) -> libc::pid_t {
@@ -79,6 +80,7 @@ fn install() -> (Guard, Handle) {
         .service("it")
         .spool(variable("FORKED_SPOOL"))
         .shutdown_timeout(Duration::from_millis(200))
+        .panics()
         .build()
         .unwrap();
     let handle = guard.handle();
@@ -86,13 +88,17 @@ fn install() -> (Guard, Handle) {
     (guard, handle)
 }
 
-/// What a forked child does, and whether that went as it should.
-fn in_child(guard: Guard, handle: &Handle) -> i32 {
+/// What a forked child does; ends it, and tells whether that went as it should.
+fn in_child(guard: Guard, handle: &Handle) -> ! {
     let start = Instant::now();
     error!("first in a child");
     (0..100).for_each(|_| error!("again and again in a child"));
+    panic::catch_unwind(|| panic!("in a child")).unwrap_err();
+    let muted = handle.mute_scope(Duration::from_secs(60));
+    handle.mute(Duration::from_secs(60));
+    let well = if handle.health().worker == WorkerState::Ended { 0 } else { WELL };
     let flushed = handle.flush(Duration::from_secs(10));
-    drop(guard);
+    drop((muted, guard));
     error!("last in a child");
     let counted = handle.stats().refused.forked == 101;
     let closed = handle.stats().refused.closed >= 1;
@@ -100,14 +106,18 @@ fn in_child(guard: Guard, handle: &Handle) -> i32 {
     let flushed = if flushed.worker_gone { 0 } else { FLUSHED };
     // Far less than any of its time-outs.
     let slow = if start.elapsed() < Duration::from_secs(5) { 0 } else { SLOW };
-    counted | flushed | slow
+    // As a program would: the hooks at its end run.
+    tracing_spike::exit(counted | flushed | slow | well)
 }
 
-/// Four threads log without end, and the main one forks.
+/// Six threads log, panic, and ask without end, and the main one forks.
 fn fork_in_a_storm() {
     static ENDS: AtomicBool = AtomicBool::new(false);
+    // What the panics say is of no interest.
+    panic::set_hook(Box::new(|_| {}));
     let (guard, handle) = install();
     let mut guard = Some(guard);
+    let asks = &handle;
     let forks = env::var("SPIKE_FORKS").unwrap_or_else(|_| variable("FORKED_FORKS"));
     let forks: u64 = forks.parse().unwrap();
     thread::scope(|scope| {
@@ -123,12 +133,24 @@ fn fork_in_a_storm() {
                 }
             });
         }
+        scope.spawn(|| {
+            while !ENDS.load(Ordering::Relaxed) {
+                panic::catch_unwind(|| panic!("in a parent")).unwrap_err();
+            }
+        });
+        scope.spawn(move || {
+            while !ENDS.load(Ordering::Relaxed) {
+                drop((asks.health(), asks.mute_scope(Duration::ZERO)));
+            }
+        });
         for fork_number in 0..forks {
             let child = fork(|| in_child(guard.take().unwrap(), &handle));
             let code = wait(child);
             if code != Some(0) {
                 ENDS.store(true, Ordering::Relaxed);
-                panic!("fork {fork_number}: {code:?} (1: counts, 2: flush, 4: slow)");
+                // The hook is silent.
+                println!("fork {fork_number}: {code:?} (1: counts, 2: flush, 4: slow, 8: health)");
+                std::process::exit(1);
             }
         }
         ENDS.store(true, Ordering::Relaxed);

@@ -95,7 +95,10 @@ impl Pipeline {
                 Detail::Event(captured(panicked, message, taker, fields))
             };
             let paged = self.trigger(Asked::by_hand(head), build);
-            if let Ok(()) | Err(Count::SuppressedRepeat) = paged {
+            // In a forked child, a thread of the parent's may have been there.
+            if let Ok(()) | Err(Count::SuppressedRepeat) = paged
+                && !self.is_forked()
+            {
                 let key = at(endpoint, self.key(title));
                 self.causes.note_panic(message, key, self.clock.now());
             }
