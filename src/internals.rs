@@ -1,10 +1,13 @@
-//! What the benches measure and no program can reach: only there with `--cfg spike_internals`.
+//! What benches and a fuzzer need and no program can reach: only there with
+//! `--cfg spike_internals`.
 //!
-//! Invariant: does what the title of an event costs in the pipeline, and nothing else.
+//! Invariant: [`Titler`] does what the title of an event costs in the pipeline, and nothing else.
 
 use std::hash::{BuildHasher, RandomState};
 
 use crate::capture::title::{Parts, Spare, write};
+
+pub mod parsers;
 
 /// Makes titles into a buffer that is reused.
 #[derive(Debug, Default)]

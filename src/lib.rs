@@ -15,7 +15,7 @@ mod fields;
 mod guard;
 mod health;
 mod incident;
-#[cfg(spike_internals)]
+#[cfg(any(test, spike_internals))]
 #[doc(hidden)]
 pub mod internals;
 mod lock;

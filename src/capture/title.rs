@@ -282,7 +282,9 @@ fn shorten_place(place: usize, most: usize, out: &mut String) {
         return;
     }
     let keep_from = text.char_indices().nth(excess.saturating_add(ELLIPSIS.len()));
-    if let Some((at, _)) = keep_from {
+    if let Some((at, first)) = keep_from {
+        // As in `cut`.
+        let at = if first == '@' { at.saturating_add(1) } else { at };
         out.replace_range(place..place.saturating_add(at), ELLIPSIS);
     }
 }
@@ -305,7 +307,8 @@ fn cut(out: &mut String, tail: usize, budget: usize) {
             _ => keep = whole_clusters(head, out.get(hard..end).unwrap_or_default()),
         }
     }
-    let at = keep.trim_end_matches(scan::is_tail).len();
+    // An `@` stands between two letters or nowhere.
+    let at = keep.trim_end_matches(|c| scan::is_tail(c) || c == '@').len();
     out.replace_range(at..end, ELLIPSIS);
 }
 

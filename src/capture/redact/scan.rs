@@ -135,7 +135,10 @@ impl<'a> Scan<'a> {
         }
         let before = text.before(at);
         if before <= b' ' || is_quote(before) || before == b'(' {
-            values::flag(text, self.names, at)
+            let found = values::flag(text, self.names, at)?;
+            // Its name may hold a key, behind which the pass would go on.
+            let key = keys::find(text, at, at).ok().filter(|key| key.start < found.start);
+            Some(key.unwrap_or(found))
         } else {
             None
         }
@@ -175,6 +178,6 @@ fn private_key(text: Text<'_>, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let Some(last) = text.find(end, b"-----END ") else { return Some(at..text.len()) };
-    let end = text.run_within(last.saturating_add(9), 48, |byte| byte != b'-');
+    let end = text.run_within(last.saturating_add(9), 48, |byte| byte != b'-' && byte.is_ascii());
     Some(at..text.run_within(end, 5, |byte| byte == b'-'))
 }

@@ -59,6 +59,10 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
         at = text.slice(start, end).iter().rposition(|&byte| byte == b'@');
     }
     let at = start.saturating_add(at?);
+    // Before something was hidden in it, it was longer, and was not taken for one.
+    if holds_placeholder(text.slice(start, at)) {
+        return None;
+    }
     let Some(password) = behind.filter(|&behind| behind <= at) else {
         return is_token(text, start, at).then_some(start..at);
     };
@@ -67,12 +71,12 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
         return Some(start..at);
     }
     let hidden = text.slice(password, at).iter().all(|&byte| byte == b'*');
-    (!hidden && !text.starts(password, super::PLACEHOLDER.as_bytes())).then_some(password..at)
+    (!hidden).then_some(password..at)
 }
 
 fn is_token(text: Text<'_>, start: usize, end: usize) -> bool {
     let user = text.slice(start, end);
-    user.len() >= TOKEN && is_mixed(user) && !user.contains(&b'[')
+    user.len() >= TOKEN && is_mixed(user)
 }
 
 /// How the hosts end: there are many slashes, and few behind one of these.
@@ -90,8 +94,11 @@ pub(super) fn webhook(text: Text<'_>, slash: usize) -> Option<Range<usize>> {
     let start = slash.saturating_add(path.len());
     let end = text.run(start, |byte| !ends_url(byte) && !matches!(byte, b')' | b',' | b';' | b']'));
     let long = end.saturating_sub(start) >= PATH || (end == text.len() && !text.whole);
-    let placeholder = super::PLACEHOLDER.as_bytes();
     let near = text.slice(start, end.saturating_add(1).min(start.saturating_add(MOST)));
-    let hidden = near.windows(placeholder.len()).any(|window| window == placeholder);
-    (long && !hidden).then_some(start..end)
+    (long && !holds_placeholder(near)).then_some(start..end)
+}
+
+fn holds_placeholder(part: &[u8]) -> bool {
+    let placeholder = super::PLACEHOLDER.as_bytes();
+    part.windows(placeholder.len()).any(|window| window == placeholder)
 }

@@ -72,7 +72,12 @@ pub(super) fn flag(text: Text<'_>, names: &Names, dashes: usize) -> Option<Range
     if !(before == b' ' || is_quote(before)) || text.at(value) == b'-' || text.at(end) == b'=' {
         return None;
     }
-    let (kind, number) = names.kind(text.slice(start, end))?;
+    let name = text.slice(start, end);
+    // It may hold a card's number, which the pass would go on behind.
+    if name.iter().filter(|byte| byte.is_ascii_digit()).count() > COUNT {
+        return None;
+    }
+    let (kind, number) = names.kind(name)?;
     let value = if is_quote(before) { value.saturating_sub(1) } else { value };
     value_at(text, value, Way::Assigned, (kind, number))
 }
@@ -119,7 +124,7 @@ fn value_at(text: Text<'_>, at: usize, way: Way, kind: (Kind, Number)) -> Option
         b'[' => return list(text, at, way),
         _ if kind.0 == Kind::Header => return header(text, at, way),
         b'{' | b'(' if kind.0 != Kind::Any => return None,
-        _ => (at..unquoted(text, at), way),
+        _ => (open_ended(text, at)?, way),
     };
     let value = text.slice(range.start, range.end);
     secret(value, way, kind).then_some(range)
@@ -189,8 +194,9 @@ fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
     if scheme || (text.at(word) == b'=' && !first.is_empty()) {
         return Some(at..line(text, at));
     }
-    let end = unquoted(text, at);
-    secret(text.slice(at, end), way, (Kind::Token, Number::One)).then_some(at..end)
+    let value = open_ended(text, at)?;
+    let kind = (Kind::Token, Number::One);
+    secret(text.slice(value.start, value.end), way, kind).then_some(value)
 }
 
 /// Where a header's line ends.
@@ -201,7 +207,15 @@ fn line(text: Text<'_>, at: usize) -> usize {
     escape.map_or(end, |offset| at.saturating_add(offset))
 }
 
-/// Where a value without quotes ends.
+/// A value without quotes, but for one that somebody has hidden a part of: before, it may have been
+/// shorter.
+fn open_ended(text: Text<'_>, at: usize) -> Option<Range<usize>> {
+    let end = unquoted(text, at);
+    let hidden = text.starts(end, PLACEHOLDER.as_bytes()) && end.saturating_sub(at) <= LONG;
+    (!hidden).then_some(at..end)
+}
+
+/// Where a value without quotes ends, or what is hidden in it begins.
 fn unquoted(text: Text<'_>, at: usize) -> usize {
     let mut end = at;
     loop {
@@ -210,13 +224,13 @@ fn unquoted(text: Text<'_>, at: usize) -> usize {
                 && !is_quote(byte)
                 && !matches!(
                     byte,
-                    b',' | b';' | b'&' | b')' | b']' | b'}' | b'<' | b'>' | b'\\' | 0x7f
+                    b',' | b';' | b'&' | b')' | b'[' | b']' | b'}' | b'<' | b'>' | b'\\' | 0x7f
                 )
         });
         let next = end.saturating_add(1);
         let ends = match text.at(end) {
             b',' | b';' | b'&' => separates(text, next),
-            b']' if text.ended(next, PLACEHOLDER.as_bytes()) => false,
+            b'[' => text.starts(end, PLACEHOLDER.as_bytes()),
             b')' | b']' | b'}' => !text.at(next).is_ascii_alphanumeric(),
             b'\\' => is_quote(text.at(next)) || matches!(text.at(next), b'n' | b'r' | b't' | b'\\'),
             _ => true,
@@ -256,11 +270,12 @@ pub(super) fn is_secret_number(digits: usize, (kind, number): (Kind, Number)) ->
 fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     let value = value.strip_suffix(b".").unwrap_or(value);
     let value = value.strip_suffix(b":").unwrap_or(value);
+    let near = value.get(..LONG).unwrap_or(value);
+    let holds_hidden = || near.windows(PLACEHOLDER.len()).any(|w| w == PLACEHOLDER.as_bytes());
     // Too long for a word, and to be looked at again and again.
     if value.len() > LONG {
-        return true;
+        return !holds_hidden();
     }
-    let holds_hidden = || value.windows(PLACEHOLDER.len()).any(|w| w == PLACEHOLDER.as_bytes());
     if value.is_empty() || is_hidden(value) || is_one_of(value, is_nothing) || holds_hidden() {
         return false;
     }

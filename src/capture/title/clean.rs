@@ -82,7 +82,8 @@ fn stands_between(last: Option<char>, next: Option<char>) -> bool {
 
 fn calls_a_crowd(after: Visible<'_>) -> bool {
     CROWDS.iter().any(|crowd| {
-        let mut after = after.clone();
+        // What stands in between may go.
+        let mut after = after.clone().filter(|c| !matches!(c, '`' | '@'));
         crowd.chars().all(|c| after.next().is_some_and(|a| a.eq_ignore_ascii_case(&c)))
     })
 }

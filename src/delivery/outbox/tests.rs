@@ -14,6 +14,7 @@ use bench::{ACCEPTED, Bench, FIRST_RESOLVE, OPENING, REPEAT, RESOLVE, not_sent, 
 
 mod ambiguous;
 mod bench;
+mod carried;
 mod faults;
 mod fingerprint;
 mod held;

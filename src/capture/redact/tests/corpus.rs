@@ -104,3 +104,46 @@ fn f091_at_least_99_of_100_secrets_go_and_at_least_98_of_100_look_alikes_stay() 
         assert!(all >= least && hidden * 100 <= 2 * all, "{hidden} of {all} are not sent");
     }
 }
+
+#[test]
+fn what_stands_around_a_secret_stays_and_all_that_looks_like_one() {
+    let exact = |case: &Case, sent: &str| match (case.field.as_str(), case.secret.as_str()) {
+        (_, "") => sent == case.text,
+        ("-", secret) => sent == case.text.replace(secret, PLACEHOLDER),
+        _ => is_gone(case, sent),
+    };
+    // All of a header goes, of a fragment, a key file with its first and last line, a path; the
+    // number in front of a bot's token stays, and so on.
+    let wider = [
+        (
+            "secrets.txt",
+            vec![
+                ("connection", 1),
+                ("header", 30),
+                ("mail", 1),
+                ("other", 3),
+                ("pem", 16),
+                ("query", 13),
+                ("webhook", 4),
+            ],
+        ),
+        (
+            "held_out_secrets.txt",
+            vec![
+                ("header", 5),
+                ("key", 1),
+                ("pem", 2),
+                ("structure", 3),
+                ("url", 1),
+                ("webhook", 2),
+            ],
+        ),
+    ];
+    let none = ["look_alikes.txt", "held_out_look_alikes.txt"].map(|name| (name, Vec::new()));
+    for (name, expected) in wider.into_iter().chain(none) {
+        let (kinds, _) = look(name, exact);
+        let wider = kinds.iter().map(|(kind, (good, all))| (kind.as_str(), all - good));
+        let wider: Vec<_> = wider.filter(|(_, count)| *count > 0).collect();
+        assert_eq!(wider, expected, "{name}");
+    }
+}

@@ -57,6 +57,8 @@ pub(super) struct Gate {
     storm: Mutex<Option<(u64, Status)>>,
     /// How often it was asked, and the next answer.
     pub(super) quiet: Mutex<(usize, Option<Quiet>)>,
+    /// How far the storm has come, told once.
+    pub(super) so_far: Mutex<Option<SoFar>>,
     /// Whether somebody waited each time that it was asked of a held resolve, and the next answers;
     /// without one, it goes out.
     held: Mutex<(Vec<bool>, VecDeque<Held>)>,
@@ -92,7 +94,7 @@ impl Gatekeeper for Gate {
     }
 
     fn so_far(&self, _: u64, _: u64) -> Option<SoFar> {
-        None
+        self.so_far.lock().unwrap().take()
     }
 
     fn quiet(&self, _: u64, _: Duration) -> Quiet {
