@@ -216,6 +216,11 @@ impl Gate {
 
     /// Decides about an explicit resolve. The title is open for a new first occurrence from here.
     pub(crate) fn resolve(&self, key: u64, now: Duration) -> Admission {
+        self.resolve_late(key, now, now)
+    }
+
+    /// As [`resolve`](Gate::resolve), of one that was asked for at `said`.
+    pub(crate) fn resolve_late(&self, key: u64, said: Duration, now: Duration) -> Admission {
         let (key, now) = (key.max(1), millis(now));
         let Some(set) = self.set(key) else { return Admission::Repeat };
         let mut books = lock(&set.books);
@@ -226,6 +231,7 @@ impl Gate {
         let Some((slot, book)) = place else { return Admission::Repeat };
         let count = slot.count();
         let before = book.now;
+        book.now.note_over(millis(said));
         let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
             // It may be held back from now on, and then nothing is a repeat without the lock.
             #[cfg(all(test, spike_loom))]
@@ -244,6 +250,14 @@ impl Gate {
         let Some(set) = self.set(key) else { return false };
         let mut books = lock(&set.books);
         set.known(&mut books, key).is_some_and(|(_, book)| book.now.open)
+    }
+
+    /// Whether it was said that the title is over, later than `at`, as far as is known here.
+    pub(crate) fn was_over_after(&self, key: u64, at: Duration) -> bool {
+        let key = key.max(1);
+        let Some(set) = self.set(key) else { return false };
+        let mut books = lock(&set.books);
+        set.known(&mut books, key).is_some_and(|(_, book)| book.now.was_over_after(millis(at)))
     }
 
     /// The number of the newest admission, over all gates of the pipeline; 0 before the first.
