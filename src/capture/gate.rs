@@ -27,6 +27,7 @@ use table::{Admitted, Book, Set, Slot, Under};
 use crate::sync::tests::{Bug, is_seeded};
 
 mod budget;
+mod known;
 mod page;
 #[cfg(test)]
 #[cfg(not(spike_loom))]
@@ -242,22 +243,6 @@ impl Gate {
             return Admission::Repeat;
         };
         Admission::Send(self.resolved((slot, count), book, before, status, now))
-    }
-
-    /// Whether the title is open, as far as is known here.
-    pub(crate) fn is_open(&self, key: u64) -> bool {
-        let key = key.max(1);
-        let Some(set) = self.set(key) else { return false };
-        let mut books = lock(&set.books);
-        set.known(&mut books, key).is_some_and(|(_, book)| book.now.open)
-    }
-
-    /// Whether it was said that the title is over, later than `at`, as far as is known here.
-    pub(crate) fn was_over_after(&self, key: u64, at: Duration) -> bool {
-        let key = key.max(1);
-        let Some(set) = self.set(key) else { return false };
-        let mut books = lock(&set.books);
-        set.known(&mut books, key).is_some_and(|(_, book)| book.now.was_over_after(millis(at)))
     }
 
     /// The number of the newest admission, over all gates of the pipeline; 0 before the first.

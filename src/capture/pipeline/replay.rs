@@ -1,5 +1,6 @@
 //! What earlier runs have left in the spool, on its way in: through the gate and its budget like
-//! an event, but asked neither about mutes nor about thresholds, which it has passed before.
+//! an event, but not asked about thresholds, which it has passed before. While all is muted it is
+//! left where it is, and not asked at all.
 
 use super::{Head, Pipeline};
 use crate::{
@@ -29,6 +30,10 @@ impl Replay for Pipeline {
             Err(count) => self.counters.add(count),
         }
         true
+    }
+
+    fn is_muted(&self) -> bool {
+        self.mute.left(|| self.clock.now()).is_some()
     }
 }
 

@@ -286,7 +286,7 @@ fn what_an_earlier_run_has_told_again_is_one_occurrence_more_of_what_is_open() {
     });
     open(&guard.handle(), "disk is full");
     let stats = eventually("both are known", || {
-        Some(guard.handle().stats()).filter(|stats| stats.seen == 2)
+        Some(guard.handle().stats()).filter(|stats| stats.accounted() == 2)
     });
     assert_eq!((stats.suppressed.repeat, stats.pending), (1, 1), "{stats:?}");
     drop(guard);
