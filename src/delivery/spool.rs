@@ -87,10 +87,19 @@ impl Spool {
     /// Makes this run's directory in `dir`, which is made, too, if there is none. With `fsync`,
     /// what is written survives a loss of power, and costs a write to the disk each time.
     pub(crate) fn open(dir: &Path, fsync: bool) -> Result<Self, SpoolError> {
-        let root = root::make(dir, fsync)?;
-        let (run, lock) = Run::begin(&root, fsync)?;
-        let (run, lock) = (Mutex::new(run), Mutex::new(Some(lock)));
-        Ok(Self { root, run, lock, fsync, owner: process::id(), closed: AtomicBool::new(false) })
+        let mut spool = Self::closed_for_now(dir, fsync)?;
+        let (run, lock) = Run::begin(&spool.root, fsync)?;
+        (spool.run, spool.lock) = (Mutex::new(run), Mutex::new(Some(lock)));
+        Ok(spool)
+    }
+
+    /// As [`open`](Spool::open) after what kept that from it has passed: this run's directory is
+    /// made when there is something to write.
+    pub(crate) fn closed_for_now(dir: &Path, fsync: bool) -> Result<Self, SpoolError> {
+        let root = root::path(dir)?;
+        let run = Mutex::new(Run::new(String::new(), root.clone()));
+        let (lock, closed) = (Mutex::new(None), AtomicBool::new(false));
+        Ok(Self { root, run, lock, fsync, owner: process::id(), closed })
     }
 
     /// Writes what is to be said of a title in the place of what was.
@@ -183,8 +192,7 @@ impl Spool {
         {
             return Ok(());
         }
-        let root = root::make(&self.root, self.fsync).map_err(io::Error::other)?;
-        let (mut new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
+        let (mut new, lock) = Run::begin(&self.root, self.fsync).map_err(io::Error::other)?;
         new.renewed = run.renewed.saturating_add(1);
         let old = std::mem::replace(run, new);
         if let Some(held) = held.replace(lock) {
@@ -201,7 +209,12 @@ impl Drop for Spool {
 }
 
 impl Run {
+    fn new(name: String, dir: PathBuf) -> Self {
+        Self { name, dir, files: HashMap::new(), bytes: 0, renewed: 0 }
+    }
+
     fn begin(root: &Path, fsync: bool) -> Result<(Self, Lock), SpoolError> {
+        root::make(root, fsync)?;
         for _ in 0..TRIES {
             let name = lock::new_name();
             let lock = match Lock::make(root, &name) {
@@ -213,7 +226,7 @@ impl Run {
                 Err(NoLock::Unsupported(error)) => return Err(SpoolError::NoLocks(error)),
             };
             let dir = root.join(&name);
-            let run = Self { name, dir, files: HashMap::new(), bytes: 0, renewed: 0 };
+            let run = Self::new(name, dir);
             let made = root::is_ours(root, &lock.file).and_then(|()| {
                 let made = make_dir(&run.dir, false).and_then(|()| sync(fsync, root));
                 made.map_err(failed("no directory can be made in the directory"))

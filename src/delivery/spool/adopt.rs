@@ -145,6 +145,8 @@ impl<'a> Sweep<'a> {
                 .filter(|run| *run != own)
                 .map(str::to_owned)
                 .collect(),
+            // It could not be made yet.
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeSet::new(),
             Err(_) => {
                 self.failed();
                 BTreeSet::new()
