@@ -509,8 +509,8 @@ impl Builder {
     /// wall clock.
     ///
     /// Where the file system has no locks, what is not delivered stays in memory, which is told as
-    /// a [`Problem`]. So it does while the disk is full, read-only or failing, or there are too many
-    /// open files, at the start or later; then the directory is tried again. One that can't be used
+    /// a [`Problem`]. So it does while the disk is full, read-only or failing, or too many files
+    /// are open, at the start or later; then the directory is tried again. One that can't be used
     /// for any other reason is an error of [`build`](Builder::build). A file that can't be deleted
     /// is told, and what it says is sent again by the next run.
     ///

@@ -40,7 +40,8 @@ fn peak() -> u64 {
 /// So many copies of the one record that is there, each with a title and a body of its own.
 fn multiply(dir: &Path) {
     let (path, mut record) = all_records(dir).remove(0);
-    let endpoint = path.file_name().unwrap().to_str().unwrap()[..8].to_owned();
+    let endpoint =
+        path.file_name().unwrap().to_str().unwrap().split_once('-').unwrap().0.to_owned();
     let mut body = record.as_object_mut().unwrap().remove("body").unwrap();
     let mut bytes = 0;
     for n in 0..MANY {
