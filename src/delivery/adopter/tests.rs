@@ -219,6 +219,12 @@ fn f105_of_a_title_the_newest_counts_and_its_file_is_deleted_last() {
         let last = says.iter().rfind(|(other, _)| other == title).unwrap();
         assert_eq!(last.1, is_resolved, "{title}");
     }
+    // What is older and can't be deleted is not told in its turn.
+    let stuck = Stuck::at(&taken.done[0].path, &bench.dir);
+    assert_eq!(bench.delete(taken), 1);
+    stuck.end();
+    let (taken, told) = bench.look();
+    assert_eq!((taken.done.len(), told.len()), (1, 0));
 }
 
 #[test]
