@@ -295,7 +295,8 @@ impl Handle {
     ///
     /// What would page is counted in [`Stats::suppressed`](crate::Stats) and nothing else: what is
     /// new afterwards pages at its first occurrence, and what was open before is repeated as if it
-    /// had not occurred meanwhile. Resolves still go out.
+    /// had not occurred meanwhile. Resolves still go out. What an earlier run has left in the
+    /// [spool](crate::Builder::spool) waits there for the end of it.
     ///
     /// ```
     /// use std::time::Duration;

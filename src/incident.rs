@@ -301,6 +301,8 @@ pub(crate) enum Says {
 pub(crate) trait Replay: Send + Sync {
     /// Takes it in as if it occurred now; false when there is no room for it yet.
     fn replay(&self, leftover: Leftover) -> bool;
+    /// Whether nobody is to be paged for now.
+    fn is_muted(&self) -> bool;
 }
 
 /// An event as it was captured on the caller's thread. All texts are in `fields`.

@@ -18,6 +18,7 @@ use tracing_subscriber::{Registry, prelude::*};
 use crate::rig::{TOKEN, eventually, leaks};
 
 mod full;
+mod many;
 mod process;
 mod replayed;
 mod shared;
