@@ -83,9 +83,26 @@ const LISTED: [Name; 50] = [
 ];
 
 /// Last segments that say in which form the secret is there.
-const FORMS: &str = "\
-    hash hashed value raw header string base64 hex plain plaintext encrypted old new current \
-    confirm confirmation again env";
+const FORMS: [&str; 18] = [
+    "hash",
+    "hashed",
+    "value",
+    "raw",
+    "header",
+    "string",
+    "base64",
+    "hex",
+    "plain",
+    "plaintext",
+    "encrypted",
+    "old",
+    "new",
+    "current",
+    "confirm",
+    "confirmation",
+    "again",
+    "env",
+];
 
 /// The listed names and those that a program has added.
 #[derive(Debug)]
@@ -93,6 +110,8 @@ pub(super) struct Names {
     added: Vec<String>,
     /// A bit for each pair of last letters that some name or form has.
     endings: [u32; 26],
+    /// For each last letter, the places in [`LISTED`] of the names that have it, a bit for each.
+    listed: [u64; 26],
 }
 
 impl Names {
@@ -100,8 +119,8 @@ impl Names {
     pub(super) fn new(added: &[String]) -> Self {
         let added: Vec<_> = added.iter().map(|name| letters(name)).collect();
         let mut endings = [0; 26];
-        let listed = LISTED.iter().map(|(name, ..)| *name);
-        for name in listed.chain(FORMS.split(' ')).chain(added.iter().map(String::as_str)) {
+        let names = LISTED.iter().map(|(name, ..)| *name).chain(FORMS);
+        for name in names.chain(added.iter().map(String::as_str)) {
             let mut last = name.bytes().rev().skip_while(u8::is_ascii_digit);
             let (last, before) = (last.next().unwrap_or(0), last.next().unwrap_or(0));
             for (last, before) in [(last, before), (b's', last)] {
@@ -112,7 +131,15 @@ impl Names {
                 }
             }
         }
-        Self { added, endings }
+        let mut listed = [0; 26];
+        for (at, (name, ..)) in LISTED.iter().enumerate() {
+            if let Some(last) = name.bytes().last().and_then(letter)
+                && let Some(row) = listed.get_mut(usize::from(last))
+            {
+                *row |= 1_u64.wrapping_shl(u32::try_from(at).unwrap_or(0));
+            }
+        }
+        Self { added, endings, listed }
     }
 
     /// Whether a name with these last two bytes, but for digits, may be one of them: most are not.
@@ -126,7 +153,7 @@ impl Names {
     pub(super) fn kind(&self, name: &[u8]) -> Option<(Kind, Number)> {
         let mut name = Segments::of(name);
         let form = |name: &Segments| {
-            let mut forms = FORMS.as_bytes().split(|byte| *byte == b' ');
+            let mut forms = FORMS.iter().map(|form| form.as_bytes());
             forms.find(|form| name.ends_with(form, false)).map(<[u8]>::len)
         };
         let mut behind = form(&name);
@@ -146,20 +173,25 @@ impl Names {
         if let Some(kind) = self.of_one(name) {
             return Some((kind, Number::One));
         }
+        if name.last() != b's' {
+            return None;
+        }
         let mut one = name.clone();
-        (name.last() == b's').then(|| one.shorten(1))?;
+        one.shorten(1);
         self.of_one(&one).map(|kind| (kind, Number::Many))
     }
 
     fn of_one(&self, name: &Segments) -> Option<Kind> {
-        // By their last letters first, in which most differ.
-        let last = Some(name.last());
-        let listed = |(listed, _, loosely): &&Name| {
-            let listed = listed.as_bytes();
-            listed.last().copied() == last && name.ends_with(listed, *loosely)
-        };
-        if let Some((_, kind, _)) = LISTED.iter().find(listed) {
-            return Some(*kind);
+        let row = letter(name.last()).and_then(|last| self.listed.get(usize::from(last)));
+        let mut left = row.copied().unwrap_or(0);
+        while left != 0 {
+            let at = usize::try_from(left.trailing_zeros()).unwrap_or(0);
+            if let Some((listed, kind, loosely)) = LISTED.get(at)
+                && name.ends_with(listed.as_bytes(), *loosely)
+            {
+                return Some(*kind);
+            }
+            left &= left.wrapping_sub(1);
         }
         let added = self.added.iter().any(|added| name.ends_with(added.as_bytes(), false));
         added.then_some(Kind::Any)
@@ -196,6 +228,8 @@ fn letter(byte: u8) -> Option<u8> {
 struct Segments {
     /// Backwards.
     text: [u8; MOST],
+    /// Letters at the end that were taken away.
+    from: usize,
     len: usize,
     /// Bit n: a segment begins with the letter at n.
     starts: u64,
@@ -203,7 +237,7 @@ struct Segments {
 
 impl Segments {
     fn of(name: &[u8]) -> Self {
-        let mut segments = Self { text: [0; MOST], len: 0, starts: 0 };
+        let mut segments = Self { text: [0; MOST], from: 0, len: 0, starts: 0 };
         let tail = name.get(name.len().saturating_sub(MOST)..).unwrap_or(name);
         let mut later = [0_u8; 2];
         for &byte in tail.iter().rev() {
@@ -233,30 +267,36 @@ impl Segments {
         }
     }
 
+    fn left(&self) -> &[u8] {
+        self.text.get(self.from..self.from.saturating_add(self.len)).unwrap_or_default()
+    }
+
     fn last(&self) -> u8 {
-        self.text.first().copied().unwrap_or(0)
+        self.left().first().copied().unwrap_or(0)
     }
 
     /// Whether the last segments are `word`; `loosely`: or the end of them.
     fn ends_with(&self, word: &[u8], loosely: bool) -> bool {
-        let Some(at) = word.len().checked_sub(1) else { return false };
-        let begins = self.starts.wrapping_shr(u32::try_from(at).unwrap_or(0)) & 1 != 0;
-        word.len() <= self.len
-            && (loosely || begins)
-            && word.iter().rev().zip(&self.text).all(|(a, b)| a == b)
+        // In most cases the last letters differ.
+        if word.last() != Some(&self.last()) || word.len() > self.len {
+            return false;
+        }
+        let at = u32::try_from(word.len()).unwrap_or(0).saturating_sub(1);
+        let begins = self.starts.wrapping_shr(at) & 1 != 0;
+        (loosely || begins) && word.iter().rev().zip(self.left()).all(|(a, b)| a == b)
     }
 
     /// Takes away letters from the end.
     fn shorten(&mut self, by: usize) {
-        self.text.rotate_left(by.min(MOST));
+        let by = by.min(self.len);
+        self.from = self.from.saturating_add(by);
         self.len = self.len.saturating_sub(by);
         self.starts = self.starts.wrapping_shr(u32::try_from(by).unwrap_or(0));
     }
 
     /// `password2` is a password.
     fn drop_digits(&mut self) {
-        let text = self.text.get(..self.len).unwrap_or_default();
-        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self.left().iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits > 0 && digits < self.len {
             self.shorten(digits);
         }

@@ -182,13 +182,16 @@ fn list(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
 fn header(text: Text<'_>, at: usize, way: Way) -> Option<Range<usize>> {
     let word = text.run_within(at, LONG, is_key);
     let first = text.slice(at, word);
-    // So much tells a sentence.
-    let near = text.slice(word, word.saturating_add(NAME).min(text.len()));
-    let near = near.split(|byte| is_quote(*byte) || *byte == b'\n').next().unwrap_or_default();
-    let said = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
-    let scheme = is_one_of(first, is_scheme) && near.starts_with(b" ") && near.len() > 4;
-    if scheme && near.iter().all(said) {
-        return None;
+    let mut scheme = text.at(word) == b' ' && is_one_of(first, is_scheme);
+    if scheme {
+        // So much tells a sentence.
+        let near = text.run_within(word, NAME, |byte| !is_quote(byte) && byte != b'\n');
+        let near = text.slice(word, near);
+        let said = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b',' | b'.');
+        scheme = near.len() > 4;
+        if scheme && near.iter().all(said) {
+            return None;
+        }
     }
     // A cookie: `name=value; name=value`.
     if scheme || (text.at(word) == b'=' && !first.is_empty()) {
@@ -271,28 +274,35 @@ fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     let value = value.strip_suffix(b".").unwrap_or(value);
     let value = value.strip_suffix(b":").unwrap_or(value);
     let near = value.get(..LONG).unwrap_or(value);
-    let holds_hidden = || near.windows(PLACEHOLDER.len()).any(|w| w == PLACEHOLDER.as_bytes());
+    let holds_hidden = || {
+        near.contains(&b'[')
+            && near.windows(PLACEHOLDER.len()).any(|window| window == PLACEHOLDER.as_bytes())
+    };
     // Too long for a word, and to be looked at again and again.
     if value.len() > LONG {
         return !holds_hidden();
     }
-    if value.is_empty() || is_hidden(value) || is_one_of(value, is_nothing) || holds_hidden() {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    // What tells most is looked at first.
+    if value.is_empty() || (kind.0 == Kind::Code && digits < 3) {
         return false;
     }
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if is_hidden(value) || is_one_of(value, is_nothing) || holds_hidden() {
+        return false;
+    }
     if digits == value.len() {
         return is_secret_number(digits, kind);
     }
     let word = value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'\'');
     let first = value.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    let said = word && is_one_of(value, is_prose);
+    let said = || word && is_one_of(value, is_prose);
     match (kind.0, way) {
-        (Kind::Any, Way::Assigned) => !said,
+        (Kind::Any, Way::Assigned) => !said(),
         (Kind::Any, Way::Labelled) => !is_one_of(first, is_prose) && !is_code(value),
-        (Kind::Code, _) => digits >= 3,
+        (Kind::Code, _) => true,
         (Kind::Token | Kind::Header, Way::Assigned) => {
             let method = word && is_one_of(value, is_method);
-            !(said || method || is_code(value))
+            !(method || said() || is_code(value))
         }
         (Kind::Token | Kind::Header, Way::Labelled) => {
             (digits > 0 || (value.len() >= 20 && is_mixed(value))) && !is_code(value)
