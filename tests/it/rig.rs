@@ -204,6 +204,14 @@ pub(crate) fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) ->
     }
 }
 
+/// Drops the guard, and returns the books once the worker has closed them: on a busy machine it may
+/// be late, which holds up nobody.
+pub(crate) fn closed(guard: Guard) -> Stats {
+    let handle = guard.handle();
+    drop(guard);
+    eventually("the worker ends", || Some(handle.stats()).filter(|stats| stats.pending == 0))
+}
+
 /// A writer into memory that can be cloned.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, Registry, prelude::*};
 
 use crate::{
     child,
-    rig::{DEADLINE, OTHER_TOKEN, Rig, TOKEN, eventually, rig_with},
+    rig::{DEADLINE, OTHER_TOKEN, Rig, TOKEN, closed, eventually, rig_with},
 };
 
 mod said;
@@ -201,9 +201,7 @@ fn rules_with_one_webhook_share_its_titles_also_with_the_default_one() {
         .unwrap();
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(spike));
     with_default(&dispatch, fail);
-    let handle = guard.handle();
-    drop(guard);
-    let stats = handle.stats();
+    let stats = closed(guard);
     assert_eq!((stats.delivered, stats.suppressed.repeat), (1, 1), "{stats:?}");
 }
 

@@ -15,7 +15,7 @@ use tracing_spike::{
 };
 use tracing_subscriber::{Registry, prelude::*};
 
-use crate::rig::{TOKEN, eventually, leaks};
+use crate::rig::{TOKEN, closed, eventually, leaks};
 
 mod full;
 mod many;
@@ -119,8 +119,7 @@ fn what_is_not_delivered_when_a_run_ends_is_delivered_by_the_next_one() {
     for (path, bytes) in files(&dir) {
         assert_eq!(leaks(&String::from_utf8_lossy(&bytes)), None, "{path:?}");
     }
-    drop(guard);
-    let stats = handle.stats();
+    let stats = closed(guard);
     assert_eq!((stats.spooled, stats.pending, stats.undelivered()), (3, 0, 0), "{stats:?}");
     assert_eq!(stats.seen, stats.accounted());
     assert_eq!(records(&dir), 3);
@@ -160,8 +159,7 @@ fn what_somebody_removes_while_it_is_pending_is_written_again() {
     handle.trigger(Incident::new("queue is stuck")).unwrap();
     eventually("both are in the spool", || (records(&dir) == 2).then_some(()));
     remove();
-    drop(guard);
-    let stats = handle.stats();
+    let stats = closed(guard);
     assert_eq!((stats.spooled, stats.undelivered(), records(&dir)), (2, 0, 2), "{stats:?}");
     fs::remove_dir_all(dir).unwrap();
 }

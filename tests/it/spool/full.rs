@@ -16,7 +16,7 @@ use tracing_spike::{
 };
 
 use super::{all_records, directory, records, replayed::open, run_with};
-use crate::rig::{TOKEN, eventually};
+use crate::rig::{TOKEN, closed, eventually};
 
 /// A file system of 64 KiB or, for one that is full of files, of a few files.
 struct Small(PathBuf);
@@ -113,8 +113,7 @@ fn f101_on_a_full_disk_incidents_stay_in_memory_and_no_old_word_stays_behind() {
     open(&handle, "queue is stuck");
     eventually("there is room again", || (records(&dir) == 1).then_some(()));
     sandbox.clear_faults();
-    drop(guard);
-    let stats = handle.stats();
+    let stats = closed(guard);
     assert_eq!((stats.seen, stats.undelivered()), (stats.accounted(), 0), "{stats:?}");
 }
 
@@ -159,7 +158,6 @@ fn f101_a_disk_that_is_full_at_the_start_keeps_nobody_from_paging_and_is_tried_a
         fs::remove_file(small.0.join(name)).ok();
     }
     eventually("once there is room, it is in the spool", || (records(&dir) == 1).then_some(()));
-    drop(guard);
-    let stats = handle.stats();
+    let stats = closed(guard);
     assert_eq!((stats.spooled, stats.undelivered()), (1, 0), "{stats:?}");
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{all_records, directory, records, run};
-use crate::rig::eventually;
+use crate::rig::{closed, eventually};
 use tracing_spike::{
     Incident,
     sandbox::{Fault, Sandbox},
@@ -51,10 +51,9 @@ fn f102_what_could_not_be_written_a_moment_ago_is_tried_again_at_the_end() {
     let handle = guard.handle();
     let failed = handle.stats().spool_errors;
     fs::remove_dir_all(&path).unwrap();
-    drop(guard);
+    let stats = closed(guard);
     let record = all_records(&dir).remove(0).1;
     assert_eq!(record["says"], "resolve", "{record}");
-    let stats = handle.stats();
     assert_eq!((stats.lost.shutdown, stats.spool_errors), (0, failed), "{stats:?}");
     fs::remove_dir_all(dir).unwrap();
 }
