@@ -6,7 +6,7 @@
 
 use std::{thread, time::Duration};
 
-use crate::{guard::GRACE, live::Live};
+use crate::guard::{GRACE, Live};
 
 /// What an exit is delayed by at most, while the workers write into the spool, and deliver if they
 /// can, what is pending.

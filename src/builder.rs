@@ -467,7 +467,10 @@ impl Builder {
     }
 
     /// How many incidents of each webhook may wait for the worker. Default: 256; 1 to 65,536. When
-    /// it is full, the next incident is refused and counted, and its title stays open.
+    /// there is no room, the next incident is refused and counted, and its title is as if it had
+    /// not occurred, so that the next occurrence pages. A panic is kept in the [spool] then.
+    ///
+    /// [spool]: Builder::spool
     ///
     /// ```
     /// let builder = tracing_spike::from_env().queue_capacity(1024);
@@ -493,16 +496,26 @@ impl Builder {
     /// Keeps what is not delivered yet in files below this directory, too, so that it outlives the
     /// process: a kill, a crash, an exit without the guard. The next run that has this directory
     /// and the same webhook sends what it finds there, as does a running one within 30 s. Default:
-    /// `SPIKE_SPOOL`, else none.
+    /// none; with [`from_env`] or [`init`], what `SPIKE_SPOOL` names.
     ///
     /// The directory is made if there is none, for its owner only; several processes may share it,
     /// on one machine. It may hold at most 4,096 incidents and 32 MiB a process, none older than
     /// six hours. What is sent late says so, in `body.delayed`. Many at once count against the
-    /// [`budget`](Builder::budget): the most severe go first, the rest into the storm incident. The
-    /// files hold what the requests would, after redaction, and never the token.
+    /// [`budget`](Builder::budget): the most severe go first, 256 a second at most, the rest into
+    /// the storm incident. What this run has resolved since is not opened again. While all is
+    /// [muted](crate::Handle::mute), triggers stay in the spool, and page within 30 s of its end.
+    /// The files hold what the requests would, after redaction, and never the token.
+    ///
+    /// What is there for another webhook is left alone, and told once; after 30 days it is deleted,
+    /// which is told, too. To be rid of it before, stop the programs that use the directory, and
+    /// delete what is in it. Which word on a title is the newest, and how old it is, is told by the
+    /// wall clock.
     ///
     /// Where the file system has no locks, what is not delivered stays in memory, which is told as
-    /// a [`Problem`]. A directory that can't be used is an error of [`build`](Builder::build).
+    /// a [`Problem`]. So it does while the disk is full, read-only or failing, or too many files
+    /// are open, at the start or later; then the directory is tried again. One that can't be used
+    /// for any other reason is an error of [`build`](Builder::build). A file that can't be deleted
+    /// is told, and what it says is sent again by the next run.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().spool("/var/lib/checkout/spike");

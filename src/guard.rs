@@ -15,11 +15,15 @@ use crate::{
     error::Error,
     health::{Board, Health, WorkerState},
     incident::Incident,
-    live::Live,
     queue::{Asker, Control, FlushReport, Sender},
     reentry,
     stats::{Count, Stats},
 };
+
+pub(crate) use live::Live;
+
+mod live;
+mod waits;
 
 /// The worker answers at the deadline; this long we wait for its answer to arrive.
 pub(crate) const GRACE: Duration = Duration::from_millis(25);
@@ -291,7 +295,8 @@ impl Handle {
     ///
     /// What would page is counted in [`Stats::suppressed`](crate::Stats) and nothing else: what is
     /// new afterwards pages at its first occurrence, and what was open before is repeated as if it
-    /// had not occurred meanwhile. Resolves still go out.
+    /// had not occurred meanwhile. Resolves still go out. What an earlier run has left in the
+    /// [spool](crate::Builder::spool) waits there for the end of it.
     ///
     /// ```
     /// use std::time::Duration;

@@ -259,9 +259,9 @@ pub(crate) enum Detail {
 
 /// The spool, as the caller's side sees it.
 pub(crate) trait Keep: Send + Sync + UnwindSafe + RefUnwindSafe + fmt::Debug {
-    /// Writes an op at once, since the process is about to die. `now` is time since the pipeline
-    /// started.
-    fn keep(&self, op: &Op, now: Duration);
+    /// Writes an op at once, since the process is about to die; tells whether that went well. `now`
+    /// is time since the pipeline started.
+    fn keep(&self, op: &Op, now: Duration) -> bool;
     /// In a forked child: from now on it does not keep the parent's run alive.
     fn let_go_in_child(&self);
 }
@@ -301,6 +301,8 @@ pub(crate) enum Says {
 pub(crate) trait Replay: Send + Sync {
     /// Takes it in as if it occurred now; false when there is no room for it yet.
     fn replay(&self, leftover: Leftover) -> bool;
+    /// Whether nobody is to be paged for now.
+    fn is_muted(&self) -> bool;
 }
 
 /// An event as it was captured on the caller's thread. All texts are in `fields`.

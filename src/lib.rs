@@ -18,7 +18,6 @@ mod incident;
 #[cfg(any(test, spike_internals))]
 #[doc(hidden)]
 pub mod internals;
-mod live;
 mod lock;
 mod panic;
 mod problem;

@@ -4,8 +4,6 @@
 //! Invariants: a panic in here would abort the process, so nothing in here can panic, and no code
 //! of the program's runs but the hook before; what waits does so for 2 s a minute in all.
 
-mod waits;
-
 use std::{
     panic::{self, PanicHookInfo},
     sync::{
@@ -18,12 +16,10 @@ use std::{
 use crate::{
     capture::pipeline::Panicked,
     clock::Clock,
-    guard::{GRACE, Shared},
-    live::Live,
+    guard::{GRACE, Live, Shared},
     lock::lock,
     reentry,
 };
-pub(crate) use waits::Waits;
 
 /// What the standard library says when a panic comes to where nothing can unwind. It follows
 /// another panic, which was reported, and ends the process.

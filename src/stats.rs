@@ -345,6 +345,7 @@ impl Stats {
             ("redirected", self.lost.redirect, told.lost.redirect),
             ("failed while others were accepted", self.lost.poison, told.lost.poison),
             ("too old", self.lost.expired, told.lost.expired),
+            ("pending when the program ended", self.lost.shutdown, told.lost.shutdown),
             ("in the hands of code that panicked", self.lost.failed, told.lost.failed),
             ("unreadable in the spool", self.set_aside, told.set_aside),
             ("pushed out by others", self.evicted, told.evicted),

@@ -72,7 +72,7 @@ impl Builder {
             from_env,
             by_variable: said.is_some(),
             without_literals: false,
-            has_spool: spool.is_some(),
+            has_spool: spool.is_some() && without_spool.is_none(),
         };
         let board = Arc::new(Board::default());
         let sender = match mode {

@@ -24,14 +24,25 @@ impl Builder {
             let why = "expected a directory, found a token in its name";
             return Err(Error::new(Kind::Spool { from, why, source: None }));
         }
-        match Spool::open(&dir, self.fsync) {
-            Ok(spool) => Ok((Some(Arc::new(spool)), None)),
+        let problem = |sentence| Some(Problem::new(ProblemKind::Spool, sentence));
+        let opened = match Spool::open(&dir, self.fsync) {
+            Err(error) if error.may_pass() => {
+                let sentence = format!(
+                    "the spool can't be opened ({error}): incidents are in memory only until it \
+                     can be"
+                );
+                Spool::closed_for_now(&dir, self.fsync).map(|spool| (spool, problem(sentence)))
+            }
+            opened => opened.map(|spool| (spool, None)),
+        };
+        match opened {
+            Ok((spool, problem)) => Ok((Some(Arc::new(spool)), problem)),
             Err(SpoolError::Refused { why, source }) => {
                 Err(Error::new(Kind::Spool { from, why, source }))
             }
             Err(error @ SpoolError::NoLocks(_)) => {
                 let sentence = format!("{error}; what is not delivered is in memory only");
-                Ok((None, Some(Problem::new(ProblemKind::Spool, sentence))))
+                Ok((None, problem(sentence)))
             }
         }
     }

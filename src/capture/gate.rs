@@ -27,6 +27,7 @@ use table::{Admitted, Book, Set, Slot, Under};
 use crate::sync::tests::{Bug, is_seeded};
 
 mod budget;
+mod known;
 mod page;
 #[cfg(test)]
 #[cfg(not(spike_loom))]
@@ -216,6 +217,11 @@ impl Gate {
 
     /// Decides about an explicit resolve. The title is open for a new first occurrence from here.
     pub(crate) fn resolve(&self, key: u64, now: Duration) -> Admission {
+        self.resolve_late(key, now, now)
+    }
+
+    /// As [`resolve`](Gate::resolve), of one that was asked for at `said`.
+    pub(crate) fn resolve_late(&self, key: u64, said: Duration, now: Duration) -> Admission {
         let (key, now) = (key.max(1), millis(now));
         let Some(set) = self.set(key) else { return Admission::Repeat };
         let mut books = lock(&set.books);
@@ -226,6 +232,7 @@ impl Gate {
         let Some((slot, book)) = place else { return Admission::Repeat };
         let count = slot.count();
         let before = book.now;
+        book.now.note_over(millis(said));
         let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
             // It may be held back from now on, and then nothing is a repeat without the lock.
             #[cfg(all(test, spike_loom))]
@@ -236,14 +243,6 @@ impl Gate {
             return Admission::Repeat;
         };
         Admission::Send(self.resolved((slot, count), book, before, status, now))
-    }
-
-    /// Whether the title is open, as far as is known here.
-    pub(crate) fn is_open(&self, key: u64) -> bool {
-        let key = key.max(1);
-        let Some(set) = self.set(key) else { return false };
-        let mut books = lock(&set.books);
-        set.known(&mut books, key).is_some_and(|(_, book)| book.now.open)
     }
 
     /// The number of the newest admission, over all gates of the pipeline; 0 before the first.

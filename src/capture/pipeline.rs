@@ -331,7 +331,14 @@ impl Pipeline {
             Admission::Storm => return self.storm(queue, head, (ask, now)),
         };
         let admitted = self.admitted(head.endpoint, ask.key, now, sending);
-        let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
+        let slot = match (queue.reserve_trigger(head.endpoint), &self.settings.keep) {
+            (Ok(slot), _) => slot,
+            (Err(NoSlot::Full), Some(keep)) if head.panic => {
+                self.last_word(&**keep, self.op(head, admitted, build()));
+                return Ok(());
+            }
+            (Err(no_slot), _) => return Err(refused(no_slot)),
+        };
         let mut detail = build();
         if let Detail::Event(event) = &mut detail
             && let Some(followers) = self.causes.followers(at(head.endpoint, ask.key))
@@ -345,10 +352,18 @@ impl Pipeline {
         // A panic may be the last thing that this process tells: it is written before anybody waits
         // for its delivery.
         if let Some(keep) = self.settings.keep.as_ref().filter(|_| op.panic) {
+            // The worker writes it once more, and counts it if that fails, too.
             keep.keep(&op, self.clock.now());
         }
         slot.send(op);
         Ok(())
+    }
+
+    /// A panic for which the queue has no room is for the next run to deliver: the process may not
+    /// live to see a repeat.
+    fn last_word(&self, keep: &dyn Keep, op: Box<Op>) {
+        let is_kept = keep.keep(&op, self.clock.now());
+        op.ticket.lose(if is_kept { Count::Spooled } else { Count::RefusedFull });
     }
 
     /// Folds what the budget does not pay for into the storm incident.

@@ -1,13 +1,16 @@
 //! Takes over what dead runs have left in the spool.
 //!
 //! Invariants: a record's file is deleted only once what it says is in this run's own files, or
-//! needs not be said any more; of several records of a title the newest counts.
+//! needs not be said any more; what was told is not told again while this run lives, whatever
+//! becomes of its file; of several records of a title the newest counts; one look tells at most
+//! [`RECORDS`] records.
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value as Json;
@@ -25,6 +28,9 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(30);
 /// The next look, when there was too much for one.
 const SOON: Duration = Duration::from_secs(1);
+/// Records that one look tells, at most, and about so many bytes of them.
+const RECORDS: usize = 256;
+const BYTES: u64 = 2 << 20;
 /// Files deleted at once: a disk may take milliseconds for each.
 const DELETED: usize = 32;
 
@@ -34,17 +40,29 @@ pub(crate) struct Adopter {
     ids: Vec<u32>,
     pipeline: Weak<dyn Replay>,
     next: Duration,
+    /// The files that were told and are there still.
+    told: HashMap<PathBuf, Told>,
+}
+
+struct Told {
+    accepted: SystemTime,
+    /// It can't be deleted, which a person knows.
+    stays: bool,
 }
 
 /// What was taken over from dead runs, which stay locked until this is dropped.
 pub(crate) struct Taken {
     adopted: Adopted,
-    done: Vec<Found>,
+    /// To be deleted, the first first: of a title the newest last, so that none that is older is
+    /// left alone.
+    done: VecDeque<Found>,
+    /// What they say is in this run's own files, or was delivered.
+    pub(crate) is_safe: bool,
 }
 
 impl Adopter {
     pub(crate) fn new(spool: Arc<Spool>, ids: Vec<u32>, pipeline: Weak<dyn Replay>) -> Self {
-        Self { spool, ids, pipeline, next: Duration::ZERO }
+        Self { spool, ids, pipeline, next: Duration::ZERO, told: HashMap::new() }
     }
 
     /// When it looks next.
@@ -60,24 +78,58 @@ impl Adopter {
         self.next = now.saturating_add(EVERY);
         let pipeline = self.pipeline.upgrade()?;
         let mut adopted = self.spool.adopt(&self.ids);
-        let records = std::mem::take(&mut adopted.records);
-        let (records, mut done) = newest(records);
-        for (record, found) in records {
-            let Some(leftover) = self.leftover(record) else {
-                done.push(found);
-                continue;
-            };
-            if pipeline.replay(leftover) {
-                done.push(found);
-            } else {
-                // There was no room: it stays, for the next look.
-                self.next = now.saturating_add(SOON);
+        let is_muted = pipeline.is_muted();
+        let (mut done, mut count, mut bytes) = (VecDeque::new(), 0_usize, 0_u64);
+        for (head, files) in newest(std::mem::take(&mut adopted.records)) {
+            let Some(file) = files.last() else { continue };
+            if !self.has_told(file) {
+                if is_muted && head.says != Recorded::Resolve {
+                    continue;
+                }
+                if count >= RECORDS || bytes >= BYTES {
+                    adopted.more = true;
+                    continue;
+                }
+                let Some(record) = adopted.read(file) else { continue };
+                (count, bytes) = (count.saturating_add(1), bytes.saturating_add(file.size));
+                if self.leftover(record).is_some_and(|leftover| !pipeline.replay(leftover)) {
+                    // There was no room: it stays, for the next look.
+                    adopted.more = true;
+                    continue;
+                }
+                self.note_told(&files);
             }
+            done.extend(files);
         }
         if adopted.more {
             self.next = now.saturating_add(SOON);
         }
-        Some(Taken { adopted, done })
+        Some(Taken { adopted, done, is_safe: false })
+    }
+
+    fn has_told(&self, file: &Found) -> bool {
+        self.told.get(&file.path).is_some_and(|told| told.accepted == file.accepted)
+    }
+
+    fn note_told(&mut self, files: &[Found]) {
+        for file in files.iter().filter(|file| !self.has_told(file)).collect::<Vec<_>>() {
+            let told = Told { accepted: file.accepted, stays: false };
+            self.told.insert(file.path.clone(), told);
+        }
+    }
+
+    /// Deletes some of what is safe; how many could not be, for the first time.
+    pub(crate) fn delete_some(&mut self, taken: &mut Taken) -> usize {
+        let mut stay = 0_usize;
+        for found in taken.done.drain(..DELETED.min(taken.done.len())) {
+            if taken.adopted.take_over(&found).is_ok() {
+                self.told.remove(&found.path);
+            } else if let Some(told) = self.told.get_mut(&found.path).filter(|told| !told.stays) {
+                told.stays = true;
+                stay = stay.saturating_add(1);
+            }
+        }
+        stay
     }
 
     /// What a record says now; `None` when that need not be said any more.
@@ -111,15 +163,9 @@ impl Adopter {
 }
 
 impl Taken {
-    /// What was replayed is in this run's own files: deletes some of those that it was in; whether
-    /// that were all.
-    pub(crate) fn delete_some(&mut self) -> bool {
-        let left = self.done.len().saturating_sub(DELETED);
-        for found in self.done.drain(left..) {
-            // One that can't be deleted is found again, and is a repeat then.
-            self.adopted.take_over(found).ok();
-        }
-        left == 0
+    /// Nothing is left to delete.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.is_empty()
     }
 
     /// Files that could not be read, and were set aside.
@@ -136,28 +182,40 @@ impl Taken {
     pub(crate) fn foreign(&self) -> usize {
         self.adopted.foreign
     }
+
+    /// Those that were deleted, having been there for too long.
+    pub(crate) fn forgotten(&self) -> usize {
+        self.adopted.forgotten
+    }
 }
 
-/// Of each title the newest record, but of a storm incident all, since each has counts of its own;
-/// in the order of telling: panics first, the most severe, the
-/// oldest. And the files of the others.
-fn newest(records: Vec<(Record, Found)>) -> (Vec<(Record, Found)>, Vec<Found>) {
-    let mut newest: HashMap<(u32, String), (Record, Found)> = HashMap::new();
-    let (storms, records): (Vec<_>, Vec<_>) =
-        records.into_iter().partition(|(record, _)| record.storm);
-    let mut old = Vec::new();
+/// Of each title the newest record, with the files of all of them, its own last; but of a storm
+/// incident each, since each has counts of its own. In the order of telling: panics first, the
+/// most severe, the oldest.
+///
+/// Newest by the wall clock, all that runs share: one from the future is as new as one of now, and
+/// of two that are equal it is the trigger, since a page too many is better than one too few.
+fn newest(mut records: Vec<(Record, Found)>) -> Vec<(Record, Vec<Found>)> {
+    let now = Clock::wall();
+    records.sort_by_key(|(record, _)| (record.accepted.min(now), record.says != Recorded::Resolve));
+    let mut newest: HashMap<(u32, String), (Record, Vec<Found>)> = HashMap::new();
+    let mut storms = Vec::new();
     for (record, found) in records {
-        let title = (record.endpoint, record.title.clone());
-        if let Some((_, found)) = newest.insert(title, (record, found)) {
-            old.push(found);
+        if record.storm {
+            storms.push((record, vec![found]));
+            continue;
         }
+        let title = (record.endpoint, record.title.clone());
+        let files = newest.remove(&title).map(|(_, files)| files).into_iter().flatten();
+        let files = files.chain([found]).collect();
+        newest.insert(title, (record, files));
     }
     let mut records: Vec<_> = newest.into_values().chain(storms).collect();
     records.sort_by_key(|(record, _)| {
         let mildness = Reverse(record.severity);
         (!record.panic, record.storm, mildness, record.accepted)
     });
-    (records, old)
+    records
 }
 
 /// The titles that a storm incident names.
@@ -166,3 +224,6 @@ fn sample(body: &serde_json::Map<String, Json>) -> Vec<String> {
     let titles = sample.and_then(Json::as_array).into_iter().flatten();
     titles.filter_map(Json::as_str).map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests;

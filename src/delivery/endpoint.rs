@@ -213,6 +213,11 @@ impl Endpoint {
         self.kept.as_ref().map(Kept::home)
     }
 
+    /// What could not be written a moment ago is tried again at once.
+    pub(crate) fn hurry_spool(&mut self) {
+        self.kept.iter_mut().for_each(Kept::hurry);
+    }
+
     /// What is left is in the spool or lost.
     pub(crate) fn give_up(&mut self) {
         let kept = self.kept.take();

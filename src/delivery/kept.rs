@@ -1,7 +1,7 @@
 //! What the spool has of one endpoint's outbox: the last word on each title that is not delivered.
 //!
 //! Invariants: it follows the outbox and decides nothing; a title whose file can't be written stays
-//! in memory, and is tried again a second later.
+//! in memory, and is tried again a second later; the others do not wait for it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,7 +33,7 @@ pub(crate) struct Kept {
     stamps: HashMap<u64, Stamp>,
     /// Which run the files are of, as [`Spool::look`] tells.
     renewed: u64,
-    /// Until then nothing is written: the last write failed.
+    /// Until then nothing is written: the directory could not be looked at.
     paused_until: Duration,
 }
 
@@ -55,11 +55,11 @@ pub(crate) struct LastWords {
 }
 
 impl Keep for LastWords {
-    fn keep(&self, op: &Op, now: Duration) {
-        if let Some(Some(home)) = self.homes.get(op.endpoint) {
-            // The worker writes it once more, and counts it if that fails, too.
-            self.spool.write(&record(op, false, home, &self.source, now)).ok();
-        }
+    fn keep(&self, op: &Op, now: Duration) -> bool {
+        let home = self.homes.get(op.endpoint).and_then(Option::as_ref);
+        home.is_some_and(|home| {
+            self.spool.write(&record(op, false, home, &self.source, now)).is_ok()
+        })
     }
 
     fn let_go_in_child(&self) {
@@ -75,8 +75,8 @@ struct Stamp {
     says: Says,
     again: bool,
     count: u64,
-    /// Nobody may rely on it: the last write failed, or may have.
-    doubtful: bool,
+    /// Nobody may rely on it, as the last write failed, or may have; when it is to be tried again.
+    doubtful: Option<Duration>,
 }
 
 impl Home {
@@ -96,17 +96,18 @@ impl Kept {
 
     /// Whether the title's last word is in a file.
     pub(crate) fn has(&self, key: u64) -> bool {
-        self.stamps.get(&key).is_some_and(|stamp| !stamp.doubtful)
+        self.stamps.get(&key).is_some_and(|stamp| stamp.doubtful.is_none())
     }
 
     /// An op arrives of which whoever sent it may have written a file.
     pub(crate) fn foresee(&mut self, op: &Op) {
         if op.panic {
-            self.stamps.insert(op.key, Stamp { doubtful: true, ..Stamp::of(op, false) });
+            let doubtful = Some(Duration::ZERO);
+            self.stamps.insert(op.key, Stamp { doubtful, ..Stamp::of(op, false) });
         }
     }
 
-    /// Brings the files in step with the outbox, unless a write failed a moment ago.
+    /// Brings the files in step with the outbox, but for those of which that failed a moment ago.
     pub(crate) fn follow(
         &mut self,
         outbox: &Outbox,
@@ -116,18 +117,25 @@ impl Kept {
         if now < self.paused_until {
             return Ok(());
         }
-        let followed = self.write(outbox, source, now);
-        if followed.is_err() {
-            self.paused_until = now.saturating_add(AGAIN);
+        if !self.stamps.is_empty() {
+            self.look().inspect_err(|_| self.paused_until = now.saturating_add(AGAIN))?;
         }
-        followed
+        self.write(outbox, source, now)
+    }
+
+    /// What failed a moment ago is tried again at once: there will be no later.
+    pub(crate) fn hurry(&mut self) {
+        self.paused_until = Duration::ZERO;
+        for stamp in self.stamps.values_mut().filter(|stamp| stamp.doubtful.is_some()) {
+            stamp.doubtful = Some(Duration::ZERO);
+        }
     }
 
     /// Whether what was written is there still.
     fn look(&mut self) -> io::Result<()> {
         let renewed = self.spool.look();
         if renewed.as_ref().ok() != Some(&self.renewed) {
-            self.stamps.values_mut().for_each(|stamp| stamp.doubtful = true);
+            self.stamps.values_mut().for_each(|stamp| stamp.doubtful = Some(Duration::ZERO));
         }
         self.renewed = renewed?;
         Ok(())
@@ -135,38 +143,41 @@ impl Kept {
 
     /// When there is something to write that could not be written.
     pub(crate) fn wake(&self, now: Duration) -> Option<Duration> {
-        (now < self.paused_until).then_some(self.paused_until)
+        let stamps = self.stamps.values().filter_map(|stamp| stamp.doubtful);
+        stamps.chain([self.paused_until]).filter(|at| now < *at).min()
     }
 
     fn write(&mut self, outbox: &Outbox, source: &Source, now: Duration) -> io::Result<()> {
         let (mut words, mut failed) = (HashSet::new(), Ok(()));
-        if !self.stamps.is_empty() {
-            self.look()?;
-        }
+        let later = now.saturating_add(AGAIN);
         for (op, again) in outbox.last_words() {
             words.insert(op.key);
-            let stamp = Stamp::of(op, again);
-            if self.stamps.get(&op.key) == Some(&stamp) {
+            let (stamp, has) = (Stamp::of(op, again), self.stamps.get(&op.key));
+            if has == Some(&stamp) {
                 continue;
             }
-            let written = self.spool.write(&record(op, again, &self.home, source, now));
-            let doubtful = written.is_err();
-            self.stamps.insert(op.key, Stamp { doubtful, ..stamp });
-            if doubtful && matches!(op.detail, Detail::Storm(_)) {
-                // What was folded into it stays where it is.
-                return written;
+            let waits = has.is_some_and(|has| has.waits(now));
+            if !waits {
+                let written = self.spool.write(&record(op, again, &self.home, source, now));
+                let doubtful = written.is_err().then_some(later);
+                self.stamps.insert(op.key, Stamp { doubtful, ..stamp });
+                failed = failed.and(written);
             }
-            failed = failed.and(written);
+            if (waits || failed.is_err()) && matches!(op.detail, Detail::Storm(_)) {
+                // What was folded into it stays where it is.
+                return failed;
+            }
         }
         // In any case: a full disk gets room only so.
         let (spool, id) = (&self.spool, self.home.id);
         self.stamps.retain(|key, stamp| {
-            if words.contains(key) {
+            if words.contains(key) || stamp.waits(now) {
                 return true;
             }
             let removed = spool.remove(id, &stamp.title);
             let stays = removed.is_err();
             if stays {
+                stamp.doubtful = Some(later);
                 failed = removed;
             }
             stays
@@ -178,7 +189,12 @@ impl Kept {
 impl Stamp {
     fn of(op: &Op, again: bool) -> Self {
         let (title, count) = (op.title.clone(), op.occurrences.count);
-        Self { title, seq: op.seq, says: says(op), again, count, doubtful: false }
+        Self { title, seq: op.seq, says: says(op), again, count, doubtful: None }
+    }
+
+    /// Whether it failed a moment ago.
+    fn waits(&self, now: Duration) -> bool {
+        self.doubtful.is_some_and(|at| now < at)
     }
 }
 

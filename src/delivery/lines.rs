@@ -1,4 +1,4 @@
-//! What is printed on stderr, and when: one line a minute at most.
+//! What is printed on stderr, and when: one line a minute at most, and one when paging ends.
 //!
 //! Pure: time is an argument. Invariant: what is held back is told in the next line, the first few
 //! in full and the rest by number.

@@ -57,15 +57,23 @@ pub(crate) struct Spool {
     closed: AtomicBool,
 }
 
-/// The directory of this run, with the sizes of its files.
+/// The directory of this run, with what is in it.
 #[derive(Debug)]
 struct Run {
     name: String,
     dir: PathBuf,
-    sizes: HashMap<Name, u64>,
+    files: HashMap<Name, Written>,
     bytes: u64,
     /// How often a run was begun before, since somebody removed it.
     renewed: u64,
+}
+
+/// A file of this run.
+#[derive(Debug)]
+struct Written {
+    size: u64,
+    /// Another may have the same hash.
+    title: String,
 }
 
 /// The name of a record's file.
@@ -79,10 +87,19 @@ impl Spool {
     /// Makes this run's directory in `dir`, which is made, too, if there is none. With `fsync`,
     /// what is written survives a loss of power, and costs a write to the disk each time.
     pub(crate) fn open(dir: &Path, fsync: bool) -> Result<Self, SpoolError> {
-        let root = root::make(dir, fsync)?;
-        let (run, lock) = Run::begin(&root, fsync)?;
-        let (run, lock) = (Mutex::new(run), Mutex::new(Some(lock)));
-        Ok(Self { root, run, lock, fsync, owner: process::id(), closed: AtomicBool::new(false) })
+        let mut spool = Self::closed_for_now(dir, fsync)?;
+        let (run, lock) = Run::begin(&spool.root, fsync)?;
+        (spool.run, spool.lock) = (Mutex::new(run), Mutex::new(Some(lock)));
+        Ok(spool)
+    }
+
+    /// As [`open`](Spool::open) after what kept that from it has passed: this run's directory is
+    /// made when there is something to write.
+    pub(crate) fn closed_for_now(dir: &Path, fsync: bool) -> Result<Self, SpoolError> {
+        let root = root::path(dir)?;
+        let run = Mutex::new(Run::new(String::new(), root.clone()));
+        let (lock, closed) = (Mutex::new(None), AtomicBool::new(false));
+        Ok(Self { root, run, lock, fsync, owner: process::id(), closed })
     }
 
     /// Writes what is to be said of a title in the place of what was.
@@ -98,9 +115,9 @@ impl Spool {
         let name = Name::of(record.endpoint, &record.title);
         let mut run = lock(&self.run);
         self.renew(&mut run)?;
-        run.check_room(name, size)?;
+        run.check_room(name, &record.title, size)?;
         run.put(name, &bytes, self.fsync)?;
-        run.set(name, Some(size));
+        run.set(name, Some(Written { size, title: record.title.clone() }));
         sync(self.fsync, &run.dir)
     }
 
@@ -122,6 +139,9 @@ impl Spool {
         }
         let name = Name::of(endpoint, title);
         let mut run = lock(&self.run);
+        if run.is_anothers(name, title) {
+            return Ok(());
+        }
         gone_is_fine(fs::remove_file(run.dir.join(name.to_string())))?;
         run.set(name, None);
         Ok(())
@@ -172,8 +192,7 @@ impl Spool {
         {
             return Ok(());
         }
-        let root = root::make(&self.root, self.fsync).map_err(io::Error::other)?;
-        let (mut new, lock) = Run::begin(&root, self.fsync).map_err(io::Error::other)?;
+        let (mut new, lock) = Run::begin(&self.root, self.fsync).map_err(io::Error::other)?;
         new.renewed = run.renewed.saturating_add(1);
         let old = std::mem::replace(run, new);
         if let Some(held) = held.replace(lock) {
@@ -190,7 +209,12 @@ impl Drop for Spool {
 }
 
 impl Run {
+    fn new(name: String, dir: PathBuf) -> Self {
+        Self { name, dir, files: HashMap::new(), bytes: 0, renewed: 0 }
+    }
+
     fn begin(root: &Path, fsync: bool) -> Result<(Self, Lock), SpoolError> {
+        root::make(root, fsync)?;
         for _ in 0..TRIES {
             let name = lock::new_name();
             let lock = match Lock::make(root, &name) {
@@ -202,7 +226,7 @@ impl Run {
                 Err(NoLock::Unsupported(error)) => return Err(SpoolError::NoLocks(error)),
             };
             let dir = root.join(&name);
-            let run = Self { name, dir, sizes: HashMap::new(), bytes: 0, renewed: 0 };
+            let run = Self::new(name, dir);
             let made = root::is_ours(root, &lock.file).and_then(|()| {
                 let made = make_dir(&run.dir, false).and_then(|()| sync(fsync, root));
                 made.map_err(failed("no directory can be made in the directory"))
@@ -240,10 +264,18 @@ impl Run {
         lock.end(&self.dir);
     }
 
-    fn check_room(&self, name: Name, size: u64) -> io::Result<()> {
-        let before = self.sizes.get(&name);
-        let others = self.bytes.saturating_sub(before.copied().unwrap_or_default());
-        let is_full = before.is_none() && self.sizes.len() >= FILES;
+    fn is_anothers(&self, name: Name, title: &str) -> bool {
+        self.files.get(&name).is_some_and(|file| file.title != title)
+    }
+
+    fn check_room(&self, name: Name, title: &str, size: u64) -> io::Result<()> {
+        if self.is_anothers(name, title) {
+            let why = "another title's file has the same name";
+            return Err(io::Error::new(ErrorKind::AlreadyExists, why));
+        }
+        let before = self.files.get(&name).map(|file| file.size);
+        let others = self.bytes.saturating_sub(before.unwrap_or_default());
+        let is_full = before.is_none() && self.files.len() >= FILES;
         if is_full || others.saturating_add(size) > BYTES {
             return Err(io::Error::new(
                 ErrorKind::StorageFull,
@@ -253,13 +285,14 @@ impl Run {
         Ok(())
     }
 
-    fn set(&mut self, name: Name, size: Option<u64>) {
-        let before = match size {
-            Some(size) => self.sizes.insert(name, size),
-            None => self.sizes.remove(&name),
+    fn set(&mut self, name: Name, file: Option<Written>) {
+        let size = file.as_ref().map_or(0, |file| file.size);
+        let before = match file {
+            Some(file) => self.files.insert(name, file),
+            None => self.files.remove(&name),
         };
-        let others = self.bytes.saturating_sub(before.unwrap_or_default());
-        self.bytes = others.saturating_add(size.unwrap_or_default());
+        let others = self.bytes.saturating_sub(before.map_or(0, |file| file.size));
+        self.bytes = others.saturating_add(size);
     }
 }
 

@@ -8,7 +8,6 @@
 use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
-    io::{self, Write},
     sync::{Arc, mpsc as reply},
     task::{Context, Poll},
     time::Duration,
@@ -28,6 +27,7 @@ use crate::{
         lines::{self, Lines},
         outbox::Room,
         outcome::Outcome,
+        printer::Printer,
         spool::Spool,
         transport::{Attempted, Transport},
     },
@@ -68,6 +68,7 @@ pub(super) struct Worker {
     /// What the program's threads had said.
     said: HashSet<String>,
     lines: Lines,
+    printer: Printer,
     losses: Losses,
     /// Once the pipeline is there, and there is a spool.
     adopter: Option<Adopter>,
@@ -123,6 +124,7 @@ impl Worker {
             flushes: Flushes::new(),
             said: HashSet::new(),
             lines: Lines::default(),
+            printer: Printer::default(),
             losses: Losses::default(),
             adopter: None,
             taken: None,
@@ -146,10 +148,9 @@ impl Worker {
             let begun = self.endpoints.iter_mut().map(|one| one.begin(now, counters, source));
             // All of them, whether or not there is something to wait for.
             let wake = begun.flatten().min();
-            if self.report(now) {
-                return self.post(WorkerState::Ended);
+            if self.report(now, WorkerState::Runs) {
+                return;
             }
-            self.post(WorkerState::Runs);
             let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
             let told = self.tell_losses(now).into_iter().chain(self.print(now));
             let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
@@ -187,7 +188,6 @@ impl Worker {
 
     /// What is done while nothing is sent; tells whether the worker should end.
     pub(super) fn rest(&mut self) -> bool {
-        self.post(WorkerState::Degraded);
         while let Ok(control) = self.parts.receiver.control.try_recv() {
             self.obey(control);
         }
@@ -195,7 +195,7 @@ impl Worker {
         self.keep();
         let now = self.parts.clock.now();
         self.print(now);
-        self.report(now)
+        self.report(now, WorkerState::Degraded)
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -270,8 +270,9 @@ impl Worker {
         Seen { slots, delivered, lost: self.lost() }
     }
 
-    /// Answers the flushes that are complete or out of time; tells whether the worker should end.
-    fn report(&mut self, now: Duration) -> bool {
+    /// Posts how the worker is, and answers the flushes that are complete or out of time; tells
+    /// whether the worker should end.
+    fn report(&mut self, now: Duration, state: WorkerState) -> bool {
         let end = self.ends.is_some_and(|Ends { at, holds }| {
             let settled = self.endpoints.iter().all(|endpoint| endpoint.pending() == 0);
             settled && self.parts.receiver.slots_taken() <= holds || now >= at
@@ -279,6 +280,8 @@ impl Worker {
         if end {
             self.give_up();
         }
+        // Whoever is answered may ask next how it is doing.
+        self.post(if end { WorkerState::Ended } else { state });
         let (seen, endpoints) = (self.seen(), &self.endpoints);
         let held_since = |mark| {
             let held = endpoints.iter().map(|endpoint| endpoint.held_since(mark));
@@ -294,8 +297,8 @@ impl Worker {
     /// What is left is in the spool now, or lost, so that the last report, the counters and a
     /// person know of it.
     fn give_up(&mut self) {
-        let before = self.parts.counters.get(Count::LostShutdown);
         self.receive();
+        self.endpoints.iter_mut().for_each(Endpoint::hurry_spool);
         self.keep();
         self.endpoints.iter_mut().for_each(Endpoint::give_up);
         self.leave_spool();
@@ -303,15 +306,11 @@ impl Worker {
             lane.drain(usize::MAX, usize::MAX, &mut self.arrived);
         }
         self.arrived.clear();
-        let lost = self.parts.counters.get(Count::LostShutdown).saturating_sub(before);
-        if lost > 0 {
-            self.tell(Problem::new(
-                ProblemKind::Lost,
-                format!("{lost} not delivered when the program ended, and lost"),
-            ));
-        }
+        // There is no later in which to tell more.
+        self.losses.next = Duration::ZERO;
+        self.tell_losses(self.parts.clock.now());
         if let Some(line) = self.lines.rest() {
-            print(&line);
+            self.printer.print(&line);
         }
     }
 
@@ -389,14 +388,10 @@ impl Worker {
     /// Prints what is due; when the rest is.
     fn print(&mut self, now: Duration) -> Option<Duration> {
         if let Some(line) = self.lines.take(now) {
-            print(&line);
+            self.printer.print(&line);
         }
         self.lines.wake()
     }
-}
-
-fn print(line: &str) {
-    writeln!(io::stderr(), "tracing-spike: {line}").ok();
 }
 
 /// Collects all attempts that have ended, each with the number of its endpoint, so that an

@@ -1,11 +1,23 @@
 //! How paging is doing, as the program is told.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    io::{self, Write},
+    sync::{Mutex, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
 use tracing::error;
-use tracing_spike::{EndpointState, Problem, ProblemKind, WorkerState, sandbox::Fault};
+use tracing_spike::{
+    EndpointState, Guard, Incident, Problem, ProblemKind, WorkerState,
+    sandbox::{Fault, Sandbox},
+};
+use tracing_subscriber::Registry;
 
-use crate::rig::{eventually, rig_with};
+use crate::{
+    child,
+    rig::{TOKEN, eventually, rig_with},
+};
 
 static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
 
@@ -64,4 +76,77 @@ fn what_is_rejected_for_good_is_told_and_what_is_accepted_is_seen() {
     let health = rig.handle().health();
     assert!(health.last_accepted.is_some_and(|ago| ago < Duration::from_secs(20)), "{health:?}");
     assert_eq!(health.oldest_pending, None);
+}
+
+#[test]
+fn what_is_lost_at_the_end_is_told_before_the_guard_is_gone() {
+    static LOST: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut rig = rig_with(|builder| {
+        builder.shutdown_timeout(Duration::from_millis(300)).on_problem(|problem| {
+            if problem.kind() == ProblemKind::Lost {
+                LOST.lock().unwrap().push(problem.to_string());
+            }
+        })
+    });
+    rig.sandbox.fault_next(1, Fault::Status(400));
+    rig.run(|| error!("card payment failed"));
+    eventually("it is told", || LOST.lock().unwrap().pop());
+    // Less than a minute later.
+    rig.sandbox.fault_next(1, Fault::Status(400));
+    rig.run(|| error!("another thing failed"));
+    eventually("it is lost", || (rig.stats().lost.rejected == 2).then_some(()));
+    rig.sandbox.fault(Fault::Status(503));
+    rig.run(|| error!("a third thing failed"));
+    rig.drop_guard();
+    let told = LOST.lock().unwrap().pop();
+    let expected = "not delivered: 1 rejected, 1 pending when the program ended";
+    assert_eq!(told.as_deref(), Some(expected));
+}
+
+#[test]
+fn f054_a_guard_that_is_dropped_while_a_problem_is_told_ends_paging() {
+    static GUARD: Mutex<Option<Guard>> = Mutex::new(None);
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault(Fault::Status(401));
+    let builder = tracing_spike::builder(sandbox.url_for(TOKEN))
+        .shutdown_timeout(Duration::from_millis(100))
+        .on_problem(|_| drop(GUARD.lock().unwrap().take()));
+    let (_layer, guard) = builder.build::<Registry>().unwrap();
+    let handle = guard.handle();
+    *GUARD.lock().unwrap() = Some(guard);
+    handle.trigger(Incident::new("card payment failed")).unwrap();
+    eventually("it has ended", || (handle.stats().lost.shutdown == 1).then_some(()));
+    assert_eq!(handle.health().worker, WorkerState::Ended);
+    assert!(handle.trigger(Incident::new("another")).unwrap_err().is_closed());
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_holds_up_no_delivery() {
+    const TEST: &str = "health::a_stderr_that_nobody_reads_holds_up_no_delivery";
+    let sandbox = Sandbox::start().unwrap();
+    sandbox.fault_next(1, Fault::Status(400));
+    let url = sandbox.url_for(TOKEN);
+    child::run(TEST, &[("URL", &url)], || {
+        let builder = tracing_spike::builder(std::env::var("URL").unwrap());
+        let (_layer, guard) = builder.build::<Registry>().unwrap();
+        let handle = guard.handle();
+        let (_reader, writer) = io::pipe().unwrap();
+        rustix::stdio::dup2_stderr(&writer).unwrap();
+        // It is full once that blocks, with the lock on stderr held.
+        let (filled, fills) = mpsc::sync_channel(0);
+        thread::spawn(move || {
+            while io::stderr().write_all(&[b'.'; 4096]).is_ok() {
+                filled.send(()).unwrap();
+            }
+        });
+        while fills.recv_timeout(Duration::from_secs(1)).is_ok() {}
+        for title in ["is rejected, which is said", "a", "b"] {
+            handle.trigger(Incident::new(title)).unwrap();
+        }
+        eventually("they are delivered", || (handle.stats().delivered == 2).then_some(()));
+        let start = Instant::now();
+        drop(guard);
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    })
+    .well();
 }

@@ -18,9 +18,11 @@ use tracing_subscriber::{Registry, prelude::*};
 use crate::rig::{TOKEN, eventually, leaks};
 
 mod full;
+mod many;
 mod process;
 mod replayed;
 mod shared;
+mod stuck;
 
 /// A directory of one test, made anew.
 pub(crate) fn directory() -> PathBuf {

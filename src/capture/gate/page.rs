@@ -65,6 +65,8 @@ pub(super) struct Page {
     /// Triggers again soon after a resolve, in a row.
     flaps: u32,
     resolve: Option<Resolved>,
+    /// When it was last over, as somebody said; what is older is no news.
+    over_at: u64,
 }
 
 /// What becomes of a resolve that the worker holds back.
@@ -194,6 +196,16 @@ impl Page {
         early.min(regular).max(paced)
     }
 
+    /// It was over then, as somebody says.
+    pub(super) fn note_over(&mut self, at: u64) {
+        self.over_at = self.over_at.max(at);
+    }
+
+    /// Whether that was said of a later time.
+    pub(super) fn was_over_after(&self, at: u64) -> bool {
+        self.over_at > at
+    }
+
     /// Somebody says that it is over. `last` is when it occurred last. What goes out; `None` when
     /// that was said already, or need not be told.
     pub(super) fn resolve(&mut self, count: u64, last: u64, now: u64) -> Option<Status> {
@@ -211,8 +223,8 @@ impl Page {
         if self.open {
             self.close(count, Resolved { at: now, quietly: false });
         } else {
-            let Self { paid, counted, flaps, resolve, sent_at, .. } = *self;
-            let kept = Self { paid, counted, flaps, resolve, sent_at, ..Self::new(count) };
+            let Self { paid, counted, flaps, resolve, sent_at, over_at, .. } = *self;
+            let kept = Self { paid, counted, flaps, resolve, sent_at, over_at, ..Self::new(count) };
             *self = Self { resolved: true, ..kept };
         }
         Some(Status::Resolve { first, not_before: Duration::ZERO })
@@ -243,8 +255,8 @@ impl Page {
     /// The opening that followed this has gone into another incident, with its occurrences. What
     /// the title did before is remembered.
     pub(super) fn folded(self, count: u64) -> Self {
-        let Self { resolved, sent_at, flaps, resolve, .. } = self;
-        Self { resolved, sent_at, flaps, resolve, ..Self::new(count) }
+        let Self { resolved, sent_at, flaps, resolve, over_at, .. } = self;
+        Self { resolved, sent_at, flaps, resolve, over_at, ..Self::new(count) }
     }
 
     /// The resolve that followed this was lost, and with it what it took the place of: the next one
@@ -278,6 +290,7 @@ impl Page {
             sent_at: self.sent_at,
             flaps: self.flaps,
             resolve: Some(resolve),
+            over_at: self.over_at.max(resolve.at),
             ..Self::new(count)
         };
     }

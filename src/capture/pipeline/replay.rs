@@ -1,5 +1,6 @@
 //! What earlier runs have left in the spool, on its way in: through the gate and its budget like
-//! an event, but asked neither about mutes nor about thresholds, which it has passed before.
+//! an event, but not asked about thresholds, which it has passed before. While all is muted it is
+//! left where it is, and not asked at all.
 
 use super::{Head, Pipeline};
 use crate::{
@@ -30,16 +31,25 @@ impl Replay for Pipeline {
         }
         true
     }
+
+    fn is_muted(&self) -> bool {
+        self.mute.left(|| self.clock.now()).is_some()
+    }
 }
 
 impl Pipeline {
     fn trigger_again(&self, leftover: Leftover) -> Result<Box<Op>, Count> {
+        let (now, key) = (self.clock.now(), self.key(&leftover.title));
+        // By the wall clock, all that two processes share.
+        let at = now.saturating_sub(leftover.age);
+        if self.gate(leftover.endpoint).was_over_after(key, at) {
+            return Err(Count::SuppressedCancelled);
+        }
         let (opening, panic) = match leftover.says {
             Says::Trigger { opening, panic } if !leftover.is_expired => (opening, panic),
             Says::Trigger { .. } => return self.tell_in_storm(&leftover, Count::LostExpired),
             _ => return self.tell_in_storm(&leftover, Count::SuppressedStorm),
         };
-        let (now, key) = (self.clock.now(), self.key(&leftover.title));
         let Leftover { endpoint, severity, priority, occurrences, .. } = leftover;
         let earlier = occurrences.count.checked_sub(1).filter(|earlier| *earlier > 0);
         let ago = Clock::wall().duration_since(occurrences.first).unwrap_or_default();
@@ -99,7 +109,8 @@ impl Pipeline {
             // It failed again since.
             return Err(Count::SuppressedCancelled);
         }
-        let Admission::Send(sending) = self.gate(endpoint).resolve(key, now) else {
+        let said = now.saturating_sub(age);
+        let Admission::Send(sending) = self.gate(endpoint).resolve_late(key, said, now) else {
             return Err(Count::SuppressedRepeat);
         };
         let admitted = self.admitted(endpoint, key, now, sending);

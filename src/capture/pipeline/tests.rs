@@ -6,7 +6,9 @@ use super::{Asked, Goes, Head, Origin, Panicked, Panics, Pipeline, Settings, Sit
 use crate::{
     capture::{gate::Openings, redact::Scrubber, routes::Route, title::Draft},
     clock::Clock,
-    incident::{Detail, Incident, Manual, Op, Severity, Status},
+    incident::{
+        Detail, Incident, Leftover, Manual, Occurrences, Op, Replay, Says, Severity, Status,
+    },
     queue::{RESOLVE_SLOTS, Receiver, bounded},
     rule::Threshold,
     stats::{Count, Counters, Stats},
@@ -296,4 +298,93 @@ fn f058_the_op_of_a_panic_says_that_it_is_one_and_the_storm_of_panics_does_not()
     assert_eq!((stats(&pipeline).seen, stats(&pipeline).suppressed.storm), (3, 1));
     pipeline.close();
     assert!(!pipeline.reports_panics());
+}
+
+/// What an earlier run said of a title so long ago.
+fn leftover(title: &str, says: Says, age: Duration) -> Leftover {
+    let at = Clock::wall() - age;
+    Leftover {
+        endpoint: 0,
+        title: title.to_owned(),
+        says,
+        severity: None,
+        priority: None,
+        occurrences: Occurrences { count: 1, since_last: 1, first: at, last: at },
+        age,
+        is_expired: age > Duration::from_secs(6 * 3600),
+        body: serde_json::Map::new(),
+    }
+}
+
+fn open() -> Says {
+    Says::Trigger { opening: true, panic: false }
+}
+
+/// A moment, with some time before and after it.
+fn moment(pipeline: &Pipeline) -> Duration {
+    let pass = || std::thread::sleep(Duration::from_millis(50));
+    pass();
+    let moment = pipeline.clock().now();
+    pass();
+    moment
+}
+
+fn since(pipeline: &Pipeline, moment: Duration) -> Duration {
+    pipeline.clock().now() - moment
+}
+
+#[test]
+fn f105_what_was_resolved_since_is_not_opened_again_by_what_an_earlier_run_has_left() {
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
+    let storm = || Says::Storm { sample: vec!["disk full".to_owned()] };
+    for (says, age) in [(open(), second), (open(), day), (storm(), second)] {
+        let (pipeline, mut receiver) = pipeline();
+        moment(&pipeline);
+        pipeline.resolve_manual("disk full").unwrap();
+        assert!(pipeline.replay(leftover("disk full", says, age)));
+        assert_eq!(queued(&mut receiver), [""; 0]);
+        let stats = stats(&pipeline);
+        assert_eq!((stats.suppressed.cancelled, stats.replayed), (1, 1), "{stats:?}");
+    }
+    // Resolved after it was opened here, and by a resolve that says nothing new.
+    let (pipeline, mut receiver) = pipeline();
+    pipeline.trigger_manual(Incident::new("disk full")).unwrap();
+    pipeline.resolve_manual("disk full").unwrap();
+    let between = moment(&pipeline);
+    pipeline.resolve_manual("disk full").unwrap();
+    assert!(pipeline.replay(leftover("disk full", open(), since(&pipeline, between))));
+    assert_eq!(queued(&mut receiver), ["disk full"]);
+    // Of what is open again it is no occurrence.
+    pipeline.trigger_manual(Incident::new("disk full")).unwrap();
+    let grave =
+        Leftover { severity: Some(Severity::Sev1), ..leftover("disk full", open(), second) };
+    assert!(pipeline.replay(grave));
+    assert_eq!(queued(&mut receiver), ["disk full"]);
+    assert_eq!(stats(&pipeline).suppressed.cancelled, 2);
+}
+
+#[test]
+fn f105_what_an_earlier_run_has_left_opens_what_was_resolved_before_it() {
+    let (pipeline, mut receiver) = pipeline();
+    pipeline.resolve_manual("disk full").unwrap();
+    let after = moment(&pipeline);
+    assert!(pipeline.replay(leftover("disk full", open(), since(&pipeline, after))));
+    assert_eq!(queued(&mut receiver), ["disk full"]);
+    // A resolve of an earlier run closes what was before it, whenever it is found.
+    let (pipeline, mut receiver) = pipeline_to(1);
+    let [first, second, third] = [(); 3].map(|()| moment(&pipeline));
+    let found = |says, at| pipeline.replay(leftover("disk full", says, since(&pipeline, at)));
+    assert!(found(Says::Resolve, second) && found(open(), first));
+    assert_eq!((queued(&mut receiver).len(), stats(&pipeline).suppressed.cancelled), (0, 1));
+    assert!(found(open(), third));
+    assert_eq!(queued(&mut receiver), ["disk full"]);
+    // What its queue has no room for is not said.
+    let (pipeline, mut receiver) = pipeline_to(1);
+    let before = moment(&pipeline);
+    for number in 0..RESOLVE_SLOTS {
+        pipeline.resolve_manual(&format!("number {number}")).unwrap();
+    }
+    assert!(pipeline.resolve_manual("disk full").unwrap_err().is_full());
+    assert!(pipeline.replay(leftover("disk full", open(), since(&pipeline, before))));
+    assert_eq!(queued(&mut receiver), ["disk full"]);
 }

@@ -327,8 +327,10 @@ impl Title {
     /// What Spike should be told in the end, should this process die now.
     pub(super) fn last_word(&self) -> Option<&Wanted> {
         match (&self.wanted, &self.newer) {
-            // Two triggers: the one in flight opens the title.
-            (Some(wanted), Some(newer)) if wanted.is_trigger() && newer.is_trigger() => {
+            // A repeat says less than the trigger in flight, which may not arrive.
+            (Some(wanted), Some(newer))
+                if wanted.is_trigger() && newer.is_trigger() && !newer.is_opening() =>
+            {
                 Some(wanted)
             }
             (_, Some(newer)) => Some(newer),

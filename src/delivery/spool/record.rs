@@ -1,6 +1,7 @@
 //! A record of the spool: what a run has to say of one title, as bytes and back.
 //!
-//! One header line (`tracing-spike spool 1 <crc32> <length>`), then one JSON object. Invariants:
+//! One header line (`tracing-spike spool 1 <crc32> <length>`), then one JSON object, the body last
+//! in it, so that the rest can be read without. Invariants:
 //! decides only, does no I/O; bytes that are not exactly what [`Record::encode`] made are no
 //! record, and no bytes make it panic; a time reads as one from 1970 to 9999.
 
@@ -23,6 +24,8 @@ const LONGEST_HEADER: usize = 64;
 const LEVELS: usize = 100;
 /// The end of 9999, in milliseconds: later times can't be written as text.
 const LATEST: u64 = 253_402_300_799_999;
+/// What the body follows. In a text it would have a backslash.
+const BODY: &str = ",\"body\":";
 
 /// What a run still has to say of one title.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,8 +93,8 @@ impl Record {
         put("last", millis(self.last).into());
         put("accepted", millis(self.accepted).into());
         let body = self.body.iter().map(|(name, value)| (name.clone(), shallow(value, LEVELS)));
-        put("body", Value::Object(body.collect()));
-        let json = Value::Object(map).to_string();
+        let (head, body) = (Value::Object(map).to_string(), Value::Object(body.collect()));
+        let json = format!("{}{BODY}{body}}}", head.strip_suffix('}').unwrap_or(&head));
         let (checksum, length) = (crc32fast::hash(json.as_bytes()), json.len());
         format!("{MAGIC}{VERSION} {checksum:08x} {length}\n{json}").into_bytes()
     }
@@ -104,7 +107,25 @@ impl Record {
         let Some(Value::Object(body)) = map.remove("body") else {
             return Err(Bad::Field("body"));
         };
-        let fields = Fields(&map);
+        Self::of(&map, body)
+    }
+
+    /// As [`decode`](Record::decode), but without the body, which takes most of the time and of
+    /// the memory, and may be no JSON.
+    pub(crate) fn decode_head(bytes: &[u8]) -> Result<Self, Bad> {
+        let json = checked(bytes)?;
+        let end = json.windows(BODY.len()).position(|window| window == BODY.as_bytes());
+        let head = end.and_then(|end| json.get(..end)).map(|head| [head, b"}"].concat());
+        let head = head.and_then(|head| serde_json::from_slice(&head).ok());
+        match head.map(|map| Self::of(&map, Map::new())) {
+            Some(Ok(record)) => Ok(record),
+            // Somebody has changed the order.
+            _ => Self::decode(bytes).map(|record| Self { body: Map::new(), ..record }),
+        }
+    }
+
+    fn of(map: &Map<String, Value>, body: Map<String, Value>) -> Result<Self, Bad> {
+        let fields = Fields(map);
         Ok(Self {
             endpoint: fields
                 .get("endpoint", |value| u32::from_str_radix(value.as_str()?, 16).ok())?,

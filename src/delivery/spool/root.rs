@@ -23,26 +23,46 @@ pub(crate) enum SpoolError {
     NoLocks(io::Error),
 }
 
-/// The directory that runs share, made if there is none.
-pub(super) fn make(dir: &Path, fsync: bool) -> Result<PathBuf, SpoolError> {
+impl SpoolError {
+    /// Whether it may pass by itself: the disk is full or read-only, or fails, or there are too
+    /// many open files.
+    pub(crate) fn may_pass(&self) -> bool {
+        let Self::Refused { source: Some(source), .. } = self else { return false };
+        is_lack(source)
+    }
+}
+
+fn is_lack(error: &io::Error) -> bool {
+    // EIO, ENFILE and EMFILE, for which there is no kind.
+    let is_code = |code| [5, 23, 24].contains(&code);
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem];
+    kinds.contains(&error.kind()) || cfg!(unix) && error.raw_os_error().is_some_and(is_code)
+}
+
+/// The directory that runs share, as it is meant.
+pub(super) fn path(dir: &Path) -> Result<PathBuf, SpoolError> {
     // Who mixes up two variables must not find the token in the name of a directory.
     if dir.to_string_lossy().contains("://") {
         return Err(refused("expected a directory, found a URL"));
     }
     let root = std::path::absolute(dir).map_err(failed("expected the path of a directory"))?;
     // Without a slash at its end, which would follow a symlink.
-    let root: PathBuf = root.components().collect();
-    match make_dir(&root, true) {
+    Ok(root.components().collect())
+}
+
+/// Makes the directory that runs share if there is none.
+pub(super) fn make(root: &Path, fsync: bool) -> Result<(), SpoolError> {
+    match make_dir(root, true) {
         // What is there is looked at below.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         made => made.map_err(failed("the directory can't be made"))?,
     }
-    check(&root)?;
+    check(root)?;
     for parent in root.ancestors().skip(1) {
         // One that we may not read is none that we have made.
         sync(fsync, parent).ok();
     }
-    Ok(root)
+    Ok(())
 }
 
 /// Refuses a directory in which others can put things.

@@ -77,11 +77,19 @@ fn take(mut adopted: Adopted) -> Vec<String> {
     let records: Vec<(Record, Found)> = std::mem::take(&mut adopted.records);
     let mut titles = Vec::new();
     for (record, found) in records {
-        adopted.take_over(found).unwrap();
+        adopted.take_over(&found).unwrap();
         titles.push(record.title);
     }
     titles.sort();
     titles
+}
+
+/// The records that were adopted, as far as they can be read; they stay.
+fn whole(adopted: &mut Adopted) -> Vec<Record> {
+    let heads = std::mem::take(&mut adopted.records);
+    let whole = heads.iter().filter_map(|(_, found)| adopted.read(found)).collect();
+    adopted.records = heads;
+    whole
 }
 
 /// What is in a directory, sorted.
@@ -130,8 +138,8 @@ fn what_a_dead_run_had_to_say_is_adopted_once() {
     assert!(second.adopt(&[MINE]).records.is_empty(), "the first run is alive");
     drop(first);
     assert_eq!(second.adopt(&[MINE]).records.len(), 2, "what is not taken over stays");
-    let adopted = second.adopt(&[MINE]);
-    assert!(adopted.records.iter().all(|(found, _)| *found == record(&found.title)));
+    let mut adopted = second.adopt(&[MINE]);
+    assert!(whole(&mut adopted).iter().all(|found| *found == record(&found.title)));
     assert_eq!(take(adopted), ["a", "b"]);
     assert!(second.adopt(&[MINE]).records.is_empty());
     drop(second);
@@ -139,7 +147,7 @@ fn what_a_dead_run_had_to_say_is_adopted_once() {
 }
 
 #[test]
-fn a_resolve_takes_the_place_of_its_trigger_and_the_oldest_comes_first() {
+fn a_resolve_takes_the_place_of_its_trigger_but_not_of_another_runs() {
     let (_scratch, dir) = scratch();
     let (first, second) = (Spool::open(&dir, false).unwrap(), Spool::open(&dir, false).unwrap());
     let resolve = Record { says: Says::Resolve, ..record("a") };
@@ -148,9 +156,10 @@ fn a_resolve_takes_the_place_of_its_trigger_and_the_oldest_comes_first() {
     let earlier = Record { accepted: SystemTime::UNIX_EPOCH, ..record("a") };
     second.write(&earlier).unwrap();
     drop((first, second));
-    let adopted = Spool::open(&dir, false).unwrap().adopt(&[MINE]);
-    let records: Vec<_> = adopted.records.iter().map(|(record, _)| record).collect();
-    assert_eq!(records, [&earlier, &resolve]);
+    let mut adopted = Spool::open(&dir, false).unwrap().adopt(&[MINE]);
+    let mut records = whole(&mut adopted);
+    records.sort_by_key(|record| record.accepted);
+    assert_eq!(records, [earlier, resolve]);
 }
 
 #[test]
@@ -255,7 +264,7 @@ fn a_run_whose_lock_or_directory_was_cleaned_up_begins_anew() {
     fs::remove_file(&lock).unwrap();
     let mut adopted = other.adopt(&[MINE]);
     let (_, found) = adopted.records.remove(0);
-    adopted.take_over(found).unwrap();
+    adopted.take_over(&found).unwrap();
     drop(spool);
     assert!(lock.exists());
     drop(adopted);
@@ -282,4 +291,24 @@ fn f065_a_forked_child_leaves_the_spool_alone() {
     drop(spool);
     assert!(run.exists());
     assert_eq!(take(other.adopt(&[MINE])), ["a"]);
+}
+
+#[test]
+fn f101_titles_whose_files_have_one_name_do_not_take_each_others_place() {
+    let (_scratch, dir) = scratch();
+    let spool = Spool::open(&dir, false).unwrap();
+    spool.write(&record("a")).unwrap();
+    // As if "a" were another title with the same hash.
+    let name = super::Name::of(MINE, "a");
+    crate::lock::lock(&spool.run).files.get_mut(&name).unwrap().title = "other".to_owned();
+    let error = spool.write(&record("a")).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    spool.remove(MINE, "a").unwrap();
+    assert_eq!(list(&own_dir(&spool)), [name.to_string()], "it is the other's");
+    spool.remove(MINE, "b").unwrap();
+    // The twin: its own.
+    crate::lock::lock(&spool.run).files.get_mut(&name).unwrap().title = "a".to_owned();
+    spool.write(&Record { says: Says::Resolve, ..record("a") }).unwrap();
+    spool.remove(MINE, "a").unwrap();
+    assert_eq!(list(&own_dir(&spool)), [""; 0]);
 }

@@ -8,7 +8,10 @@ use std::{
 
 use super::Worker;
 use crate::{
-    delivery::{adopter::Adopter, lines},
+    delivery::{
+        adopter::{Adopter, Taken},
+        lines,
+    },
     incident::Replay,
     problem::{Problem, ProblemKind},
     stats::Count,
@@ -46,20 +49,42 @@ impl Worker {
         Some(Adopter::new(Arc::clone(spool), ids.collect(), pipeline))
     }
 
-    /// Takes over what dead runs have left, if it is time to look.
+    /// Takes over what dead runs have left, if it is time to look, or deletes what was.
     pub(super) fn adopt(&mut self) {
         let now = self.parts.clock.now();
-        if let Some(taken) = &mut self.taken {
-            if taken.delete_some() {
-                self.taken = None;
+        let Some(adopter) = &mut self.adopter else { return };
+        // What can't be kept yet must not keep us from the rest: it is found again.
+        self.taken.take_if(|taken| !taken.is_safe && now >= adopter.next());
+        let mut taken = match self.taken.take() {
+            Some(taken) => taken,
+            None => {
+                let Some(taken) = adopter.look(now) else { return };
+                self.tell_of(&taken, now);
+                taken
             }
-            return;
-        }
-        let Some(taken) = self.adopter.as_mut().and_then(|adopter| adopter.look(now)) else {
-            return;
         };
-        self.receive();
-        let arrived = self.parts.receiver.slots_taken() == 0;
+        if taken.is_safe {
+            self.delete(&mut taken, now);
+        } else if !taken.is_done() {
+            self.receive();
+            taken.is_safe = self.parts.receiver.slots_taken() == 0 && self.keep();
+        }
+        self.taken = Some(taken).filter(|taken| !taken.is_done());
+    }
+
+    fn delete(&mut self, taken: &mut Taken, now: Duration) {
+        let Some(adopter) = &mut self.adopter else { return };
+        let stay = adopter.delete_some(taken);
+        if stay > 0 {
+            self.parts.counters.add(Count::SpoolErrors);
+            let sentence = format!(
+                "{stay} files of the spool can't be deleted: the next run will tell them again"
+            );
+            self.tell_of_spool(sentence, now);
+        }
+    }
+
+    fn tell_of(&mut self, taken: &Taken, now: Duration) {
         if taken.set_aside() > 0 {
             let count = taken.set_aside();
             (0..count).for_each(|_| self.parts.counters.add(Count::SetAside));
@@ -80,18 +105,25 @@ impl Worker {
             );
             self.tell(Problem::new(ProblemKind::Spool, sentence));
         }
-        // Else it is found again, and is a repeat then.
-        if self.keep() && arrived {
-            self.taken = Some(taken);
+        if taken.forgotten() > 0 {
+            let count = taken.forgotten();
+            let sentence = format!(
+                "{count} records of another webhook or a later version were in the spool for 30 \
+                 days, and are deleted"
+            );
+            self.tell_of_spool(sentence, now);
         }
     }
 
-    /// The worker ends: what was taken over is deleted, as long as there is time for that, and what
-    /// is left is for the next run.
+    /// The worker ends: what was taken over is deleted, as long as there is time for that. What is
+    /// left after that is in this run's own files, too, or was delivered a moment ago.
     pub(super) fn leave_spool(&mut self) {
         let (clock, end) = (self.parts.clock, self.ends.map(|ends| ends.at));
-        if let Some(mut taken) = self.taken.take() {
-            while !taken.delete_some() && end.is_some_and(|end| clock.now() < end) {}
+        if let Some(mut taken) = self.taken.take().filter(|taken| taken.is_safe) {
+            self.delete(&mut taken, clock.now());
+            while !taken.is_done() && end.is_none_or(|end| clock.now() < end) {
+                self.delete(&mut taken, clock.now());
+            }
         }
         if let Some(spool) = &self.parts.spool {
             spool.close();
@@ -101,8 +133,8 @@ impl Worker {
     /// When there is something to take over, or to delete of what was.
     pub(super) fn adopts_at(&self) -> Option<Duration> {
         match &self.taken {
-            Some(_) => Some(Duration::ZERO),
-            None => self.adopter.as_ref().map(Adopter::next),
+            Some(taken) if taken.is_safe => Some(Duration::ZERO),
+            _ => self.adopter.as_ref().map(Adopter::next),
         }
     }
 }

@@ -2,18 +2,22 @@
 
 use std::{
     net::TcpListener,
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use tracing_spike::sandbox::{Fault, Sandbox};
+use tracing_spike::{
+    Incident, Problem,
+    sandbox::{self, Fault, Sandbox},
+};
 use tracing_subscriber::Registry;
 
 use super::{caught, on_thread};
 use crate::{
     child,
     rig::{TOKEN, eventually, rig_with},
-    spool::{directory, records},
+    spool::{all_records, directory, records},
 };
 
 /// The longest wait of the hook.
@@ -199,4 +203,51 @@ fn f050_a_panic_in_a_thread_local_destructor_is_delivered_before_the_process_is_
     });
     assert!(ended.status.code().is_none(), "{ended:?}");
     assert_eq!(sandbox.opened(), 1, "{:?}", sandbox.incidents());
+}
+
+#[test]
+fn f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_too() {
+    const TEST: &str =
+        "panics::dying::f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_too";
+    /// Keeps the worker from whatever else it would do.
+    fn holds(_: &Problem) {
+        thread::park();
+    }
+    let sandbox = Sandbox::start().unwrap();
+    let (url, dir) = (sandbox.url_for(TOKEN), directory());
+    let variables = [("URL", url.as_str()), ("SPOOL", dir.to_str().unwrap())];
+    sandbox.fault(Fault::Status(401));
+    let ended = child::run(TEST, &variables, || {
+        let builder = tracing_spike::builder(std::env::var("URL").unwrap())
+            .spool(std::env::var("SPOOL").unwrap())
+            .queue_capacity(1)
+            .budget(1_000, 1_000)
+            .on_problem(holds)
+            .panics();
+        let (_layer, guard) = builder.build::<Registry>().unwrap();
+        let handle = guard.handle();
+        handle.trigger(Incident::new("it is refused")).unwrap();
+        // It counts that just before it tells.
+        eventually("it is refused", || (handle.stats().retries > 0).then_some(()));
+        eventually("the queue is full", || {
+            static NUMBER: AtomicUsize = AtomicUsize::new(0);
+            let title = format!("n{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+            handle.trigger(Incident::new(title)).is_err_and(|error| error.is_full()).then_some(())
+        });
+        caught(|| panic!("the last words"));
+        assert_eq!(handle.stats().spooled, 1, "{:?}", handle.stats());
+        std::process::abort();
+    });
+    assert!(ended.status.code().is_none(), "{ended:?}");
+    let titles: Vec<_> =
+        all_records(&dir).iter().map(|(_, record)| record["title"].to_string()).collect();
+    assert!(titles.iter().any(|title| title.contains("the last words")), "{titles:?} {ended:?}");
+    sandbox.clear_faults();
+    let (_layer, guard) = tracing_spike::builder(&url).spool(&dir).build::<Registry>().unwrap();
+    eventually("it is delivered", || {
+        let is_it = |incident: &sandbox::Incident| incident.title().contains("the last words");
+        sandbox.incidents().iter().any(is_it).then_some(())
+    });
+    drop(guard);
+    std::fs::remove_dir_all(dir).unwrap();
 }

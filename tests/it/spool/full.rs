@@ -18,15 +18,16 @@ use tracing_spike::{
 use super::{all_records, directory, records, replayed::open, run_with};
 use crate::rig::{TOKEN, eventually};
 
-/// A file system of 64 KiB.
+/// A file system of 64 KiB or, for one that is full of files, of a few files.
 struct Small(PathBuf);
 
 impl Small {
-    fn mount() -> Result<Self, String> {
+    fn mount(size: &str) -> Result<Self, String> {
         let dir = directory();
         fs::create_dir_all(&dir).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=64k,mode=700", "spike-test"]).arg(&dir);
+        let options = format!("{size},mode=700");
+        mount.args(["-t", "tmpfs", "-o", &options, "spike-test"]).arg(&dir);
         match mount.output() {
             Ok(output) if output.status.success() => Ok(Self(dir)),
             Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -64,7 +65,7 @@ fn says(dir: &Path, title: &str) -> Option<String> {
 
 #[test]
 fn f101_on_a_full_disk_incidents_stay_in_memory_and_no_old_word_stays_behind() {
-    let small = match Small::mount() {
+    let small = match Small::mount("size=64k") {
         Ok(small) => small,
         Err(why) => {
             println!("not run: f101, a full disk: no file system can be mounted: {why}");
@@ -115,4 +116,50 @@ fn f101_on_a_full_disk_incidents_stay_in_memory_and_no_old_word_stays_behind() {
     drop(guard);
     let stats = handle.stats();
     assert_eq!((stats.seen, stats.undelivered()), (stats.accounted(), 0), "{stats:?}");
+}
+
+static TOLD_AT_START: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn tell_at_start(problem: &Problem) {
+    if problem.kind() == ProblemKind::Spool {
+        TOLD_AT_START.lock().unwrap().push(problem.to_string());
+    }
+}
+
+#[test]
+fn f101_a_disk_that_is_full_at_the_start_keeps_nobody_from_paging_and_is_tried_again() {
+    let small = match Small::mount("nr_inodes=5") {
+        Ok(small) => small,
+        Err(why) => {
+            println!("not run: f101, full at the start: no file system can be mounted: {why}");
+            return;
+        }
+    };
+    let fill = |name: &str| fs::write(small.0.join(name), "");
+    let fillers = ["a", "b", "c", "d", "e"].map(|name| (name, fill(name).is_ok()));
+    assert!(fillers[0].1 && !fillers[4].1, "{fillers:?}");
+    let (sandbox, dir) = (Sandbox::start().unwrap(), small.0.join("spool"));
+    let (_dispatch, guard) =
+        run_with(&sandbox, TOKEN, &dir, |builder| builder.on_problem(tell_at_start));
+    let handle = guard.handle();
+    let told = eventually("it is told", || TOLD_AT_START.lock().unwrap().pop());
+    assert_eq!(
+        told,
+        "the spool can't be opened (the directory can't be made: No space left on device (os \
+         error 28)): incidents are in memory only until it can be"
+    );
+    open(&handle, "disk is full");
+    assert!(handle.flush(Duration::from_secs(10)).is_complete());
+    assert_eq!(sandbox.incidents()[0].title(), "disk is full");
+
+    sandbox.fault(Fault::Status(503));
+    open(&handle, "import did not finish");
+    eventually("it is in memory", || (handle.stats().spool_errors > 0).then_some(()));
+    for (name, _) in fillers {
+        fs::remove_file(small.0.join(name)).ok();
+    }
+    eventually("once there is room, it is in the spool", || (records(&dir) == 1).then_some(()));
+    drop(guard);
+    let stats = handle.stats();
+    assert_eq!((stats.spooled, stats.undelivered()), (1, 0), "{stats:?}");
 }

@@ -286,9 +286,52 @@ fn what_an_earlier_run_has_told_again_is_one_occurrence_more_of_what_is_open() {
     });
     open(&guard.handle(), "disk is full");
     let stats = eventually("both are known", || {
-        Some(guard.handle().stats()).filter(|stats| stats.seen == 2)
+        Some(guard.handle().stats()).filter(|stats| stats.accounted() == 2)
     });
     assert_eq!((stats.suppressed.repeat, stats.pending), (1, 1), "{stats:?}");
     drop(guard);
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// Whether no run holds its lock.
+fn all_are_dead(dir: &Path) -> bool {
+    let locks = files(dir).into_iter().map(|(path, _)| path);
+    let mut locks = locks.filter(|path| path.extension().is_some_and(|end| end == "lock"));
+    locks.all(|lock| fs::File::open(lock).map_or(true, |lock| lock.try_lock().is_ok()))
+}
+
+#[test]
+fn f105_a_run_that_ends_amid_its_replay_leaves_nothing_to_be_paged_twice() {
+    const MANY: usize = 150;
+    let (sandbox, dir) = (Sandbox::start().unwrap(), directory());
+    let title = |n: usize| format!("{} {} failed", "x".repeat(n % 10 + 1), "y".repeat(n / 10 + 1));
+    leave(&sandbox, &dir, MANY, |handle| (0..MANY).for_each(|n| open(handle, &title(n))));
+    let run = |timeout| {
+        run_with(&sandbox, TOKEN, &dir, |builder| {
+            builder.budget(1_000, 1_000).shutdown_timeout(Duration::from_millis(timeout))
+        })
+    };
+    for delivered in [0, 5] {
+        let (_dispatch, guard) = run(0);
+        let handle = guard.handle();
+        eventually("it is amid its replay", || {
+            let stats = handle.stats();
+            (stats.replayed > 0 && stats.delivered >= delivered).then_some(())
+        });
+        drop(guard);
+        eventually("its worker has ended", || all_are_dead(&dir).then_some(()));
+        let stats = handle.stats();
+        assert_eq!((stats.undelivered(), stats.seen), (0, stats.accounted()), "{stats:?}");
+    }
+    let (_dispatch, guard) = run(200);
+    settled(&guard, &dir);
+    drop(guard);
+    let mut accepted: Vec<_> = sandbox.requests();
+    accepted.retain(|request| request.status() == Some(200));
+    let of = |title: &str| accepted.iter().filter(|one| one.title() == Some(title)).count();
+    let counts: Vec<usize> = (0..MANY).map(|n| of(&title(n))).collect();
+    assert!(counts.iter().all(|count| *count >= 1), "{counts:?}");
+    // That which was in flight as a run ended.
+    assert!(counts.iter().sum::<usize>() <= MANY + 2, "{counts:?}");
     fs::remove_dir_all(dir).unwrap();
 }

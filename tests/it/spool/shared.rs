@@ -79,29 +79,36 @@ fn f109_records_of_another_webhook_or_a_later_version_stay_and_are_told_once() {
 }
 
 #[test]
-fn f108_a_live_run_takes_over_what_a_dead_one_leaves_and_its_resolve_closes_nothing_open() {
+fn f108_a_live_run_takes_over_what_a_dead_one_leaves_as_things_stand_by_then() {
     let (sandbox, dir) = (Sandbox::start().unwrap(), directory());
     let live = next(&sandbox, &dir);
     let handle = live.handle();
     open(&handle, "queue is stuck");
     eventually("it is open", || (handle.stats().delivered == 1).then_some(()));
-    leave(&sandbox, &dir, 2, |handle| {
+    leave(&sandbox, &dir, 3, |handle| {
         open(handle, "disk is full");
+        open(handle, "import did not finish");
         handle.resolve("queue is stuck").unwrap();
     });
+    // What is resolved before it is found is not opened any more.
+    handle.resolve("import did not finish").unwrap();
     let start = std::time::Instant::now();
     let stats = loop {
         let stats = handle.stats();
-        if stats.replayed == 2 && stats.pending == 0 {
+        if stats.replayed == 3 && stats.pending == 0 {
             break stats;
         }
         assert!(start.elapsed() < LOOK, "{stats:?}");
         thread::sleep(Duration::from_millis(50));
     };
-    assert_eq!((stats.delivered, stats.suppressed.cancelled), (2, 1), "{stats:?}");
+    assert_eq!((stats.delivered, stats.suppressed.cancelled), (3, 2), "{stats:?}");
     let requests = sandbox.requests();
-    assert!(!requests.iter().any(|request| request.is_resolve() && request.status() == Some(200)));
-    assert_eq!(sandbox.open().len(), 2);
+    let accepted = requests.iter().filter(|request| request.status() == Some(200));
+    let resolved: Vec<_> = accepted.filter(|one| one.is_resolve()).map(|one| one.title()).collect();
+    assert_eq!(resolved, [Some("import did not finish")]);
+    let mut titles: Vec<_> = sandbox.open().iter().map(|one| one.title().to_owned()).collect();
+    titles.sort();
+    assert_eq!(titles, ["disk is full", "queue is stuck"]);
     drop(live);
     eventually("nothing is left behind", || files(&dir).is_empty().then_some(()));
     fs::remove_dir_all(dir).unwrap();

@@ -18,12 +18,12 @@ fn three(dir: &Path) -> (PathBuf, Vec<PathBuf>, Spool) {
 }
 
 /// Fails unless all that was adopted was written just so; returns its titles.
-fn whole(adopted: &Adopted) -> Vec<&str> {
-    let mut titles: Vec<&str> = Vec::new();
-    for (found, _) in &adopted.records {
-        assert_eq!(*found, record(&found.title));
-        titles.push(&found.title);
-    }
+fn whole(adopted: &mut Adopted) -> Vec<String> {
+    let records = super::whole(adopted).into_iter().map(|found| {
+        assert_eq!(found, record(&found.title));
+        found.title
+    });
+    let mut titles: Vec<_> = records.collect();
     titles.sort_unstable();
     titles
 }
@@ -45,8 +45,8 @@ fn f103_every_truncation_and_every_bit_flip_of_three_records() {
         });
         for bytes in truncated.chain(flipped) {
             fs::write(file, &bytes).unwrap();
-            let adopted = spool.adopt(&[MINE]);
-            assert_eq!(whole(&adopted), others);
+            let mut adopted = spool.adopt(&[MINE]);
+            assert_eq!(whole(&mut adopted), others);
             // A version of 1 with a bit flipped may read as a later one, and is left alone.
             assert_eq!(adopted.set_aside + adopted.foreign, 1, "{}", bytes.escape_ascii());
             assert_eq!((file.exists(), adopted.failed), (adopted.foreign == 1, 0));
@@ -56,7 +56,7 @@ fn f103_every_truncation_and_every_bit_flip_of_three_records() {
     }
     assert!(damaged > 8_000, "{damaged}");
     assert_eq!(newer, 3 * 3, "3, 5 and 9");
-    assert_eq!(whole(&spool.adopt(&[MINE])), TITLES, "the twin");
+    assert_eq!(whole(&mut spool.adopt(&[MINE])), TITLES, "the twin");
     let quarantine = list(&dir.join("quarantine"));
     assert!(quarantine.iter().all(|name| name.starts_with(&list_name(&run))), "{quarantine:?}");
 }
@@ -90,8 +90,8 @@ fn f103_what_was_never_a_record_is_set_aside_too() {
         fs::copy(&files[0], run.join(std::ffi::OsStr::from_bytes(odd))).unwrap();
     }
     fs::write(run.join(".new-AbCdEf"), "half of a reco").unwrap();
-    let adopted = spool.adopt(&[MINE]);
-    assert_eq!(whole(&adopted), TITLES);
+    let mut adopted = spool.adopt(&[MINE]);
+    assert_eq!(whole(&mut adopted), TITLES);
     assert_eq!((adopted.set_aside, adopted.foreign, adopted.failed), (12, 0, 0));
     take(adopted);
     assert_eq!(list(&dir.join("quarantine")).len(), 12);
@@ -106,10 +106,10 @@ fn f103_records_that_changed_places_or_are_there_twice_are_still_records() {
     let (first, second) = (fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
     fs::write(&files[0], &second).unwrap();
     fs::write(&files[1], &first).unwrap();
-    assert_eq!(whole(&spool.adopt(&[MINE])), TITLES);
+    assert_eq!(whole(&mut spool.adopt(&[MINE])), TITLES);
     fs::write(run.join(format!("{MINE:08x}-{:016x}.json", 9)), &first).unwrap();
-    let adopted = spool.adopt(&[MINE]);
-    assert_eq!((whole(&adopted).len(), adopted.set_aside), (4, 0));
+    let mut adopted = spool.adopt(&[MINE]);
+    assert_eq!((whole(&mut adopted).len(), adopted.set_aside), (4, 0));
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn f103_quarantine_has_room_for_64_files_and_no_link_leads_elsewhere() {
         fs::write(run.join(format!("junk {n}")), "x").unwrap();
     }
     let spool = Spool::open(&dir, false).unwrap();
-    let adopted = spool.adopt(&[MINE]);
-    assert_eq!((whole(&adopted), adopted.set_aside), (vec!["a"], 100));
+    let mut adopted = spool.adopt(&[MINE]);
+    assert_eq!((whole(&mut adopted), adopted.set_aside), (vec!["a".to_owned()], 100));
     assert_eq!(list(&dir.join("quarantine")).len(), 64);
     take(adopted);
     assert!(!run.exists());
@@ -135,8 +135,11 @@ fn f103_quarantine_has_room_for_64_files_and_no_link_leads_elsewhere() {
     fs::write(dir.join("quarantine"), "").unwrap();
     let run = dead(&dir, &["a"]);
     fs::write(run.join("junk"), "x").unwrap();
-    let adopted = spool.adopt(&[MINE]);
-    assert_eq!((whole(&adopted), adopted.set_aside, adopted.failed), (vec!["a"], 0, 1));
+    let mut adopted = spool.adopt(&[MINE]);
+    assert_eq!(
+        (whole(&mut adopted), adopted.set_aside, adopted.failed),
+        (vec!["a".to_owned()], 0, 1)
+    );
     assert_eq!(list(&elsewhere), [""; 0]);
     assert!(run.join("junk").exists(), "it stays");
 }
@@ -156,16 +159,19 @@ fn f109_what_is_anothers_or_a_later_versions_is_left_alone() {
     later.write_all(b"tracing-spike spool 2 of a shape that we don't know\n\xff").unwrap();
     let spool = Spool::open(&dir, false).unwrap();
     for _ in 0..2 {
-        let adopted = spool.adopt(&[MINE]);
-        assert_eq!((whole(&adopted), adopted.set_aside, adopted.foreign), (vec!["a"], 0, 3));
+        let mut adopted = spool.adopt(&[MINE]);
+        assert_eq!(
+            (whole(&mut adopted), adopted.set_aside, adopted.foreign),
+            (vec!["a".to_owned()], 0, 3)
+        );
     }
     assert_eq!(take(spool.adopt(&[MINE])), ["a"]);
     assert_eq!(list(&run).len(), 3);
     // Whose they are finds them, while we look: what is not ours is not held.
     let _looking = spool.adopt(&[MINE]);
-    let adopted = Spool::open(&dir, false).unwrap().adopt(&[8]);
+    let mut adopted = Spool::open(&dir, false).unwrap().adopt(&[8]);
     assert_eq!((adopted.records.len(), adopted.foreign), (1, 2));
-    assert_eq!(adopted.records[0].0, other);
+    assert_eq!(super::whole(&mut adopted), [other]);
 }
 
 #[test]

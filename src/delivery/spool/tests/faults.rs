@@ -124,9 +124,9 @@ fn play(dir: &Path) -> i32 {
         done.push(spool.write(&Record { says: Says::Resolve, ..record("a") }).is_ok());
         done.push(spool.remove(MINE, "b").is_ok());
         let mut adopted = spool.adopt(&[MINE]);
-        for (record, found) in std::mem::take(&mut adopted.records) {
-            if spool.write(&record).is_ok() {
-                adopted.take_over(found).ok();
+        for (_, found) in std::mem::take(&mut adopted.records) {
+            if adopted.read(&found).is_some_and(|record| spool.write(&record).is_ok()) {
+                adopted.take_over(&found).ok();
             }
         }
     }
@@ -149,7 +149,7 @@ fn check(dir: &Path, code: i32) {
     assert_eq!(adopted.failed, 0);
     let mut found: HashMap<String, Vec<Says>> = HashMap::new();
     for (record, file) in std::mem::take(&mut adopted.records) {
-        adopted.take_over(file).unwrap();
+        adopted.take_over(&file).unwrap();
         found.entry(record.title).or_default().push(record.says);
     }
     drop((adopted, spool));

@@ -86,6 +86,52 @@ fn f100_what_is_no_directory_of_ours_alone_is_refused_in_one_sentence() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn f100_what_may_pass_by_itself_is_told_from_what_a_person_has_to_change() {
+    let of = |code| SpoolError::Refused {
+        why: "the directory can't be made",
+        source: Some(std::io::Error::from_raw_os_error(code)),
+    };
+    for passing in [libc::ENOSPC, libc::EDQUOT, libc::EROFS, libc::EMFILE, libc::ENFILE, libc::EIO]
+    {
+        assert!(of(passing).may_pass(), "{}", of(passing));
+    }
+    for stays in [libc::EACCES, libc::EPERM, libc::ENOTDIR, libc::ENOENT, libc::ELOOP] {
+        assert!(!of(stays).may_pass(), "{}", of(stays));
+    }
+    let (scratch, _) = scratch();
+    fs::write(scratch.path().join("file"), "").unwrap();
+    assert!(!Spool::open(&scratch.path().join("file"), false).unwrap_err().may_pass());
+}
+
+#[test]
+fn f101_a_spool_that_could_not_be_opened_is_when_there_is_something_to_write() {
+    let (_scratch, dir) = scratch();
+    dead(&dir, &["a"]);
+    // As a full disk does: there can be no directory.
+    let aside = dir.with_extension("aside");
+    fs::rename(&dir, &aside).unwrap();
+    fs::write(&dir, "").unwrap();
+    let spool = Spool::closed_for_now(&dir, false).unwrap();
+    spool.write(&record("b")).unwrap_err();
+    spool.look().unwrap_err();
+    spool.remove(MINE, "b").unwrap_err();
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    let mut adopted = spool.adopt(&[MINE]);
+    assert_eq!(super::whole(&mut adopted), [record("a")], "what can be read is");
+    spool.remove(MINE, "b").unwrap();
+    assert_eq!(take(adopted), ["a"]);
+    assert_eq!(list(&dir), [""; 0], "there was nothing to write yet");
+    spool.write(&record("b")).unwrap();
+    assert_eq!(list(&own_dir(&spool)).len(), 1);
+    drop(spool);
+    let spool = Spool::open(&dir, false).unwrap();
+    assert_eq!(take(spool.adopt(&[MINE])), ["b"]);
+    assert!(Spool::closed_for_now(Path::new("https://hooks.spike.sh"), false).is_err());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn f115_where_nothing_can_be_written_there_is_no_spool() {

@@ -24,8 +24,8 @@ fn adopt(spool: &Spool) -> Vec<String> {
     let mut adopted = spool.adopt(&[MINE]);
     let mut titles = Vec::new();
     for (record, found) in std::mem::take(&mut adopted.records) {
-        spool.write(&record).unwrap();
-        adopted.take_over(found).unwrap();
+        spool.write(&adopted.read(&found).unwrap()).unwrap();
+        adopted.take_over(&found).unwrap();
         titles.push(record.title);
     }
     titles
@@ -88,7 +88,7 @@ fn f108_a_thousand_runs_that_come_and_go_lose_nothing_and_leave_nothing() {
                     // Dies with what it has written, for one of the others.
                     let mut adopted = spool.adopt(&[MINE]);
                     for (record, found) in std::mem::take(&mut adopted.records) {
-                        adopted.take_over(found).unwrap();
+                        adopted.take_over(&found).unwrap();
                         crate::lock::lock(taken).push(record.title);
                     }
                 }

@@ -8,7 +8,8 @@ use std::{
     sync::{Arc, Mutex, OnceLock, Weak},
 };
 
-use crate::{guard::Shared, lock::lock, panic::Waits};
+use super::{Shared, waits::Waits};
+use crate::lock::lock;
 
 /// That of the process which built a pipeline first.
 static FIRST: OnceLock<Live> = OnceLock::new();
