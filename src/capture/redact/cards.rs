@@ -87,17 +87,19 @@ fn check(text: Text<'_>, start: usize, end: usize) -> Option<Range<usize>> {
     if after.is_ascii_alphanumeric() || after == b'_' || decimal {
         return None;
     }
-    let digits = || text.slice(start, end).iter().filter(|byte| byte.is_ascii_digit());
-    let number = |most| {
-        let digits = digits().take(most);
-        digits.fold(0_u32, |sum, &digit| add(sum.wrapping_mul(10), digit))
-    };
-    let fits = issued(number(4), digits().count());
-    (fits && luhn(digits().rev().copied())).then_some(start..end)
-}
-
-fn add(sum: u32, digit: u8) -> u32 {
-    sum.wrapping_add(u32::from(digit.wrapping_sub(b'0')))
+    let mut digits = [0; MOST];
+    let mut count = 0_usize;
+    let all = text.slice(start, end).iter().filter(|byte| byte.is_ascii_digit());
+    for (digit, slot) in all.zip(&mut digits) {
+        *slot = digit.wrapping_sub(b'0');
+        count = count.saturating_add(1);
+    }
+    let digits = digits.get(..count)?;
+    let first = digits
+        .iter()
+        .take(4)
+        .fold(0, |sum: u32, &digit| sum.wrapping_mul(10).wrapping_add(u32::from(digit)));
+    (issued(first, count) && luhn(digits)).then_some(start..end)
 }
 
 /// Whether some issuer gives numbers with these first four digits and of this length.
@@ -114,9 +116,8 @@ fn issued(first: u32, length: usize) -> bool {
 }
 
 /// The check of the last digit: of every second from the end the double counts.
-fn luhn(backwards: impl Iterator<Item = u8>) -> bool {
-    let sum = backwards.enumerate().fold(0, |sum: u32, (at, digit)| {
-        let digit = digit.wrapping_sub(b'0');
+fn luhn(digits: &[u8]) -> bool {
+    let sum = digits.iter().rev().enumerate().fold(0, |sum: u32, (at, &digit)| {
         let double = digit.wrapping_mul(2);
         let counted = match at & 1 {
             0 => digit,
