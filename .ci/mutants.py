@@ -10,11 +10,13 @@ has less than 95 % caught. Those that are missed are in target/mutants/GROUP.mis
 are in tests/MUTANTS.md; `--again` tries no others. Needs cargo-mutants 27.1.0 in the PATH."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -165,13 +167,18 @@ def tried(programs, filters, id, most):
     program = programs["it" if filters.startswith("it ") else "tracing_spike"]
     filters = filters.removeprefix("it ")
     env = os.environ | ENV | {"SPIKE_MUTANT": str(id)}
+    run = subprocess.Popen([program, *filters.split(), "--test-threads=1"], env=env, cwd=COPY,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           preexec_fn=limits, start_new_session=True)
     try:
-        run = subprocess.run([program, *filters.split(), "--test-threads=1"], env=env, cwd=COPY,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                             preexec_fn=limits, timeout=most)
+        return "caught" if run.wait(most) else "missed"
     except subprocess.TimeoutExpired:
         return "late"
-    return "caught" if run.returncode else "missed"
+    finally:
+        # And what it has started: the group is there while one of them is.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
 
 
 def main():
