@@ -58,3 +58,43 @@ fn what_is_left_says_where_a_secret_was() {
         assert_eq!(scrubbed(text).0, expected, "{text}");
     }
 }
+
+#[test]
+fn what_is_a_secret_goes_and_what_is_nearly_one_stays() {
+    // Texts, and what is left of them.
+    let bot = format!("AA{}", "Fak".repeat(11));
+    let texts = [
+        (format!("bot 1234567:{bot} is down"), "bot 1234567:[redacted] is down".to_owned()),
+        (format!("bot 123456:{bot} is down"), format!("bot 123456:{bot} is down")),
+    ];
+    let table = [
+        ("token: Some(\"abcdefg\")", "token: Some(\"[redacted]\")"),
+        ("token: Ident(\"abcdefg\")", "token: Ident(\"abcdefg\")"),
+        ("token=abcdefgh", "token=[redacted]"),
+        ("auth=basic", "auth=basic"),
+        ("token == abc12345, token != abc12345", "token == abc12345, token != abc12345"),
+        ("token := abc12345", "token := [redacted]"),
+        ("token => \"abc12345\"", "token => \"[redacted]\""),
+        ("token%3Dabc12345 failed", "token%3D[redacted] failed"),
+        ("token%3dabc12345 failed", "token%3d[redacted] failed"),
+        ("token%3Aabc12345 failed", "token%3Aabc12345 failed"),
+        ("password=[1, 2, 3, 4, 5] is set", "password=[[redacted]] is set"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMIIFake\n-----END PRIVATE KEY----- and on",
+            "[redacted] and on",
+        ),
+        ("https://Fake0123456789Fake0123@shop.test/x", "https://[redacted]@shop.test/x"),
+        ("https://fakefakefakefakefake@shop.test/x", "https://fakefakefakefakefake@shop.test/x"),
+        ("card 5018000000007 and 676100000000001", "card [redacted] and [redacted]"),
+        ("card 5018000000007x and v5018000000007", "card 5018000000007x and v5018000000007"),
+        ("took 1.5018000000007 or 5018000000007.5", "took 1.5018000000007 or 5018000000007.5"),
+    ];
+    let table = table.map(|(text, expected)| (text.to_owned(), expected.to_owned()));
+    let wrong: Vec<_> = texts
+        .into_iter()
+        .chain(table)
+        .map(|(text, expected)| (scrubbed(&text).0, expected))
+        .filter(|(left, expected)| left != expected)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -226,23 +226,33 @@ fn what_is_six_hours_old_is_not_yet_too_old() {
 #[test]
 fn an_acceptance_ends_the_backoff_of_its_title() {
     let mut bench = Bench::default();
-    let wait = |bench: &mut Bench| {
-        bench.push(1, REPEAT);
-        bench.answer(status(408)).unwrap();
+    // The longest that it may be, after so many failures.
+    let fails = |bench: &mut Bench| {
+        bench.hurry();
+        bench.next().unwrap();
+        bench.outbox.finish(status(408), bench.now, u64::MAX);
         bench.next().unwrap_err().unwrap() - bench.now
     };
     bench.delivered(1);
-    let first = wait(&mut bench);
-    for _ in 0..6 {
-        bench.hurry();
-        bench.answer(status(408)).unwrap();
-    }
+    bench.push(1, REPEAT);
+    let first = fails(&mut bench);
+    let waits: Vec<_> = (0..3).map(|_| fails(&mut bench)).collect();
+    assert!(waits.iter().all(|wait| *wait > first), "{first:?}, then {waits:?}");
     bench.hurry();
     bench.answer(ACCEPTED).unwrap();
-    bench.now += secs(600);
-    let again = wait(&mut bench);
-    assert!(again <= 2 * first + secs(1), "{again:?}, and {first:?} at first");
-    bench.settle(600);
+    bench.push(1, REPEAT);
+    assert_eq!(fails(&mut bench), first);
+    bench.settle(60);
+}
+
+#[test]
+fn what_comes_while_the_room_for_resolves_is_taken_is_not_dropped() {
+    let mut bench = Bench::with(Limits { resolves: 2, ..Limits::default() });
+    for key in 1..=4 {
+        bench.push(key, RESOLVE);
+    }
+    bench.push(5, OPENING);
+    assert_eq!(bench.settle(0).len(), 5);
 }
 
 #[test]
@@ -339,6 +349,9 @@ fn a_storm_incident_that_waits_tells_what_has_come_since() {
     bench.now = secs(2);
     grows(&bench, 8);
     bench.outbox.count_storm();
+    // To the spool as well.
+    let told = bench.outbox.last_words().map(|(op, _)| op.occurrences.count);
+    assert_eq!(told.collect::<Vec<_>>(), [8]);
     let sent = bench.next().unwrap();
     assert_eq!((sent.count, sent.since_last), (8, 3));
     // What is in flight stays as it is.

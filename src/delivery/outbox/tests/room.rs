@@ -239,3 +239,40 @@ fn titles_that_are_known_are_bounded_but_not_forgotten_while_something_is_to_com
     bench.push(4, OPENING);
     bench.answer(status(400)).unwrap();
 }
+
+#[test]
+fn a_held_resolve_goes_with_a_trigger_that_makes_room_unless_one_before_it_is_owed() {
+    for (owed, expected) in [(false, vec![]), (true, vec![RESOLVE])] {
+        let mut bench = Bench::with(limits(1));
+        // Twice what there is room for pushes out what is owed, too.
+        for key in 1..=if owed { 3 } else { 2 } {
+            if owed {
+                bench.push(key, RESOLVE);
+            }
+            graded(&mut bench, key, (key > 1).then_some(Severity::Sev1));
+            if key == 1 {
+                bench.push(1, Status::Resolve { first: false, not_before: secs(300) });
+            }
+        }
+        assert_eq!(bench.stats().evicted, 1, "{owed}");
+        let sent = bench.settle(0).into_iter().filter(|(key, _)| *key == 1);
+        assert_eq!(sent.map(|(_, status)| status).collect::<Vec<_>>(), expected, "{owed}");
+    }
+}
+
+#[test]
+fn what_is_owed_is_spared_up_to_twice_the_bytes_that_there_is_room_for() {
+    let mut bench = Bench::default();
+    let op = heavy(&mut bench, 1, 1_000);
+    let limits = Limits { bytes: op.weight(), ..Limits::default() };
+    bench.give(op);
+    bench.settle(0);
+    let mut bench = Bench::with(limits);
+    for (key, evicted) in [(1, 0), (2, 0), (3, 1)] {
+        bench.push(key, RESOLVE);
+        let op = heavy(&mut bench, key, 1_000);
+        bench.give(op);
+        assert_eq!(bench.stats().evicted, evicted, "{key}");
+    }
+    bench.settle(0);
+}
