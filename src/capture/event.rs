@@ -150,12 +150,12 @@ impl Deciding<'_> {
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let Scratch { message, taken, error, holes, error_holes, controls, .. } =
+        let Scratch { message, taken, error, holes, error_holes, controls, recall, .. } =
             &mut *self.scratch;
         match field.name() {
             "message" => {
                 message.clear();
-                *taken = self.taker.take_with_holes(message, TEXT_CAP, holes, write);
+                *taken = self.taker.take_message(message, holes, recall, write);
             }
             "spike.title" => {
                 controls.any = true;
