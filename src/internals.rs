@@ -1,10 +1,21 @@
 //! What the benches measure and no program can reach: only there with `--cfg spike_internals`.
 //!
-//! Invariant: does what the title of an event costs in the pipeline, and nothing else.
+//! Invariant: does what an event costs in the pipeline, part by part, and nothing else.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::capture::title::{Parts, Spare, write};
+use crate::{
+    builder::{BUDGET, REPEAT_EVERY},
+    capture::{
+        gate::{self, Admission, Ask, Openings},
+        title::{Parts, Spare, write},
+    },
+    sync::AtomicU64,
+};
 
 /// Makes titles into a buffer that is reused.
 #[derive(Debug, Default)]
@@ -21,5 +32,31 @@ impl Titler {
         let parts = Parts { message, error: "", target, span: None, fields: &fields };
         write(&parts, &mut self.title, &mut self.spare);
         self.hasher.hash_one(self.title.as_str())
+    }
+}
+
+/// Decides which occurrences of a title go out, with the default settings.
+#[derive(Debug)]
+pub struct Gate(gate::Gate);
+
+impl Gate {
+    /// `unbudgeted`: each new title goes out; else as many as by default.
+    #[must_use]
+    pub fn new(unbudgeted: bool) -> Self {
+        let budget =
+            if unbudgeted { Openings { burst: u32::MAX, per_minute: u32::MAX } } else { BUDGET };
+        Self(gate::Gate::new(gate::Settings {
+            repeat_every: REPEAT_EVERY,
+            resolve_after: None,
+            budget,
+            storm: ("error storm in bench".to_owned(), 1),
+            seq: Arc::new(AtomicU64::new(1)),
+        }))
+    }
+
+    /// Whether an occurrence of the title of this key goes out.
+    pub fn admits(&self, key: u64, now: Duration) -> bool {
+        let ask = Ask { key, rank: 0, meant: false, before: None };
+        self.0.counts_repeat(ask, now) || matches!(self.0.admit(ask, now), Admission::Send(_))
     }
 }

@@ -268,11 +268,16 @@ fn with_sentry(setting: &Setting) -> Kept {
     // Its documented defaults: spans, breadcrumbs below ERROR, errors.
     let crumbs =
         filter_fn(|meta: &Metadata<'_>| matches!(*meta.level(), Level::WARN | Level::INFO));
-    let layer = SpanLayer::new()
-        .with_filter(LevelFilter::INFO)
-        .and_then(BreadcrumbLayer::new().with_filter(crumbs))
-        .and_then(ErrorLayer::new().with_filter(LevelFilter::ERROR));
-    start_as_is(setting, layer, Kept::Sentry { _client: client })
+    let registry = tracing_subscriber::registry()
+        .with(SpanLayer::new().with_filter(LevelFilter::INFO))
+        .with(BreadcrumbLayer::new().with_filter(crumbs))
+        .with(ErrorLayer::new().with_filter(LevelFilter::ERROR));
+    if setting.beside {
+        registry.with(Noop).init();
+    } else {
+        registry.init();
+    }
+    Kept::Sentry { _client: client }
 }
 
 fn park() -> ! {

@@ -33,9 +33,13 @@
 
 mod cases;
 mod contenders;
+#[path = "../../shared/events.rs"]
+#[expect(dead_code, reason = "benches/cost.rs needs more of it")]
 mod events;
+#[path = "../../shared/measure.rs"]
 mod measure;
 mod report;
+#[path = "../../shared/sink.rs"]
 mod sink;
 
 use std::{env, process};

@@ -9,6 +9,7 @@ use std::{
     fs,
     hint::black_box,
     sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
 };
 
 /// What callgrind is told to collect in: only what a thread does inside this is counted, so that
@@ -16,7 +17,7 @@ use std::{
 #[inline(never)]
 // SAFETY: no other symbol has this name.
 #[unsafe(export_name = "peers_region")]
-pub fn region(work: &mut dyn FnMut()) {
+pub(crate) fn region(work: &mut dyn FnMut()) {
     work();
     // Else the call above is a jump, and callgrind never sees the end of this.
     black_box(());
@@ -25,7 +26,7 @@ pub fn region(work: &mut dyn FnMut()) {
 // === The heap ===
 
 /// The system's allocator; counts what this thread takes while [`allocations`] runs anywhere.
-pub struct Counting;
+pub(crate) struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 
@@ -71,7 +72,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// How often this thread asked the heap for memory while `work` ran, and for how many bytes.
-pub fn allocations(work: &mut dyn FnMut()) -> (u64, u64) {
+pub(crate) fn allocations(work: &mut dyn FnMut()) -> (u64, u64) {
     COUNTS.store(true, Ordering::Relaxed);
     let before = TAKEN.get();
     work();
@@ -80,15 +81,22 @@ pub fn allocations(work: &mut dyn FnMut()) -> (u64, u64) {
     (after.0 - before.0, after.1 - before.1)
 }
 
+/// How long `work` takes, in nanoseconds.
+pub(crate) fn timed(work: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    region(work);
+    start.elapsed().as_nanos() as f64
+}
+
 /// The most memory that this process had resident so far, in KiB.
-pub fn peak_kib() -> u64 {
+pub(crate) fn peak_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// The peak begins anew, at what is resident now.
-pub fn forget_peak() {
+pub(crate) fn forget_peak() {
     fs::write("/proc/self/clear_refs", "5").ok();
 }
 
@@ -98,27 +106,27 @@ pub fn forget_peak() {
 const STEPS: usize = 32;
 
 /// How many latencies there were of each length, in nanoseconds.
-pub struct Histogram {
+pub(crate) struct Histogram {
     counts: Box<[u64]>,
 }
 
 impl Histogram {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { counts: vec![0; STEPS * 64].into() }
     }
 
-    pub fn add(&mut self, nanos: u64) {
+    pub(crate) fn add(&mut self, nanos: u64) {
         self.counts[place(nanos)] += 1;
     }
 
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
         }
     }
 
     /// The latency that this share of all did not exceed.
-    pub fn quantile(&self, share: f64) -> u64 {
+    pub(crate) fn quantile(&self, share: f64) -> u64 {
         let all: u64 = self.counts.iter().sum();
         let wanted = (all as f64 * share).ceil() as u64;
         let mut seen = 0;
@@ -143,24 +151,8 @@ fn value(place: usize) -> u64 {
     ((place - STEPS * shift) as u64) << shift
 }
 
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Histogram, place, value};
-
-    #[test]
-    fn a_latency_is_told_to_within_three_percent() {
-        for nanos in [0, 1, 31, 32, 63, 64, 100, 999, 123_456, 10_u64.pow(10)] {
-            let told = value(place(nanos));
-            assert!(told <= nanos && (nanos - told) as f64 <= nanos as f64 * 0.032, "{nanos}");
-        }
-        let mut histogram = Histogram::new();
-        (1..=1000).for_each(|nanos| histogram.add(nanos));
-        assert_eq!(histogram.quantile(0.5), 496);
-    }
 }

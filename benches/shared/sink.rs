@@ -1,6 +1,6 @@
 //! Where what is sent ends: a server that says yes to everything, and one that says nothing.
 //!
-//! Invariant: lives in the process that runs the contenders, so that none of them pays for it.
+//! Lives in the process that runs the measured ones, so that none of them pays for it.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -12,14 +12,14 @@ const YES: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
     content-length: 12\r\n\r\n{\"Ok\": true}";
 
 /// Answers every POST with 200.
-pub fn accepting() -> SocketAddr {
+pub(crate) fn accepting() -> SocketAddr {
     serve(|stream| {
         answer(stream).ok();
     })
 }
 
 /// Takes connections, and neither reads nor answers.
-pub fn dead() -> SocketAddr {
+pub(crate) fn dead() -> SocketAddr {
     serve(|_stream| {
         loop {
             thread::park();

@@ -1,8 +1,6 @@
-//! What each contender is given: the same events, from the same places, with the same values.
-//!
-//! Invariant: nothing here knows who listens.
+//! What is measured: the same events, from the same places, with the same values, whoever listens.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, hint::black_box, ops::Range};
 
 use tracing::{debug, error, info, info_span, span::EnteredSpan, trace};
 
@@ -16,10 +14,18 @@ const WORDS: [&str; 32] = [
 ];
 
 /// Callsites of [`fresh`].
-pub const SITES: usize = 200;
+pub(crate) const SITES: usize = 200;
 
 /// Events of [`fresh`] with a title each, none refused: 5 of each callsite.
-pub const FRESH: u64 = 1000;
+pub(crate) const FRESH: u64 = 1000;
+
+/// A call for each number; compiled into one loop, so that no call of ours is counted with it.
+#[inline(always)]
+pub(crate) fn each(numbers: Range<u64>, run: impl Fn(u64)) {
+    for number in numbers {
+        run(black_box(number));
+    }
+}
 
 fn word(number: u64, place: u32) -> &'static str {
     WORDS[(number >> (5 * place)) as usize % WORDS.len()]
@@ -99,44 +105,50 @@ static SITES_OF_FRESH: Sites = five!(five!(eight!(|number| incident!(
 
 /// An incident that has not occurred before, if `number`, below [`FRESH`], was not used before. Its
 /// callsite is that of each [`SITES`]th.
-pub fn fresh(number: u64) {
+pub(crate) fn fresh(number: u64) {
     let sites = SITES_OF_FRESH.as_flattened().as_flattened();
     sites[number as usize % SITES](number);
 }
 
 /// The same incident as before, of another order.
-pub fn repeat(number: u64) {
+pub(crate) fn repeat(number: u64) {
     incident!(number, ["green", "olive", "crate", "chalk"]);
 }
 
 /// An incident with a title of its own, the first million times, from one of eight callsites.
-pub fn distinct(number: u64) {
+pub(crate) fn distinct(number: u64) {
     static SITES: [fn(u64); 8] =
         eight!(|number| incident!(number, [0, 1, 2, 3].map(|place| word(number, place))));
     SITES[number as usize % SITES.len()](number);
 }
 
 /// Two spans of two fields each, entered.
-pub fn spans() -> [EnteredSpan; 2] {
+pub(crate) fn spans() -> [EnteredSpan; 2] {
     let outer = info_span!("request", request_id = 7_310_u64, path = "/orders/reserve").entered();
     let inner = info_span!("reserve", shelf = 17_u64, warm = true).entered();
     [outer, inner]
 }
 
 /// A span of two fields: made, entered, left and closed.
-pub fn span(number: u64) {
+pub(crate) fn span(number: u64) {
     let span = info_span!("request", request_id = number, path = "/orders/reserve");
     drop(span.enter());
 }
 
-pub fn disabled_trace(number: u64) {
+/// The same without a field.
+pub(crate) fn bare_span(_: u64) {
+    let span = info_span!("request");
+    drop(span.enter());
+}
+
+pub(crate) fn disabled_trace(number: u64) {
     trace!(number, path = "/orders/reserve", warm = true, "read a line");
 }
 
-pub fn disabled_debug(number: u64) {
+pub(crate) fn disabled_debug(number: u64) {
     debug!(number, path = "/orders/reserve", warm = true, "read a line");
 }
 
-pub fn disabled_info(number: u64) {
+pub(crate) fn disabled_info(number: u64) {
     info!(number, path = "/orders/reserve", warm = true, "read a line");
 }
