@@ -91,8 +91,8 @@ const REPETITIONS: usize = 7;
 /// Fresh incidents before the worker is waited for; there is room for 256.
 const BATCH: u64 = 100;
 
-/// Of these, those that only warm up.
-const WARM: u64 = 150;
+/// Of these, those that only warm up: one from each callsite.
+const WARM: u64 = events::SITES as u64;
 
 /// Most of a storm that callers in need of this much time are given.
 const LONGEST: Duration = Duration::from_secs(40);
