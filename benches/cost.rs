@@ -365,14 +365,14 @@ mod parts {
     const NOW: Duration = Duration::from_secs(1);
 
     thread_local! {
-        static GATE: Gate = Gate::new(true);
-        static SPENT: Gate = Gate::new(false);
+        static GATE: Gate = Gate::new(u32::MAX, u32::MAX);
+        static SPENT: Gate = Gate::new(10, 2);
         static TITLER: std::cell::RefCell<Titler> = std::cell::RefCell::default();
     }
 
     pub(super) fn title(_: &str, measuring: Measuring) {
-        let message = "no green olive crate chalk left for order 1004711: it failed";
         measuring.calls(|numbers| {
+            let message = "no green olive crate chalk left for order 1004711: it failed";
             TITLER.with_borrow_mut(|titler| {
                 for _ in numbers {
                     black_box(titler.key(black_box(message), "shop::orders"));

@@ -9,7 +9,6 @@ use std::{
 };
 
 use crate::{
-    builder::{BUDGET, REPEAT_EVERY},
     capture::{
         gate::{self, Admission, Ask, Openings},
         title::{Parts, Spare, write},
@@ -35,20 +34,18 @@ impl Titler {
     }
 }
 
-/// Decides which occurrences of a title go out, with the default settings.
+/// Decides which occurrences of a title go out.
 #[derive(Debug)]
 pub struct Gate(gate::Gate);
 
 impl Gate {
-    /// `unbudgeted`: each new title goes out; else as many as by default.
+    /// One with this budget, and the default settings else.
     #[must_use]
-    pub fn new(unbudgeted: bool) -> Self {
-        let budget =
-            if unbudgeted { Openings { burst: u32::MAX, per_minute: u32::MAX } } else { BUDGET };
+    pub fn new(burst: u32, per_minute: u32) -> Self {
         Self(gate::Gate::new(gate::Settings {
-            repeat_every: REPEAT_EVERY,
+            repeat_every: Duration::from_secs(300),
             resolve_after: None,
-            budget,
+            budget: Openings { burst, per_minute },
             storm: ("error storm in bench".to_owned(), 1),
             seq: Arc::new(AtomicU64::new(1)),
         }))
