@@ -55,9 +55,9 @@ static HEAP: measure::Counting = measure::Counting;
 const LIMITS: [(&str, f64, f64); 5] = [
     ("disabled", 21.0, 0.0),
     ("beside", 360.0, 0.0),
-    ("fresh", 39_300.0, 4.0),
-    ("repeat", 8_100.0, 0.0),
-    ("span", 9_650.0, 3.0),
+    ("fresh", 24_500.0, 4.0),
+    ("repeat", 8_400.0, 0.0),
+    ("span", 3_470.0, 3.0),
 ];
 
 /// Calls that are counted, and of which the time is told.
