@@ -150,12 +150,12 @@ impl Deciding<'_> {
     }
 
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let Scratch { message, taken, error, holes, error_holes, controls, .. } =
+        let Scratch { message, taken, error, holes, error_holes, controls, recall, .. } =
             &mut *self.scratch;
         match field.name() {
             "message" => {
                 message.clear();
-                *taken = self.taker.take_with_holes(message, TEXT_CAP, holes, write);
+                *taken = self.taker.take_message(message, holes, recall, write);
             }
             "spike.title" => {
                 controls.any = true;
@@ -290,12 +290,12 @@ fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Resu
 /// Takes the value of a field, as its name says.
 fn take_field(
     taker: Taker<'_>,
-    name: &str,
+    name: &'static str,
     out: &mut String,
     cap: usize,
     write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
 ) -> Taken {
-    match taker.scrubber.verdict(name) {
+    match taker.scrubber.verdict_of(name) {
         Verdict::Open => taker.take(out, cap, write),
         Verdict::Listed(listed) => taker.take_listed(out, cap, listed, write),
         Verdict::Hidden => hide(out, out.len()),
@@ -341,7 +341,7 @@ impl Capturing<'_> {
         if !self.is_content(name) {
             return;
         }
-        let hidden = match self.taker.scrubber.verdict(name) {
+        let hidden = match self.taker.scrubber.verdict_of(name) {
             Verdict::Open => false,
             Verdict::Listed(listed) => match value {
                 Value::I64(number) => listed.hides_number(number.unsigned_abs()),

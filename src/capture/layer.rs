@@ -20,7 +20,7 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::{CapturedError, Capturing, Controls, Deciding, Hashing, Wanted, is_content},
+        event::{CapturedError, Capturing, Controls, Deciding, Hashing, Wanted},
         filter::{Concern, Rules},
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
@@ -28,7 +28,7 @@ use crate::{
         routes::Routes,
         scratch::{Scratch, Taker},
         span as span_fields,
-        title::{self, TitleParts, Titles},
+        title::{self, Titles},
     },
     contain::contained,
     fields::{Fields, TEXT_CAP, Taken},
@@ -39,11 +39,11 @@ use crate::{
     stats::Count,
 };
 
+mod titling;
+
 /// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
 /// whatever its program says.
 const TARGET_CAP: usize = 512;
-/// Most of a target that a title is made of, in bytes, from its end.
-const TITLE_TARGET_CAP: usize = 1024;
 
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub(crate) struct SpikeLayer {
     clean: Clean,
     /// A bit for each callsite, by hash, whose bad status was said.
     said: AtomicU64,
+    /// No other layer of the process has it.
+    number: u64,
 }
 
 impl SpikeLayer {
@@ -71,8 +73,10 @@ impl SpikeLayer {
         literals: Option<Literals>,
         group_by: Vec<String>,
     ) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let (clean, said) = (Clean::default(), AtomicU64::new(0));
-        Self { rules, routes, pipeline, titles, literals, group_by, clean, said }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self { rules, routes, pipeline, titles, literals, group_by, clean, said, number }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -114,9 +118,12 @@ impl SpikeLayer {
         let (taker, group_by) = (self.taker(), self.group_by.as_slice());
         let has_message = meta.fields().field("message").is_some();
         let wants_error = !has_message || self.titles.is_custom();
+        // That of a `log` record has no target of its own.
+        let is_own = std::ptr::eq(meta, event.metadata()) && !self.titles.is_custom();
+        scratch.recall.begin(is_own.then(|| (self.number, meta.callsite())));
         event.record(&mut Deciding { scratch, taker, wants_error, group_by });
-        let Scratch { message, filled, spare, .. } = scratch;
-        let is_silent = title::says_nothing(message, filled, spare);
+        let Scratch { message, filled, spare, recall, .. } = scratch;
+        let is_silent = !recall.is_known() && title::says_nothing(message, filled, spare);
         if !wants_error && is_silent {
             event.record(&mut Deciding { scratch, taker, wants_error: true, group_by });
         }
@@ -130,9 +137,11 @@ impl SpikeLayer {
         let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
         match wish {
             Wish::Trigger => {
+                let key = draft.key();
                 let (title, folding) = draft.split();
                 let head = Head {
                     title,
+                    key,
                     severity: controls.severity.or(route.severity),
                     priority: controls.priority.or(route.priority),
                     endpoint,
@@ -174,88 +183,6 @@ impl SpikeLayer {
             event.record(&mut Deciding { scratch, taker, wants_error: true, group_by: &[] });
             is_told(&scratch.error)
         })
-    }
-
-    /// Makes the title, that of a trigger and that of a resolve; tells whether the event has given
-    /// none itself.
-    fn write_title<S>(
-        &self,
-        event: &Event<'_>,
-        meta: &Metadata<'_>,
-        ctx: &Context<'_, S>,
-        is_silent: bool,
-        scratch: &mut Scratch,
-    ) -> bool
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let Scratch { message, error, holes, error_holes, filled, controls, .. } = scratch;
-        let (groups, draft, spare) = (&mut scratch.groups, &mut scratch.draft, &mut scratch.spare);
-        if draft.give(&controls.title) {
-            return false;
-        }
-        // Only what has no message is named after its error and its span.
-        let is_custom = self.titles.is_custom();
-        let span = if is_silent || is_custom { ctx.event_span(event) } else { None };
-        let span = span.map(|span| span.name());
-        let names = |visit: &mut dyn FnMut(&str)| {
-            let names = meta.fields().iter().map(|field| field.name());
-            names.filter(|name| is_content(name)).for_each(visit);
-        };
-        let target = tail(meta.target(), TITLE_TARGET_CAP);
-        // That of a `log` record is made while the program runs; any other is a constant.
-        let constant = event.metadata().target();
-        let is_constant = std::ptr::eq(meta.target(), constant);
-        let redacted = self.redacted_target(is_constant.then_some(constant), target);
-        // Whichever of the two the title is made of.
-        let (text, holes) = if is_silent { (&*error, error_holes) } else { (&*message, holes) };
-        let is_filled = !holes.is_empty() && title::fill(text, holes, filled);
-        let text = if is_filled { filled.as_str() } else { text.as_str() };
-        let parts = title::Parts {
-            message: if is_silent { "" } else { text },
-            error: if is_silent { text } else { "" },
-            target: redacted.as_deref().unwrap_or(target),
-            span: span.filter(|_| is_silent),
-            fields: &names,
-        };
-        draft.derive(&self.titles, &parts, spare);
-        if is_custom {
-            let (title, raw) = draft.custom();
-            let parts = TitleParts {
-                title,
-                message,
-                error: Some(error.as_str()).filter(|error| !error.is_empty()),
-                target: parts.target,
-                level: *meta.level(),
-                span,
-                file: meta.file(),
-                line: meta.line(),
-            };
-            if self.taker().take_title(raw, TEXT_CAP, |out| self.titles.call(&parts, out)) {
-                draft.take_custom();
-            }
-        }
-        if !self.group_by.is_empty() {
-            span_fields::find(event, ctx, &self.group_by, groups);
-            draft.append_groups(&self.group_by, groups);
-        }
-        true
-    }
-
-    /// A target that holds a secret, without it. `constant`: all of it, if it is one.
-    fn redacted_target(&self, constant: Option<&'static str>, target: &str) -> Option<String> {
-        let scrubber = self.pipeline.scrubber();
-        let look = || scrubber.is_clean(target);
-        let clean = match constant {
-            Some(constant) => self.clean.is(constant, look),
-            None => look(),
-        };
-        if clean {
-            return None;
-        }
-        let mut text = target.to_owned();
-        scrubber.scrub_all(&mut text);
-        Some(text)
     }
 
     /// A word to the person who wrote the call, through the worker, once for each call. (Two
@@ -316,13 +243,6 @@ where
         let Some(_inside) = reentry::enter() else { return };
         contained(|| span_fields::keep(id, &ctx, self.taker(), |visitor| values.record(visitor)));
     }
-}
-
-/// The longest tail of `text` of at most `cap` bytes that begins between two characters.
-fn tail(text: &str, cap: usize) -> &str {
-    let start = text.len().saturating_sub(cap);
-    let start = (start..=text.len()).find(|start| text.is_char_boundary(*start));
-    text.get(start.unwrap_or(0)..).unwrap_or(text)
 }
 
 /// Where the event comes from. `None` for a `log` record that does not say: those are no one's.

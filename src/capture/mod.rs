@@ -11,6 +11,7 @@ pub(crate) mod layer;
 pub(crate) mod literals;
 pub(crate) mod mute;
 pub(crate) mod pipeline;
+pub(crate) mod recall;
 pub(crate) mod redact;
 pub(crate) mod routes;
 pub(crate) mod scratch;

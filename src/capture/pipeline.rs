@@ -215,7 +215,7 @@ impl Pipeline {
         let priority = head.priority.or(self.settings.priority);
         let threshold = head.threshold.filter(|_| !head.meant);
         let head = Head { severity, priority, threshold, ..head };
-        let (now, key) = (self.clock.now(), self.key(head.title));
+        let (now, key) = (self.clock.now(), head.key.unwrap_or_else(|| self.key(head.title)));
         let ask = Ask { key, rank: rank(severity), meant: head.meant, before: None };
         let gate = self.gate(head.endpoint);
         let is_repeat = gate.counts_repeat(ask, now);
@@ -307,7 +307,7 @@ impl Pipeline {
             }
             Opens::Folded { place } => {
                 self.counters.add(Count::Folded);
-                let head = Head { title: folding.finish(place), ..head };
+                let head = Head { title: folding.finish(place), key: None, ..head };
                 let ask = Ask { key: self.key(head.title), ..ask };
                 let admission = gate.admit(ask, now);
                 let paged = self.page(queue, head, (ask, now), admission, build);
@@ -392,7 +392,8 @@ impl Pipeline {
         failed(&mut state).then(|| Failure { hash: state.finish(), title, rank: ask.rank })
     }
 
-    fn key(&self, title: &str) -> u64 {
+    /// What a title is known by in this pipeline.
+    pub(crate) fn key(&self, title: &str) -> u64 {
         self.hasher.hash_one(title)
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Scrubber {
     tokens: Tokens,
     redaction: Redaction,
     names: Names,
+    /// Names that are not listed.
+    open: Clean,
 }
 
 /// What becomes of the value of a field.
@@ -84,7 +86,7 @@ impl Default for Scrubber {
 impl Scrubber {
     /// `added`: names beside the listed ones.
     pub(crate) fn new(tokens: Tokens, redaction: Redaction, added: &[String]) -> Self {
-        Self { tokens, redaction, names: Names::new(added) }
+        Self { tokens, redaction, names: Names::new(added), open: Clean::default() }
     }
 
     /// What becomes of the value of a field with this name.
@@ -98,6 +100,12 @@ impl Scrubber {
                 None => Verdict::Open,
             },
         }
+    }
+
+    /// As [`verdict`](Scrubber::verdict), of a name that is a constant of the program.
+    pub(crate) fn verdict_of(&self, name: &'static str) -> Verdict {
+        let look = || matches!(self.verdict(name), Verdict::Open);
+        if self.open.is(name, look) { Verdict::Open } else { self.verdict(name) }
     }
 
     /// Removes secrets from `text`, from byte `from` on, and cuts what is there to `cap` bytes.

@@ -15,10 +15,11 @@ use crate::{
     capture::{
         event::Controls,
         literals::Literals,
+        recall::Recall,
         redact::{LOOK_AHEAD, Listed, PLACEHOLDER, Scrubber},
         title::{self, Draft, Group, Holes, MAX_GROUPS},
     },
-    fields::{Fields, Taken, head},
+    fields::{Fields, TEXT_CAP, Taken, head},
     stats::{Count, Counters},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Scratch {
     /// What was found for the fields that join the key, in the builder's order.
     pub(crate) groups: [Group; MAX_GROUPS],
     pub(crate) draft: Draft,
+    /// What messages before have become; needs no clearing.
+    pub(crate) recall: Recall,
     /// For titles that have to be read twice; needs no clearing.
     pub(crate) spare: title::Spare,
     pub(crate) fields: Fields,
@@ -118,6 +121,31 @@ impl Taker<'_> {
     ) -> Taken {
         holes.clear();
         self.take_noting(out, cap, Some(holes), write)
+    }
+
+    /// As [`take_with_holes`](Taker::take_with_holes), of an event's message, which may be one
+    /// that is known.
+    pub(crate) fn take_message(
+        &self,
+        out: &mut String,
+        holes: &mut Holes,
+        recall: &mut Recall,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) -> Taken {
+        if self.literals.is_some() {
+            recall.forget();
+            return self.take_with_holes(out, TEXT_CAP, holes, write);
+        }
+        if self.write(out, TEXT_CAP, None, write) == Written::Panicked {
+            recall.forget();
+        } else if recall.knows(out) {
+            return Taken::default();
+        }
+        let taken = self.scrubber.scrub(out, 0, TEXT_CAP);
+        if taken != Taken::default() {
+            recall.forget();
+        }
+        taken
     }
 
     fn take_noting(

@@ -8,6 +8,7 @@ use tracing::{Dispatch, dispatcher::with_default, error, error_span, info};
 use tracing_spike::{
     Builder, Incident,
     sandbox::{self, Sandbox},
+    title::Titles,
 };
 use tracing_subscriber::{Registry, prelude::*};
 
@@ -505,5 +506,32 @@ fn f096_titles_are_one_but_for_what_cleaning_takes_away_and_nothing_else() {
     ];
     for (one, other) in different {
         assert_eq!(opens(one, other), 2, "{one:?} {other:?}");
+    }
+}
+
+#[test]
+fn f091_what_a_thread_remembers_of_one_pipeline_is_not_told_to_another() {
+    let open = rig_with(|builder| builder.group_by(["tenant"]));
+    let closed = rig_with(|builder| builder.redact(["shelf"]));
+    let short = rig_with(|builder| builder.titles(Titles::text().short()));
+    let title = |rig: &Rig, said: &str| {
+        let incident = rig.paged_one(|| {
+            // Word for word as before, and again.
+            for tenant in ["acme", "acme"] {
+                error!(tenant, "import stopped: shelf={said}");
+            }
+        });
+        (incident.title().to_owned(), incident.body()["message"].as_str().unwrap().to_owned())
+    };
+    for _ in 0..2 {
+        let (titled, message) = title(&open, "amber");
+        assert_eq!(titled, "import stopped: shelf=# in it::data (tenant acme)");
+        assert_eq!(message, "import stopped: shelf=amber");
+        let (titled, message) = title(&closed, "amber");
+        assert_eq!(titled, "import stopped: shelf=# in it::data");
+        assert_eq!(message, "import stopped: shelf=[redacted]");
+        let (titled, message) = title(&short, "amber");
+        assert_eq!(titled, "import stopped in it::data");
+        assert_eq!(message, "import stopped: shelf=amber");
     }
 }

@@ -14,6 +14,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Head<'a> {
     pub(crate) title: &'a str,
+    /// The title's, as [`Pipeline::key`](super::Pipeline::key) tells it, if it is known.
+    pub(crate) key: Option<u64>,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
     pub(crate) endpoint: usize,

@@ -1,5 +1,5 @@
-//! Which constants of the program were found to hold no secret, so that each is looked through
-//! once and not at every event.
+//! Which constants of the program were found to hold no secret, or to be the names of none, so that
+//! each is looked through once and not at every event.
 //!
 //! Invariant: knows constants by where they begin and end, which no other text does; may forget
 //! one.
@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many are remembered, one for each remainder of an address.
-const PLACES: usize = 64;
+const PLACES: usize = 256;
 
 /// Constants without a secret.
 #[derive(Debug)]

@@ -31,6 +31,8 @@ pub(crate) struct Draft {
     kind: String,
     /// Where the place begins in `kind`; at its end if there is none.
     place: usize,
+    /// The key of `kind`, if it is known.
+    key: Option<u64>,
     /// What the program's closure wrote.
     raw: String,
     /// `kind` was made of `raw`.
@@ -72,15 +74,18 @@ impl Group {
 
 impl Draft {
     pub(crate) fn clear(&mut self) {
-        let Self { kind, place, raw, is_custom, groups, whole, value, folded } = self;
+        let Self { kind, place, key, raw, is_custom, groups, whole, value, folded } = self;
         for text in [kind, raw, groups, whole, value, folded] {
             text.clear();
         }
-        (*place, *is_custom) = (0, false);
+        (*place, *key, *is_custom) = (0, None, false);
     }
 
     /// Takes the title that an event has given itself. Tells whether it has.
     pub(crate) fn give(&mut self, title: &str) -> bool {
+        if title.is_empty() {
+            return false;
+        }
         verbatim(title, &mut self.kind);
         self.place = self.kind.len();
         !self.kind.is_empty()
@@ -89,6 +94,27 @@ impl Draft {
     /// Makes the title of an event that has given none.
     pub(crate) fn derive(&mut self, titles: &Titles, parts: &Parts<'_>, spare: &mut Spare) {
         self.place = titles.write(parts, &mut self.kind, spare);
+    }
+
+    /// Takes a title that was made before, where the place begins in it, and its key.
+    pub(crate) fn recall(&mut self, kind: &str, place: usize, key: u64) {
+        self.kind.clear();
+        self.kind.push_str(kind);
+        (self.place, self.key) = (place, Some(key));
+    }
+
+    pub(crate) fn note_key(&mut self, key: u64) {
+        self.key = Some(key);
+    }
+
+    /// The title's key, if it is known.
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.key.filter(|_| self.groups.is_empty())
+    }
+
+    /// The title without its groups, and where the place begins in it.
+    pub(crate) fn kind(&self) -> (&str, usize) {
+        (&self.kind, self.place)
     }
 
     /// The title so far, and where to write another.

@@ -58,6 +58,8 @@ pub(super) fn traced(
         }
         std::mem::swap(before, out);
         out.clear();
+        // Whichever of the two is written to first at the next event, it has room.
+        out.reserve(before.capacity());
         // Of all that cleaning mends, only these two can come out of a scan.
         let bytes = before.as_bytes();
         if bytes.contains(&b'@') || bytes.windows(2).any(|two| two == b":/") {
