@@ -468,9 +468,7 @@ impl Builder {
 
     /// How many incidents of each webhook may wait for the worker. Default: 256; 1 to 65,536. When
     /// there is no room, the next incident is refused and counted, and its title is as if it had
-    /// not occurred, so that the next occurrence pages. A panic is kept in the [spool] then.
-    ///
-    /// [spool]: Builder::spool
+    /// not occurred, so that the next occurrence pages. A panic needs no room.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().queue_capacity(1024);

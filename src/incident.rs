@@ -259,9 +259,9 @@ pub(crate) enum Detail {
 
 /// The spool, as the caller's side sees it.
 pub(crate) trait Keep: Send + Sync + UnwindSafe + RefUnwindSafe + fmt::Debug {
-    /// Writes an op at once, since the process is about to die; tells whether that went well. `now`
-    /// is time since the pipeline started.
-    fn keep(&self, op: &Op, now: Duration) -> bool;
+    /// Writes an op at once, since the process is about to die. `now` is time since the pipeline
+    /// started.
+    fn keep(&self, op: &Op, now: Duration);
     /// In a forked child: from now on it does not keep the parent's run alive.
     fn let_go_in_child(&self);
 }

@@ -30,6 +30,9 @@ pub(crate) enum Control {
     Flush { mark: u64, asker: Asker },
     /// Deliver everything, and end when that is done or `deadline` has come.
     Shutdown { asker: Asker },
+    /// A panic for which its lane has no room: the process may not live to see a repeat. The budget
+    /// for new titles bounds how many there are.
+    Panic(Box<Op>),
     /// Something that a person should know, once.
     Say(Problem),
     /// Take over what dead runs have left, through this.

@@ -28,7 +28,7 @@ use crate::{
     },
     clock::{Clock, millis},
     incident::{Detail, Keep, Occurrences, Op, Priority, Sending, Severity, Ticket},
-    queue::{NoSlot, Sender},
+    queue::{Control, NoSlot, Sender},
     stats::{Count, Counters},
     sync::AtomicU64,
 };
@@ -331,13 +331,10 @@ impl Pipeline {
             Admission::Storm => return self.storm(queue, head, (ask, now)),
         };
         let admitted = self.admitted(head.endpoint, ask.key, now, sending);
-        let slot = match (queue.reserve_trigger(head.endpoint), &self.settings.keep) {
-            (Ok(slot), _) => slot,
-            (Err(NoSlot::Full), Some(keep)) if head.panic => {
-                self.last_word(&**keep, self.op(head, admitted, build()));
-                return Ok(());
-            }
-            (Err(no_slot), _) => return Err(refused(no_slot)),
+        let slot = match queue.reserve_trigger(head.endpoint) {
+            Ok(slot) => Some(slot),
+            Err(NoSlot::Full) if head.panic => None,
+            Err(no_slot) => return Err(refused(no_slot)),
         };
         let mut detail = build();
         if let Detail::Event(event) = &mut detail
@@ -355,15 +352,12 @@ impl Pipeline {
             // The worker writes it once more, and counts it if that fails, too.
             keep.keep(&op, self.clock.now());
         }
-        slot.send(op);
+        match slot {
+            Some(slot) => slot.send(op),
+            // Dropped, it is counted.
+            None => drop(queue.control(Control::Panic(op))),
+        }
         Ok(())
-    }
-
-    /// A panic for which the queue has no room is for the next run to deliver: the process may not
-    /// live to see a repeat.
-    fn last_word(&self, keep: &dyn Keep, op: Box<Op>) {
-        let is_kept = keep.keep(&op, self.clock.now());
-        op.ticket.lose(if is_kept { Count::Spooled } else { Count::RefusedFull });
     }
 
     /// Folds what the budget does not pay for into the storm incident.
@@ -435,7 +429,8 @@ impl Pipeline {
 
     /// Says once, on stderr, that nothing pages any more.
     fn say_closed(&self) {
-        if self.said_closed.swap(true, Ordering::Relaxed) {
+        // In a forked child, a thread of the parent's may have been writing.
+        if self.said_closed.swap(true, Ordering::Relaxed) || self.is_forked() {
             return;
         }
         let why = if self.is_closed() {

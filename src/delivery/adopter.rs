@@ -101,7 +101,8 @@ impl Adopter {
             }
             done.extend(files);
         }
-        if adopted.more {
+        // While it is muted, what is left would be read again and again.
+        if adopted.more && !is_muted {
             self.next = now.saturating_add(SOON);
         }
         Some(Taken { adopted, done, is_safe: false })

@@ -55,11 +55,11 @@ pub(crate) struct LastWords {
 }
 
 impl Keep for LastWords {
-    fn keep(&self, op: &Op, now: Duration) -> bool {
-        let home = self.homes.get(op.endpoint).and_then(Option::as_ref);
-        home.is_some_and(|home| {
-            self.spool.write(&record(op, false, home, &self.source, now)).is_ok()
-        })
+    fn keep(&self, op: &Op, now: Duration) {
+        if let Some(Some(home)) = self.homes.get(op.endpoint) {
+            // The worker writes it once more, and counts it if that fails, too.
+            self.spool.write(&record(op, false, home, &self.source, now)).ok();
+        }
     }
 
     fn let_go_in_child(&self) {
@@ -148,7 +148,7 @@ impl Kept {
     }
 
     fn write(&mut self, outbox: &Outbox, source: &Source, now: Duration) -> io::Result<()> {
-        let (mut words, mut failed) = (HashSet::new(), Ok(()));
+        let (mut words, mut failed, mut storm_waits) = (HashSet::new(), Ok(()), false);
         let later = now.saturating_add(AGAIN);
         for (op, again) in outbox.last_words() {
             words.insert(op.key);
@@ -156,17 +156,18 @@ impl Kept {
             if has == Some(&stamp) {
                 continue;
             }
-            let waits = has.is_some_and(|has| has.waits(now));
+            let mut waits = has.is_some_and(|has| has.waits(now));
             if !waits {
                 let written = self.spool.write(&record(op, again, &self.home, source, now));
-                let doubtful = written.is_err().then_some(later);
-                self.stamps.insert(op.key, Stamp { doubtful, ..stamp });
+                waits = written.is_err();
+                self.stamps.insert(op.key, Stamp { doubtful: waits.then_some(later), ..stamp });
                 failed = failed.and(written);
             }
-            if (waits || failed.is_err()) && matches!(op.detail, Detail::Storm(_)) {
-                // What was folded into it stays where it is.
-                return failed;
-            }
+            storm_waits |= waits && matches!(op.detail, Detail::Storm(_));
+        }
+        if storm_waits {
+            // What was folded into it stays where it is.
+            return failed;
         }
         // In any case: a full disk gets room only so.
         let (spool, id) = (&self.spool, self.home.id);

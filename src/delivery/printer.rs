@@ -1,18 +1,21 @@
 //! Writes lines to stderr, for a worker that must not wait for whoever reads them.
 //!
 //! Invariant: a stderr that takes nothing (a full pipe that nobody reads) costs [`PATIENCE`] once
-//! and one thread; what is to be said meanwhile is left unsaid there.
+//! and one thread; what is to be said meanwhile has to be said again later.
 
 use std::{
     io::{self, Write},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
 
 use crate::reentry;
 
-/// So long the worker waits for a line to be written: the last one should be before the end.
+/// So long a line is waited for: the last one should be there before the end.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
@@ -22,24 +25,28 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    pub(crate) fn print(&mut self, line: &str) {
+    /// Tells whether the line is written, or on its way.
+    pub(crate) fn print(&mut self, line: &str) -> bool {
         if let Some(writing) = &self.writing
             && writing.try_recv() == Err(mpsc::TryRecvError::Empty)
         {
-            return;
+            return false;
         }
         let (done, writing) = mpsc::sync_channel::<()>(1);
-        let line = format!("tracing-spike: {line}\n");
+        let line: Arc<str> = format!("tracing-spike: {line}\n").into();
+        let to_write = Arc::clone(&line);
         let write = move || {
             reentry::mark_own_thread();
-            io::stderr().write_all(line.as_bytes()).ok();
+            io::stderr().write_all(to_write.as_bytes()).ok();
             drop(done);
         };
-        // Without a thread it is unsaid, which is better than undelivered.
-        let Ok(_) = thread::Builder::new().name("spike-says".to_owned()).spawn(write) else {
-            return;
-        };
+        if thread::Builder::new().name("spike-says".to_owned()).spawn(write).is_err() {
+            // There are none left, which people have to know.
+            io::stderr().write_all(line.as_bytes()).ok();
+            return true;
+        }
         let waited = writing.recv_timeout(PATIENCE);
         self.writing = (waited == Err(RecvTimeoutError::Timeout)).then_some(writing);
+        true
     }
 }

@@ -247,6 +247,12 @@ impl Worker {
     fn obey(&mut self, control: Control) {
         match control {
             Control::Say(problem) => self.say(problem),
+            Control::Panic(op) => {
+                let now = self.parts.clock.now();
+                if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
+                    endpoint.push(op, now);
+                }
+            }
             // The loop does.
             Control::Look => {}
             Control::Replay(pipeline) => self.adopter = self.adopter_for(pipeline),
@@ -387,8 +393,10 @@ impl Worker {
 
     /// Prints what is due; when the rest is.
     fn print(&mut self, now: Duration) -> Option<Duration> {
-        if let Some(line) = self.lines.take(now) {
-            self.printer.print(&line);
+        if let Some(line) = self.lines.take(now)
+            && !self.printer.print(&line)
+        {
+            self.lines.add(line);
         }
         self.lines.wake()
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Shared, waits::Waits};
-use crate::lock::lock;
+use crate::lock::{lock, try_lock};
 
 /// That of the process which built a pipeline first.
 static FIRST: OnceLock<Live> = OnceLock::new();
@@ -31,7 +31,10 @@ impl Live {
         let pid = process::id();
         let mut live = FIRST.get_or_init(|| Self::of(pid));
         while live.pid != pid {
-            live = live.child.get_or_init(|| Box::new(Self::of(pid)));
+            live = live.child.get_or_init(|| {
+                live.let_go();
+                Box::new(Self::of(pid))
+            });
         }
         live
     }
@@ -39,6 +42,16 @@ impl Live {
     fn of(pid: u32) -> Self {
         let (pipelines, waits) = (Mutex::default(), Mutex::new(Waits::new()));
         Self { pid, pipelines, waits, child: OnceLock::new() }
+    }
+
+    /// In a forked child: its parent's spools are not held by it.
+    fn let_go(&self) {
+        let pipelines = try_lock(&self.pipelines);
+        for pipeline in pipelines.iter().flat_map(|pipelines| pipelines.iter()) {
+            if let Some(pipeline) = pipeline.upgrade() {
+                pipeline.pipeline().is_forked();
+            }
+        }
     }
 
     pub(crate) fn add(&self, pipeline: &Arc<Shared>) {

@@ -4,28 +4,36 @@
 //! Invariant: knows constants by where they begin and end, which no other text does; may forget
 //! one.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many are remembered, one for each remainder of an address.
 const PLACES: usize = 256;
 
 /// Constants without a secret.
 #[derive(Debug)]
-pub(crate) struct Clean([AtomicUsize; PLACES]);
+pub(crate) struct Clean([AtomicU64; PLACES]);
 
 impl Default for Clean {
     fn default() -> Self {
-        Self([const { AtomicUsize::new(0) }; PLACES])
+        Self([const { AtomicU64::new(0) }; PLACES])
     }
 }
 
 impl Clean {
     /// Whether `text` has no secret; `look` tells of one that is not known.
     pub(crate) fn is(&self, text: &'static str, look: impl FnOnce() -> bool) -> bool {
-        // Where it ends, too: of two that begin at one address, one is a part of the other.
-        let end = text.as_bytes().as_ptr_range().end.addr();
-        let mark = text.as_ptr().addr().rotate_left(usize::BITS / 2) ^ end;
-        let Some(place) = self.0.get(mark % PLACES) else { return look() };
+        let (start, length) = (text.as_ptr().addr(), text.len());
+        // Its length, too: of two that begin at one address, one is a part of the other. An
+        // address has 48 bits, or 57 on machines that a program has to ask for it.
+        let (Ok(start), Ok(length)) = (u64::try_from(start), u16::try_from(length)) else {
+            return look();
+        };
+        if start >> 48 != 0 {
+            return look();
+        }
+        let mark = (start << 16) | u64::from(length);
+        let place = usize::try_from((start >> 2) ^ u64::from(length)).unwrap_or(0) % PLACES;
+        let Some(place) = self.0.get(place) else { return look() };
         if place.load(Ordering::Relaxed) == mark {
             return true;
         }

@@ -2,11 +2,16 @@
 
 use std::{
     net::TcpListener,
-    sync::atomic::{AtomicUsize, Ordering},
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tracing_spike::{
     Incident, Problem,
     sandbox::{self, Fault, Sandbox},
@@ -206,18 +211,20 @@ fn f050_a_panic_in_a_thread_local_destructor_is_delivered_before_the_process_is_
 }
 
 #[test]
-fn f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_too() {
+fn f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_and_goes_out() {
     const TEST: &str =
-        "panics::dying::f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_too";
+        "panics::dying::f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_and_goes_out";
+    static HELD: Mutex<()> = Mutex::new(());
     /// Keeps the worker from whatever else it would do.
     fn holds(_: &Problem) {
-        thread::park();
+        drop(HELD.lock());
     }
     let sandbox = Sandbox::start().unwrap();
     let (url, dir) = (sandbox.url_for(TOKEN), directory());
     let variables = [("URL", url.as_str()), ("SPOOL", dir.to_str().unwrap())];
-    sandbox.fault(Fault::Status(401));
+    sandbox.fault_next(1, Fault::Status(400));
     let ended = child::run(TEST, &variables, || {
+        let held = HELD.lock();
         let builder = tracing_spike::builder(std::env::var("URL").unwrap())
             .spool(std::env::var("SPOOL").unwrap())
             .queue_capacity(1)
@@ -226,28 +233,32 @@ fn f059_f060_a_panic_that_meets_a_full_queue_is_in_the_spool_too() {
             .panics();
         let (_layer, guard) = builder.build::<Registry>().unwrap();
         let handle = guard.handle();
-        handle.trigger(Incident::new("it is refused")).unwrap();
-        // It counts that just before it tells.
-        eventually("it is refused", || (handle.stats().retries > 0).then_some(()));
+        handle.trigger(Incident::new("it is rejected")).unwrap();
+        // It counts that before it tells, and is held.
+        eventually("it is rejected", || (handle.stats().lost.rejected > 0).then_some(()));
         eventually("the queue is full", || {
             static NUMBER: AtomicUsize = AtomicUsize::new(0);
             let title = format!("n{}", NUMBER.fetch_add(1, Ordering::Relaxed));
             handle.trigger(Incident::new(title)).is_err_and(|error| error.is_full()).then_some(())
         });
         caught(|| panic!("the last words"));
-        assert_eq!(handle.stats().spooled, 1, "{:?}", handle.stats());
-        std::process::abort();
-    });
-    assert!(ended.status.code().is_none(), "{ended:?}");
-    let titles: Vec<_> =
-        all_records(&dir).iter().map(|(_, record)| record["title"].to_string()).collect();
-    assert!(titles.iter().any(|title| title.contains("the last words")), "{titles:?} {ended:?}");
-    sandbox.clear_faults();
-    let (_layer, guard) = tracing_spike::builder(&url).spool(&dir).build::<Registry>().unwrap();
-    eventually("it is delivered", || {
-        let is_it = |incident: &sandbox::Incident| incident.title().contains("the last words");
-        sandbox.incidents().iter().any(is_it).then_some(())
-    });
-    drop(guard);
+        let dir = PathBuf::from(std::env::var("SPOOL").unwrap());
+        let is_panic =
+            |(_, record): &(PathBuf, Value)| record["title"].to_string().contains("last words");
+        assert!(all_records(&dir).iter().any(is_panic), "{:?}", handle.stats());
+        drop(held);
+        drop(guard);
+        let stats = handle.stats();
+        assert_eq!(
+            (stats.refused.full, stats.undelivered(), stats.pending),
+            (1, 2, 0),
+            "{stats:?}"
+        );
+    })
+    .well();
+    assert_eq!(ended.said("panicked at"), 1, "{}", ended.stderr);
+    let is_it = |incident: &sandbox::Incident| incident.title().contains("the last words");
+    assert!(sandbox.incidents().iter().any(is_it), "by the process that saw it");
+    assert_eq!(records(&dir), 0);
     std::fs::remove_dir_all(dir).unwrap();
 }
