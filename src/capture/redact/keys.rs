@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::text::{Text, is_base64, is_key, is_mixed};
 
-/// Bytes of the shortest of them, all of which a key is made of: a run of so many holds eight that
-/// the scan weighs together, wherever those begin.
+/// Bytes of the shortest of them, all of which a key is made of: a run of so many holds eight at
+/// an offset that is a multiple of eight, which is what the scan looks for.
 pub(super) const SHORTEST: usize = 15;
 /// Bytes of a key that are looked at before it is believed.
 const LOOK: usize = 24;

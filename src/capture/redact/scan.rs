@@ -47,7 +47,8 @@ impl<'a> Scan<'a> {
             self.block = at;
             if let Some(found) = self.look(text, at, weight) {
                 self.done = found.end;
-                self.block = at.max(found.end);
+                // There may be more in the block in which this one ends.
+                self.block = at.max(found.end & !(BLOCK - 1));
                 return Some(found);
             }
             self.block = at.saturating_add(BLOCK);

@@ -70,6 +70,9 @@ fn what_stands_beside_a_card_or_between_its_groups_decides() {
     expect(&[
         ("paid by 4111.1111.1111.1111 now", "paid by 4111.1111.1111.1111 now"),
         ("paid by 4111-1111-1111-1111 now", "paid by # now"),
+        ("7 of 5018000000007 7 times, 7 5018000000007", "7 of # 7 times, 7 #"),
+        ("paid by no.5018000000007. 7", "paid by no.#. 7"),
+        ("paid by 5000000000005", "paid by 5000000000005"),
         ("paid 4111111111111111_ now", "paid 4111111111111111_ now"),
         // What is found first is not what comes first.
         (&format!("4111-1111-1111-1111-ghp_{}", "Fake0".repeat(6)), "#-#"),
@@ -173,10 +176,16 @@ fn what_is_before_a_host_and_behind_a_webhook() {
     expect(&[
         ("https://shop.test:?to=ann@shop.test", "https://shop.test:?to=ann@shop.test"),
         ("https://shop.test:8080/x@y", "https://shop.test:8080/x@y"),
+        ("postgres://app:hunter2", "postgres://app:hunter2"),
         ("postgres://app:hunt/er2@db/shop", "postgres://app:#@db/shop"),
         ("https://hooks.spike.sh/abcdefg", "https://hooks.spike.sh/abcdefg"),
         ("https://hooks.spike.sh/abcdefgh", "https://hooks.spike.sh/#"),
     ]);
+    // What was hidden before, and what was left.
+    for text in ["https://hooks.spike.sh/abcdefgh/[redacted]", "postgres://app:a[redacted]@db/shop"]
+    {
+        assert_eq!(scrubbed(text), (text.to_owned(), 0));
+    }
 }
 
 #[test]
@@ -214,7 +223,22 @@ fn what_a_token_leaves_counts_for_the_cap() {
         let taken = scrubber.scrub(&mut left, 0, cap);
         assert_eq!((left.as_str(), taken.cut), (expected, cut));
     }
-    // A webhook is known behind a cut, too.
+}
+
+#[test]
+fn what_is_cut_off_may_have_said_that_it_is_a_secret() {
+    let scrubber = Scrubber::default();
+    let table = [("eyJ", "[redacted]"), ("postgres://app:", "postgres://app:[redacted]")];
+    for (begin, expected) in table {
+        let cap = expected.len();
+        let text = |long: usize| format!("{begin}{}", "a".repeat(cap + long - begin.len()));
+        let mut cut = text(LOOK_AHEAD);
+        scrubber.scrub(&mut cut, 0, cap);
+        assert_eq!(cut, expected);
+        let mut whole = text(LOOK_AHEAD - 1);
+        scrubber.scrub(&mut whole, 0, cap);
+        assert_eq!(whole, text(0));
+    }
     let mut text = format!("https://hooks.spike.sh/{}", "abcd".repeat(LOOK_AHEAD));
     scrubber.scrub(&mut text, 0, 30);
     assert_eq!(text, "https://hooks.spike.sh/[redact");
@@ -275,6 +299,10 @@ fn what_is_in_a_field_goes_with_it() {
         (json!({ "token": few }), json!({ "token": few }), 0),
         (json!({ "token": mixed }), json!({ "token": mixed }), 0),
         (json!({ "count": bytes }), json!({ "count": bytes }), 0),
+        (json!({ "pin": 1234 }), json!({ "pin": "[redacted]" }), 1),
+        (json!({ "pin": 12 }), json!({ "pin": 12 }), 0),
+        (json!({ "note": "pin=1234" }), json!({ "note": "pin=[redacted]" }), 1),
+        (json!({ "pin=1234": 1, "x": 1 }), json!({ "pin=[redacted]": 1, "x": 1 }), 1),
     ];
     let open = [
         (json!({ "user": { "token": "abc1" } }), json!({ "user": { "token": "abc1" } }), 0),
