@@ -140,9 +140,7 @@ impl Scrubber {
             taken.redacted = taken.redacted.saturating_add(1);
         }
         if copied > from {
-            if copied < keep {
-                text.extend_from_within(copied..keep);
-            }
+            text.extend_from_within(copied.min(keep)..keep);
             text.drain(from..end);
             let kept = head(text.get(from..).unwrap_or(""), cap).len();
             text.truncate(from.saturating_add(kept));

@@ -24,12 +24,7 @@ pub(super) fn find(
 ) -> Result<Range<usize>, usize> {
     let digit = |byte: u8| byte.is_ascii_digit();
     let end = text.run(at, is_grouped);
-    // A number begins at most so far before the digits that were noticed.
-    let mut start = text.back(at, floor.max(at.saturating_sub(2 * MOST)), is_grouped);
-    if start > done && digit(text.before(start)) {
-        // Inside of a longer one: on to its end.
-        start = text.run(start, digit);
-    }
+    let mut start = text.back(at, floor, is_grouped);
     while start < end {
         start = text.run(start, |byte| is_grouped(byte) && !digit(byte));
         let after = text.run(start, digit);

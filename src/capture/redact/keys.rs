@@ -170,8 +170,8 @@ pub(super) fn find(text: Text<'_>, at: usize, floor: usize) -> Result<Range<usiz
     if let Some(found) = credentials(text, start, floor) {
         return Ok(found);
     }
-    // What has been found before is no part of it.
-    let mut before = if start > floor { text.before(start) } else { 0 };
+    // Neither what ends the run nor what has been found before it is a part of it.
+    let mut before = 0_u8;
     for (offset, &byte) in text.slice(start, end).iter().enumerate() {
         let begins = !before.is_ascii_alphanumeric();
         before = byte;
@@ -189,14 +189,12 @@ fn at_start(text: Text<'_>, at: usize, byte: u8, end: usize) -> Option<Range<usi
         return web_token(text, at, end);
     }
     let (first, count) = BY_BYTE.get(usize::from(byte)).copied()?;
-    if count > 0 {
-        let formats = FORMATS.get(usize::from(first)..)?.iter().take(usize::from(count));
-        let second = text.at(at.saturating_add(1));
-        for format in formats {
-            // Which is what most words fail at.
-            if format.0.as_bytes().get(1) == Some(&second) && text.starts(at, format.0.as_bytes()) {
-                return vendor(text, at, *format);
-            }
+    let formats = FORMATS.get(usize::from(first)..)?.iter().take(usize::from(count));
+    let second = text.at(at.saturating_add(1));
+    for format in formats {
+        // Which is what most words fail at.
+        if format.0.as_bytes().get(1) == Some(&second) && text.starts(at, format.0.as_bytes()) {
+            return vendor(text, at, *format);
         }
     }
     match byte {

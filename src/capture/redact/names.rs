@@ -297,7 +297,7 @@ impl Segments {
     /// `password2` is a password.
     fn drop_digits(&mut self) {
         let digits = self.left().iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits > 0 && digits < self.len {
+        if digits < self.len {
             self.shorten(digits);
         }
     }

@@ -18,7 +18,10 @@ const BLOCK: usize = 8;
 /// Added to a block's weight, it sets the bits in [`CLOSER`] of a block that asks for a closer
 /// look: one of eight key bytes, one of seven digits, one with a sign.
 const LEAST: u32 = (0x80 - 8) * KEY + (0x80 - 7) * CARD + (0x80 - 1) * SIGN;
-const CLOSER: u32 = 0x80 * (KEY | CARD | SIGN);
+const KEYS: u32 = 0x80 * KEY;
+const CARDS: u32 = 0x80 * CARD;
+const SIGNS: u32 = 0x80 * SIGN;
+const CLOSER: u32 = KEYS | CARDS | SIGNS;
 
 /// A pass over one text.
 pub(super) struct Scan<'a> {
@@ -55,7 +58,7 @@ impl<'a> Scan<'a> {
 
     fn look(&mut self, text: Text<'_>, at: usize, found: u32) -> Option<Range<usize>> {
         let end = at.saturating_add(BLOCK);
-        if found & (0x80 * KEY) != 0 && at.max(self.done) >= self.keys {
+        if found & KEYS != 0 && at.max(self.done) >= self.keys {
             match keys::find(text, at.max(self.done), self.done) {
                 Ok(found) if found.start < end => return Some(found),
                 // Not before what stands between here and there.
@@ -63,7 +66,7 @@ impl<'a> Scan<'a> {
                 Err(end) => self.keys = end,
             }
         }
-        if found & (0x80 * SIGN) != 0 {
+        if found & SIGNS != 0 {
             let from = at.max(self.done);
             for (offset, &byte) in text.slice(from, end.min(text.len())).iter().enumerate() {
                 if weight(byte) & SIGN != 0
@@ -73,7 +76,7 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        if found & (0x80 * CARD) != 0 { self.card(text, at, end) } else { None }
+        if found & CARDS != 0 { self.card(text, at, end) } else { None }
     }
 
     /// A card's number that has digits in the block.
@@ -137,8 +140,7 @@ impl<'a> Scan<'a> {
         if before <= b' ' || is_quote(before) || before == b'(' {
             let found = values::flag(text, self.names, at)?;
             // Its name may hold a key, behind which the pass would go on.
-            let key = keys::find(text, at, at).ok().filter(|key| key.start < found.start);
-            Some(key.unwrap_or(found))
+            Some(keys::find(text, at, at).unwrap_or(found))
         } else {
             None
         }

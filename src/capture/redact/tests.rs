@@ -3,6 +3,7 @@
 use super::{Redaction, Scrubber};
 use crate::webhook::Tokens;
 
+mod bounds;
 mod corpus;
 mod cost;
 mod properties;

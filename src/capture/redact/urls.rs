@@ -93,7 +93,7 @@ pub(super) fn webhook(text: Text<'_>, slash: usize) -> Option<Range<usize>> {
     let (_, path) = WEBHOOKS.iter().find(is)?;
     let start = slash.saturating_add(path.len());
     let end = text.run(start, |byte| !ends_url(byte) && !matches!(byte, b')' | b',' | b';' | b']'));
-    let long = end.saturating_sub(start) >= PATH || (end == text.len() && !text.whole);
+    let long = end.saturating_sub(start) >= PATH;
     let near = text.slice(start, end.saturating_add(1).min(start.saturating_add(MOST)));
     (long && !holds_placeholder(near)).then_some(start..end)
 }

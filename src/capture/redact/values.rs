@@ -293,15 +293,14 @@ fn secret(value: &[u8], way: Way, kind: (Kind, Number)) -> bool {
     if digits == value.len() {
         return is_secret_number(digits, kind);
     }
-    let word = value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'\'');
     let first = value.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    let said = || word && is_one_of(value, is_prose);
+    let said = || is_one_of(value, is_prose);
     match (kind.0, way) {
         (Kind::Any, Way::Assigned) => !said(),
         (Kind::Any, Way::Labelled) => !is_one_of(first, is_prose) && !is_code(value),
         (Kind::Code, _) => true,
         (Kind::Token | Kind::Header, Way::Assigned) => {
-            let method = word && is_one_of(value, is_method);
+            let method = is_one_of(value, is_method);
             !(method || said() || is_code(value))
         }
         (Kind::Token | Kind::Header, Way::Labelled) => {
@@ -419,7 +418,6 @@ fn is_method(word: &[u8]) -> bool {
             | b"bearer"
             | b"digest"
             | b"oauth"
-            | b"oauth2"
             | b"oidc"
             | b"jwt"
             | b"ldap"
