@@ -59,11 +59,15 @@ pub(super) fn user_info(text: Text<'_>, colon: usize) -> Option<Range<usize>> {
         at = text.slice(start, end).iter().rposition(|&byte| byte == b'@');
     }
     let at = start.saturating_add(at?);
-    // Before something was hidden in it, it was longer, and was not taken for one.
-    if holds_placeholder(text.slice(start, at)) {
+    let password = behind.filter(|&behind| behind <= at);
+    // Before something was hidden in it, it was longer, and was not taken for one. A name that is
+    // hidden as a whole makes no such difference.
+    let is_hidden = |end: usize| text.slice(start, end) == super::PLACEHOLDER.as_bytes();
+    let from = password.filter(|password| is_hidden(password.saturating_sub(1))).unwrap_or(start);
+    if holds_placeholder(text.slice(from, at)) {
         return None;
     }
-    let Some(password) = behind.filter(|&behind| behind <= at) else {
+    let Some(password) = password else {
         return is_token(text, start, at).then_some(start..at);
     };
     let user = password.saturating_sub(1);

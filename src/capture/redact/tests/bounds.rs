@@ -326,3 +326,19 @@ fn what_a_program_adds_may_be_a_number() {
     assert!(matches!(scrubber.verdict("4711"), Verdict::Listed(_)));
     assert!(matches!(scrubber.verdict("4712"), Verdict::Open));
 }
+
+#[test]
+fn f091_beside_what_is_hidden_already_the_rest_is_hidden_too() {
+    let long = "x7".repeat(150);
+    for (text, hidden) in [
+        ("https://[redacted]:real-Pass1@host/x".to_owned(), "https://[redacted]:[redacted]@host/x"),
+        (format!("credentials=\"A=[redacted] KEY={long}\" end"), "credentials=\"[redacted]\" end"),
+        (format!("password=[redacted]{long}"), "password=[redacted]"),
+    ] {
+        let mut found = text.clone();
+        Scrubber::default().scrub_all(&mut found);
+        assert!(found.starts_with(hidden), "{found}");
+        let mut again = found.clone();
+        assert_eq!((Scrubber::default().scrub_all(&mut again), &again), (0, &found));
+    }
+}
