@@ -228,3 +228,6 @@ pub(crate) fn record(op: &Op, again: bool, home: &Home, source: &Source, now: Du
         body: body::body(op, source, Telling::default()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,21 +10,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde_json::Map;
+use serde_json::{Map, json};
 use tempfile::TempDir;
 
-use super::{Adopter, BYTES, EVERY, RECORDS, SOON, Taken};
+use super::{Adopter, BYTES, DELETED, EVERY, LATEST, MAX_AGE, RECORDS, SOON, Taken};
 use crate::{
     delivery::spool::{Record, Says as Recorded, Spool},
-    incident::{Leftover, Replay, Severity},
+    incident::{Leftover, Replay, Says, Severity},
 };
 
 const MINE: u32 = 0x00c0_ffee;
+/// Another endpoint of the same program.
+const OTHER: u32 = 0x0000_0bad;
 
 /// An entrance that remembers what it is told.
 #[derive(Default)]
 struct Entrance {
-    titles: Mutex<Vec<String>>,
+    told: Mutex<Vec<Leftover>>,
     is_muted: AtomicBool,
     /// So many it takes.
     room: AtomicUsize,
@@ -36,7 +38,7 @@ impl Replay for Entrance {
             .room
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1));
         if taken.is_ok() {
-            self.titles.lock().unwrap().push(leftover.title);
+            self.told.lock().unwrap().push(leftover);
         }
         taken.is_ok()
     }
@@ -63,7 +65,7 @@ impl Bench {
         let entrance = Arc::new(Entrance::default());
         entrance.room.store(usize::MAX, Ordering::Relaxed);
         let weak = Arc::downgrade(&entrance);
-        let adopter = Adopter::new(spool, vec![MINE], weak);
+        let adopter = Adopter::new(spool, vec![OTHER, MINE], weak);
         Self { _scratch: scratch, dir, entrance, adopter, now: Duration::ZERO }
     }
 
@@ -75,9 +77,14 @@ impl Bench {
 
     /// The titles that the next look tells, in their order.
     fn look(&mut self) -> (Taken, Vec<String>) {
+        let (taken, told) = self.leftovers();
+        (taken, told.into_iter().map(|leftover| leftover.title).collect())
+    }
+
+    fn leftovers(&mut self) -> (Taken, Vec<Leftover>) {
         self.now = self.adopter.next();
         let taken = self.adopter.look(self.now).unwrap();
-        (taken, std::mem::take(&mut self.entrance.titles.lock().unwrap()))
+        (taken, std::mem::take(&mut self.entrance.told.lock().unwrap()))
     }
 
     /// Deletes all that it can; how many could not be, as far as that is news.
@@ -314,4 +321,85 @@ fn f109_what_nobody_takes_for_a_month_is_deleted() {
     drop(taken);
     let entries = fs::read_dir(&bench.dir).unwrap().count();
     assert_eq!(entries, 4, "this run and the other one, with their locks");
+}
+
+#[test]
+fn f105_it_looks_every_half_minute_and_deletes_a_few_files_at_once() {
+    let mut bench = Bench::new();
+    let many: Vec<Record> = (0..=DELETED).map(|n| record(&format!("failure {n}"))).collect();
+    bench.leave(&many);
+    let (mut taken, told) = bench.look();
+    assert_eq!(told.len(), DELETED + 1);
+    assert!(bench.adopter.look(bench.now + EVERY - Duration::from_nanos(1)).is_none());
+    assert_eq!((taken.failed(), taken.set_aside(), taken.foreign()), (0, 0, 0));
+    assert_eq!((taken.is_done(), bench.adopter.delete_some(&mut taken)), (false, 0));
+    assert_eq!((taken.is_done(), bench.files().len()), (false, 1));
+    assert_eq!(bench.adopter.delete_some(&mut taken), 0);
+    assert_eq!((taken.is_done(), bench.files().len()), (true, 0));
+}
+
+#[test]
+fn f105_a_directory_that_cannot_be_read_is_counted_for_each_look() {
+    let mut bench = Bench::new();
+    let aside = bench.dir.with_extension("aside");
+    fs::rename(&bench.dir, &aside).unwrap();
+    let (taken, _) = bench.look();
+    assert_eq!(taken.failed(), 0, "there is none yet");
+    fs::write(&bench.dir, "").unwrap();
+    for _ in 0..2 {
+        let (taken, told) = bench.look();
+        assert_eq!((taken.failed(), told.len()), (1, 0));
+    }
+    fs::remove_file(&bench.dir).unwrap();
+    fs::rename(&aside, &bench.dir).unwrap();
+    assert_eq!(bench.look().0.failed(), 0, "the twin");
+}
+
+#[test]
+fn f105_what_is_told_is_what_was_left_and_no_other_endpoints() {
+    let mut bench = Bench::new();
+    let repeat = Recorded::Trigger { opening: false };
+    let sample = json!({"titles": 3, "sample": ["disk full", 7, "queue stuck"]});
+    let storm = Record { storm: true, ..record("error storm") };
+    let body = Map::from_iter([("storm".to_owned(), sample)]);
+    bench.leave(&[
+        Record { panic: true, ..record("panicked") },
+        Record { endpoint: OTHER, says: repeat, count: 9, since_last: 4, ..record("again") },
+        Record { says: Recorded::Resolve, ..record("resolved") },
+        Record { body, ..storm },
+    ]);
+    let told = bench.leftovers().1;
+    let of = |title: &str| told.iter().find(|leftover| leftover.title == title).unwrap();
+    assert_eq!(told.len(), 4);
+    assert!(matches!(of("panicked").says, Says::Trigger { opening: true, panic: true }));
+    assert!(matches!(of("again").says, Says::Trigger { opening: false, panic: false }));
+    assert_eq!((of("again").occurrences.count, of("again").occurrences.since_last), (9, 4));
+    assert_eq!((of("again").endpoint, of("resolved").endpoint), (0, 1));
+    assert!(matches!(of("resolved").says, Says::Resolve));
+    let Says::Storm { sample } = &of("error storm").says else { panic!() };
+    assert_eq!(sample[..], ["disk full", "queue stuck"]);
+}
+
+#[test]
+fn f110_what_is_too_old_is_told_as_such_and_no_doubt_of_what_was_accepted_is() {
+    let mut bench = Bench::new();
+    // As exact as a busy machine lets times be.
+    let half = Duration::from_secs(30);
+    let aged = |title: &str, age| Record { accepted: ago(age), ..record(title) };
+    let again = |title: &str, age| Record { again: true, ..aged(title, age) };
+    bench.leave(&[
+        aged("old", MAX_AGE + half),
+        aged("recent", MAX_AGE - half),
+        again("doubted", LATEST - half),
+        again("settled", LATEST + half),
+        Record { says: Recorded::Resolve, ..again("resolved", LATEST + half) },
+        aged("never accepted", LATEST + half),
+    ]);
+    let (taken, told) = bench.leftovers();
+    let mut told: Vec<_> =
+        told.iter().map(|leftover| (leftover.title.as_str(), leftover.is_expired)).collect();
+    told.sort_unstable();
+    let expected = ["doubted", "never accepted", "old", "recent", "resolved"];
+    assert_eq!(told, expected.map(|title| (title, title == "old")));
+    assert_eq!((bench.delete(taken), bench.files().len()), (0, 0), "what need not be told, too");
 }

@@ -267,10 +267,10 @@ fn read(path: &Path, bytes: &mut Vec<u8>) -> io::Result<bool> {
 /// Moves what is no record out of the way.
 fn set_aside(root: &Path, path: &Path) -> io::Result<()> {
     let quarantine = root.join(QUARANTINE);
-    match make_dir(&quarantine, false) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ if !is_dir(&quarantine)? => return Err(ErrorKind::NotADirectory.into()),
-        _ => {}
+    // Whether it was made or there already, what counts is what is there.
+    make_dir(&quarantine, false).ok();
+    if !is_dir(&quarantine)? {
+        return Err(ErrorKind::NotADirectory.into());
     }
     if fs::read_dir(&quarantine)?.take(SET_ASIDE).count() == SET_ASIDE {
         return fs::remove_file(path);

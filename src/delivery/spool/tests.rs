@@ -6,6 +6,7 @@ mod sharing;
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, SystemTime},
@@ -15,7 +16,10 @@ use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::{Adopted, Found, Record, Says, Spool};
-use crate::incident::Severity;
+use crate::{
+    delivery::{body::Source, kept::LastWords},
+    incident::{Keep, Severity},
+};
 
 /// The endpoint of every record here.
 const MINE: u32 = 0x00c0_ffee;
@@ -51,6 +55,14 @@ fn record(title: &str) -> Record {
 fn large(title: &str, bytes: usize) -> Record {
     let mut record = record(title);
     record.body.insert("text".to_owned(), "x".repeat(bytes).into());
+    record
+}
+
+/// A record of just so many bytes.
+fn sized(title: &str, bytes: usize) -> Record {
+    let spare = bytes - large(title, 10_000).encode().len();
+    let record = large(title, 10_000 + spare);
+    assert_eq!(record.encode().len(), bytes);
     record
 }
 
@@ -170,7 +182,7 @@ fn f101_a_run_never_fills_the_disk() {
         spool.write(&record(&title.to_string())).unwrap();
     }
     let full = spool.write(&record("one more")).unwrap_err();
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
     spool.write(&record("0")).expect("another in the place of one");
     spool.remove(MINE, "0").unwrap();
     spool.write(&record("one more")).expect("there is room again");
@@ -180,7 +192,7 @@ fn f101_a_run_never_fills_the_disk() {
 
     let spool = Spool::open(&dir, false).unwrap();
     let too_large = spool.write(&large("too large", 65_536)).unwrap_err();
-    assert_eq!(too_large.kind(), std::io::ErrorKind::FileTooLarge);
+    assert_eq!(too_large.kind(), ErrorKind::FileTooLarge);
     let mut written = 0;
     let full = loop {
         match spool.write(&large(&written.to_string(), 64_000)) {
@@ -188,7 +200,7 @@ fn f101_a_run_never_fills_the_disk() {
             Err(error) => break error,
         }
     };
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
     let length = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().metadata().unwrap().len();
     let bytes: u64 = fs::read_dir(own_dir(&spool)).unwrap().map(length).sum();
     assert!((super::BYTES - 70_000..=super::BYTES).contains(&bytes), "{bytes}");
@@ -285,10 +297,12 @@ fn f065_a_forked_child_leaves_the_spool_alone() {
     spool.write(&record("b")).unwrap_err();
     spool.remove(MINE, "a").unwrap();
     assert!(spool.adopt(&[MINE]).records.is_empty());
-    spool.let_go_in_child();
-    spool.let_go_in_child();
     let run = own_dir(&spool);
-    drop(spool);
+    let words = LastWords { spool: spool.into(), homes: Vec::new(), source: Source::default() };
+    words.let_go_in_child();
+    words.let_go_in_child();
+    assert_eq!(other.adopt(&[MINE]).records.len(), 1, "its copy of the lock is gone");
+    drop(words);
     assert!(run.exists());
     assert_eq!(take(other.adopt(&[MINE])), ["a"]);
 }
@@ -302,7 +316,7 @@ fn f101_titles_whose_files_have_one_name_do_not_take_each_others_place() {
     let name = super::Name::of(MINE, "a");
     crate::lock::lock(&spool.run).files.get_mut(&name).unwrap().title = "other".to_owned();
     let error = spool.write(&record("a")).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     spool.remove(MINE, "a").unwrap();
     assert_eq!(list(&own_dir(&spool)), [name.to_string()], "it is the other's");
     spool.remove(MINE, "b").unwrap();
@@ -311,4 +325,98 @@ fn f101_titles_whose_files_have_one_name_do_not_take_each_others_place() {
     spool.write(&Record { says: Says::Resolve, ..record("a") }).unwrap();
     spool.remove(MINE, "a").unwrap();
     assert_eq!(list(&own_dir(&spool)), [""; 0]);
+}
+
+#[test]
+fn f101_the_largest_record_is_written_and_read_and_no_larger_one() {
+    let (_scratch, dir) = scratch();
+    let largest = usize::try_from(super::RECORD).unwrap();
+    let spool = Spool::open(&dir, false).unwrap();
+    spool.write(&sized("largest", largest)).unwrap();
+    let too_large = spool.write(&sized("too large", largest + 1)).unwrap_err();
+    assert_eq!(too_large.kind(), ErrorKind::FileTooLarge);
+    let name = super::Name::of(MINE, "too large").to_string();
+    fs::write(own_dir(&spool).join(name), sized("too large", largest + 1).encode()).unwrap();
+    drop(spool);
+    let mut adopted = Spool::open(&dir, false).unwrap().adopt(&[MINE]);
+    assert_eq!((adopted.records.len(), adopted.set_aside), (1, 1));
+    assert_eq!(whole(&mut adopted), [sized("largest", largest)]);
+}
+
+#[test]
+fn f101_a_run_has_32_mib_to_the_byte() {
+    let (_scratch, dir) = scratch();
+    let spool = Spool::open(&dir, false).unwrap();
+    let (largest, most) = (super::RECORD, super::BYTES);
+    let of = |n: u64| sized(&format!("{n:03}"), usize::try_from(largest).unwrap());
+    (0..most / largest).for_each(|n| spool.write(&of(n)).unwrap());
+    assert_eq!(spool.write(&record("one more")).unwrap_err().kind(), ErrorKind::StorageFull);
+    spool.write(&of(0)).expect("another in the place of one");
+    spool.remove(MINE, "000").unwrap();
+    spool.write(&record("one more")).expect("there is room again");
+    assert_eq!(spool.write(&of(0)).unwrap_err().kind(), ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_run_whose_directory_is_gone_or_whose_lock_is_anothers_begins_anew() {
+    let (_scratch, dir) = scratch();
+    let spool = Spool::open(&dir, false).unwrap();
+    assert_eq!((spool.look().unwrap(), spool.look().unwrap()), (0, 0));
+    let first = own_dir(&spool);
+    fs::remove_dir(&first).unwrap();
+    assert_eq!((spool.look().unwrap(), spool.look().unwrap()), (1, 1));
+    let second = own_dir(&spool);
+    spool.write(&record("a")).unwrap();
+    let lock = second.with_extension("lock");
+    fs::rename(&lock, dir.join("aside")).unwrap();
+    fs::write(&lock, "").unwrap();
+    assert_eq!(spool.look().unwrap(), 2);
+    let third = own_dir(&spool);
+    assert!(first != second && second != third && third.exists());
+    // What it had written is for whoever comes.
+    assert_eq!(take(spool.adopt(&[MINE])), ["a"]);
+    // Where nobody can look, none begins.
+    let aside = dir.with_extension("aside");
+    fs::rename(&dir, &aside).unwrap();
+    fs::write(&dir, "").unwrap();
+    assert_eq!(spool.look().unwrap_err().kind(), ErrorKind::NotADirectory);
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    assert_eq!((spool.look().unwrap(), own_dir(&spool)), (2, third.clone()));
+    spool.close();
+    assert_eq!(spool.look().unwrap(), 0, "it is over");
+    assert!(!third.exists());
+}
+
+#[test]
+fn a_file_that_is_gone_is_none_and_one_that_cannot_be_reached_has_failed() {
+    let (_scratch, dir) = scratch();
+    let run = dead(&dir, &["a"]);
+    let mut adopted = Spool::open(&dir, false).unwrap().adopt(&[MINE]);
+    let (_, found) = adopted.records.remove(0);
+    fs::remove_file(&found.path).unwrap();
+    assert_eq!(adopted.read(&found), None);
+    assert_eq!((adopted.failed, adopted.set_aside), (0, 0));
+    adopted.take_over(&found).unwrap();
+    fs::remove_dir(&run).unwrap();
+    fs::write(&run, "").unwrap();
+    assert_eq!(adopted.read(&found), None);
+    assert_eq!((adopted.failed, adopted.set_aside), (1, 0));
+    adopted.take_over(&found).unwrap_err();
+}
+
+#[test]
+fn f105_of_more_than_64_dead_runs_the_others_are_for_the_next_look() {
+    let (_scratch, dir) = scratch();
+    let spool = Spool::open(&dir, false).unwrap();
+    (0..64).for_each(|run| drop(dead(&dir, &[&format!("of run {run}")])));
+    let adopted = spool.adopt(&[MINE]);
+    assert_eq!((adopted.records.len(), adopted.more), (64, false));
+    drop(adopted);
+    dead(&dir, &["of one more"]);
+    let adopted = spool.adopt(&[MINE]);
+    assert_eq!((adopted.records.len(), adopted.more), (64, true));
+    take(adopted);
+    let adopted = spool.adopt(&[MINE]);
+    assert_eq!((take(adopted).len(), list(&dir).len()), (1, 2));
 }

@@ -180,13 +180,28 @@ fn a_lock_without_a_run_and_a_run_without_a_lock_are_dead() {
     let run = dead(&dir, &["a"]);
     fs::remove_file(run.with_extension("lock")).unwrap();
     fs::write(dir.join("1-00112233445566aa.lock"), "").unwrap();
-    for other in ["1-00112233445566a.lock", "x-00112233445566aa.lock", "notes.txt"] {
-        fs::write(dir.join(other), "").unwrap();
-    }
+    // Too long for a name with `.lock` behind it, which is told as what can't be read.
+    let long = format!("{}1-00112233445566aa", "0".repeat(233));
+    fs::write(dir.join(&long), "").unwrap();
+    // Nor is this the lock of one.
+    fs::create_dir(dir.join("3-00112233445566aa.lock")).unwrap();
+    // None of these is a run's.
+    let others = [
+        "1-00112233445566a.lock",
+        "1-00112233445566ag",
+        "1-00112233445566ax.lock",
+        "2-00112233445566aa",
+        "notes.txt",
+        "x-00112233445566aa.lock",
+    ];
+    others.iter().for_each(|other| fs::write(dir.join(other), "").unwrap());
     let spool = Spool::open(&dir, false).unwrap();
-    assert_eq!(take(spool.adopt(&[MINE])), ["a"]);
+    let adopted = spool.adopt(&[MINE]);
+    assert_eq!((adopted.failed, adopted.set_aside), (1, 0));
+    assert_eq!(take(adopted), ["a"]);
     drop(spool);
-    let left = ["1-00112233445566a.lock", "notes.txt", "x-00112233445566aa.lock"];
+    let mut left = [&[long.as_str(), "3-00112233445566aa.lock"], &others[..]].concat();
+    left.sort_unstable();
     assert_eq!(list(&dir), left, "what is no run's is left alone");
 }
 

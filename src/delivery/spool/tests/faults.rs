@@ -261,7 +261,7 @@ fn f108_f115_without_locks_or_chance_there_is_no_spool_and_no_panic() {
 fn f107_with_fsync_a_record_is_on_the_disk_before_it_is_told() {
     if let Some(dir) = role(SYNCED) {
         begin(dir.parent().unwrap());
-        let spool = Spool::open(&dir, true).unwrap();
+        let spool = Spool::open(&dir, !dir.ends_with("unsynced")).unwrap();
         spool.write(&record("a")).unwrap();
         spool.write(&record("a")).unwrap();
         std::mem::forget(spool);
@@ -303,4 +303,7 @@ fn f107_with_fsync_a_record_is_on_the_disk_before_it_is_told() {
     let write = ["write file", "fsync file", "rename", "fsync run"];
     let expected = [&["mkdir run", "fsync root"], &write[..], &write[..]].concat();
     assert_eq!(steps, expected, "{calls:#?}");
+    let (_, calls) = traced(SYNCED, &dir.with_file_name("unsynced"), None);
+    let is_sync = |call: &str| name(call).contains("sync");
+    assert!(!between(&calls).iter().any(|(_, call)| is_sync(call)), "the twin: {calls:#?}");
 }

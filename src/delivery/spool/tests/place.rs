@@ -86,6 +86,19 @@ fn f100_what_is_no_directory_of_ours_alone_is_refused_in_one_sentence() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn f100_a_directory_whose_path_is_too_long_for_a_file_in_it_is_refused() {
+    let (_scratch, mut dir) = scratch();
+    // A path has at most 4,095 bytes.
+    while let left @ 1.. = 4_080_usize.saturating_sub(dir.as_os_str().len() + 1) {
+        dir.push("x".repeat(left.min(200)));
+    }
+    let found = refusal(&dir);
+    assert!(found.starts_with("no file can be made in the directory: "), "{found}");
+    assert_eq!(list(&dir), [""; 0]);
+}
+
 #[cfg(unix)]
 #[test]
 fn f100_what_may_pass_by_itself_is_told_from_what_a_person_has_to_change() {

@@ -181,10 +181,14 @@ fn a_record_reads_as_one_line_for_programs_and_json_for_people() {
 #[test]
 fn a_head_is_read_in_any_order_and_whatever_its_texts_look_like() {
     let head = Record { body: Map::new(), ..record("a") };
-    // As maps print it, the body in the midst.
     let text = String::from_utf8(record("a").encode()).unwrap();
-    let json: Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
-    assert_eq!(Record::decode_head(&with_header(&json.to_string())), Ok(head));
+    let mut json: Map<String, Value> =
+        serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+    let body = json.remove("body").unwrap();
+    let fields = Value::Object(json).to_string();
+    let fields = fields.strip_prefix('{').unwrap();
+    let body_first = format!("{{\"body\":{body},{fields}");
+    assert_eq!(Record::decode_head(&with_header(&body_first)), Ok(head));
     let odd = record("of \"a\",\"body\":{}, and \\\",\"body\":");
     let head = Record { body: Map::new(), ..odd.clone() };
     assert_eq!(Record::decode_head(&odd.encode()), Ok(head));
@@ -306,4 +310,8 @@ fn what_is_nested_deeper_than_a_parser_reads_is_kept_as_text() {
     assert_eq!(levels, 100);
     let rest = value.as_str().unwrap();
     assert!(rest.starts_with("[[") && rest.contains("{\"leaf\":1}"), "{rest}");
+    let objects = (0..1_500).fold(json!(1), |inner, _| json!({"in": inner}));
+    let deep = Record::decode(&with(objects).encode()).unwrap();
+    let value = (0..100).fold(&deep.body["fields"], |value, _| &value["in"]);
+    assert!(value.as_str().unwrap().starts_with("{\"in\":{"), "{value}");
 }
