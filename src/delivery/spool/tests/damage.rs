@@ -191,6 +191,7 @@ fn a_lock_without_a_run_and_a_run_without_a_lock_are_dead() {
         "1-00112233445566ag",
         "1-00112233445566ax.lock",
         "2-00112233445566aa",
+        "4-00112233445566aa",
         "notes.txt",
         "x-00112233445566aa.lock",
     ];
