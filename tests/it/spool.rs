@@ -75,7 +75,12 @@ pub(crate) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 pub(crate) fn records(dir: &Path) -> usize {
-    files(dir).iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "json")).count()
+    files(dir).iter().filter(|(path, _)| is_whole(path)).count()
+}
+
+/// Whether a file has its name: until it is written, it has another.
+fn is_whole(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "json")
 }
 
 /// The JSON of a record whose checksum is right.
@@ -101,7 +106,7 @@ pub(crate) fn alter(path: &Path, alter: impl FnOnce(&mut Value)) {
 /// All records, with where they are.
 pub(crate) fn all_records(dir: &Path) -> Vec<(PathBuf, Value)> {
     let record = |(path, bytes): (PathBuf, Vec<u8>)| Some((path, read_record(&bytes)?));
-    files(dir).into_iter().filter_map(record).collect()
+    files(dir).into_iter().filter(|(path, _)| is_whole(path)).filter_map(record).collect()
 }
 
 #[test]
