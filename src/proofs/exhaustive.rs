@@ -7,24 +7,25 @@
 //! for a worker that wakes up late.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    fmt::Write,
-    hash::{Hash, Hasher},
-    sync::Arc,
+    collections::VecDeque,
+    hash::Hash,
     time::{Duration, Instant},
 };
 
-use super::world::{ACCEPTED, Applied, End, Habits, Request, STORM, Size, World, gate};
+use search::Search;
+
+use super::world::{ACCEPTED, Applied, End, Size, World};
 use crate::{
-    backoff::scramble,
-    capture::gate::{Gate, Openings},
     delivery::{
         outbox::{Limits, SeededBug},
         outcome::{Blames, Later, Outcome, Reach},
     },
-    incident::{Op, Status},
+    incident::Op,
     stats::Count,
 };
+
+mod fingerprint;
+mod search;
 
 const TITLES: usize = 2;
 /// Time goes on to a multiple of this.
@@ -268,225 +269,6 @@ impl Node {
             self.world.is_as_said()?;
         }
         Ok(lost)
-    }
-
-    /// The same for two states that differ in what the titles are called.
-    fn fingerprint(&self) -> u64 {
-        self.named([0, 1, 2]).min(self.named([1, 0, 2]))
-    }
-
-    /// With the titles in this order.
-    fn named(&self, order: [usize; TITLES + 1]) -> u64 {
-        let (world, now) = (&self.world, self.world.now);
-        let titles = order.map(|at| &world.titles[at]);
-        let keys = titles.map(|title| title.key);
-        // An op that has come to its end can't be given up any more.
-        let mut live = Vec::new();
-        world.outbox.seqs(&mut live);
-        live.extend(world.triggers.iter().chain(&world.resolves).map(|op| op.seq));
-        live.sort_unstable();
-        let rank = |seq: u64| live.partition_point(|known| *known < seq);
-        let is_live = |seq: u64| live.binary_search(&seq).ok();
-        let mut hasher = Mixer::default();
-        let place = |title: usize| order.iter().position(|at| *at == title);
-        let last = match self.last {
-            Last::Changed => (0, None),
-            Last::Begun => (1, None),
-            Last::Arrived(title) => (2, place(title)),
-            Last::Ended { title, applied } => (3 + u8::from(applied), place(title)),
-        };
-        (self.left, self.is_over, last).hash(&mut hasher);
-        world.outbox.fingerprint(&keys, now, &rank, &mut hasher);
-        let index = |key: u64| keys.iter().position(|known| *known == key);
-        for way in [&world.triggers, &world.resolves] {
-            way.len().hash(&mut hasher);
-            for op in way {
-                let alone = op.occurrences.count == op.occurrences.since_last;
-                (index(op.key), rank(op.seq), alone).hash(&mut hasher);
-                let (opens, first) = match op.status {
-                    Status::Trigger { opening } => (opening, false),
-                    Status::Resolve { first, .. } => (false, first),
-                };
-                (opens, first).hash(&mut hasher);
-            }
-        }
-        for title in titles {
-            (title.word, title.lost, title.is_open).hash(&mut hasher);
-            for (seq, resolves) in &title.carriers {
-                is_live(*seq).map(|seq| (seq, resolves)).hash(&mut hasher);
-            }
-            let Some(gate) = world.gate().probe(title.key, now) else { continue };
-            known(gate.page).hash(&mut hasher);
-            gate.due.hash(&mut hasher);
-            is_live(gate.seq)
-                .map(|seq| (seq, gate.resolving, known(gate.before)))
-                .hash(&mut hasher);
-        }
-        let asked = |request: Request| (index(world.titles[request.title].key), request.is_trigger);
-        world.flight.map(asked).hash(&mut hasher);
-        for (request, until) in &world.late {
-            (asked(*request), *until - now).hash(&mut hasher);
-        }
-        hasher.finish()
-    }
-}
-
-/// What of a title's page matters in so few operations: it is repeated first and second, and flaps
-/// only if it has before.
-fn known(page: [u64; 6]) -> [u64; 6] {
-    let [flags, flaps, opened, sent, resolve, held] = page;
-    let flapping = if flaps > 1 { [flaps, resolve.min(600_001), held] } else { [0; 3] };
-    let [flaps, resolve, held] = flapping;
-    [flags, opened.min(120_000), sent.min(7_000), flaps, resolve, held]
-}
-
-/// Mixes what decisions depend on into 64 bits.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, word: u8) {
-        self.write_u64(word.into());
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(word.into());
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = scramble(self.0 ^ word);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-struct Search {
-    size: Size,
-    whole: Budget,
-    gate: Arc<Gate>,
-    /// The state, and how many more steps were looked at from there.
-    seen: HashMap<u64, usize>,
-    path: Vec<Step>,
-    /// What a second process began with.
-    crashed: HashSet<(Budget, [bool; TITLES])>,
-    steps: u64,
-    rests: u64,
-}
-
-/// The keys of all titles, those of the second process, and the storm incident's.
-const KEYS: [u64; 2 * TITLES + 1] = [1, 2, 3, 4, STORM];
-
-impl Search {
-    fn new(size: Size, whole: Budget) -> Self {
-        let budget = Openings { burst: u32::MAX, per_minute: u32::MAX };
-        Self {
-            size,
-            whole,
-            gate: gate(Habits { resolve_after: None, budget }),
-            seen: HashMap::new(),
-            path: Vec::new(),
-            crashed: HashSet::new(),
-            steps: 0,
-            rests: 0,
-        }
-    }
-
-    fn look(&mut self, mut node: Node, depth: usize) -> Result<(), String> {
-        let seen = self.seen.entry(node.fingerprint()).or_default();
-        if *seen > depth {
-            return Ok(());
-        }
-        *seen = depth + 1;
-        let (gate, counters) = (Arc::clone(&self.gate), Arc::clone(&node.world.counters));
-        let (saved, counted) = (gate.save(&KEYS), counters.save());
-        let relay = Arc::clone(&node.world.relay);
-        let restore = || {
-            // What was dropped is not lost: it never was.
-            relay.forget();
-            gate.restore(&KEYS, &saved);
-            counters.restore(&counted);
-        };
-        if node.is_over {
-            self.rests += 1;
-            let copy = node.clone();
-            node.check()?;
-            node = copy;
-            restore();
-        }
-        if depth == 0 {
-            return Ok(());
-        }
-        let mut steps = node.steps();
-        steps.retain(|step| match *step {
-            // Nothing else of the first process is left.
-            Step::Crash(applied) => self.crashed.insert((node.left, node.world.after(applied))),
-            _ => true,
-        });
-        let last = steps.len().saturating_sub(1);
-        let mut here = Some(node);
-        for (at, step) in steps.into_iter().enumerate() {
-            let next = if at == last { here.take() } else { here.clone() };
-            let Some(mut next) = next else { break };
-            self.path.push(step);
-            self.steps += 1;
-            next.take(step)?;
-            if next.is_idle {
-                drop(next);
-            } else {
-                self.look(next, depth - 1)?;
-            }
-            restore();
-            self.path.pop();
-        }
-        Ok(())
-    }
-
-    /// Everything that begins with this step, up to so many steps. `Err`: what is wrong, and the way there.
-    fn all(&mut self, first: Step, depth: usize) -> Result<(), String> {
-        self.after(&[], first, depth)
-    }
-
-    /// The same when all of `before` has happened, and was accepted at once.
-    fn after(&mut self, before: &[Step], first: Step, depth: usize) -> Result<(), String> {
-        self.seen.clear();
-        self.crashed.clear();
-        self.path.clear();
-        let start = Duration::from_secs(36_000);
-        let world = World::new(self.size, &self.gate, 1, start);
-        let many = Budget { operations: u8::MAX, ..self.whole };
-        let mut node =
-            Node { world, left: many, is_over: true, is_idle: false, last: Last::Changed };
-        for step in before {
-            node.take(*step)?;
-            node.world.arrive(matches!(step, Step::Resolve(_)));
-            node.world.begin()?;
-            node.world.end(ACCEPTED);
-        }
-        node.left = self.whole;
-        self.path.push(first);
-        self.steps += 1;
-        node.take(first)?;
-        self.look(node, depth).map_err(|wrong| {
-            let mut told = format!("{wrong}, after {} steps:", self.path.len());
-            for step in &self.path {
-                write!(told, "\n  {step:?}").unwrap();
-            }
-            told
-        })
     }
 }
 

@@ -6,8 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    mem,
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
 
@@ -18,12 +17,14 @@ use crate::{
         outbox::{Limits, Next, Outbox, SeededBug},
         outcome::Outcome,
     },
-    incident::{
-        Detail, Folded, Gatekeeper, Held, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
-        Status, Storm, Ticket,
-    },
+    incident::{Detail, Gatekeeper, Manual, Occurrences, Op, Sending, Severity, Status, Ticket},
     stats::{Count, Counters, Stats},
 };
+
+use relay::{Loss, Relay};
+
+mod ends;
+mod relay;
 
 /// A request may arrive so long after the end of its attempt.
 pub(super) const LATEST: Duration = Duration::from_secs(60);
@@ -128,82 +129,6 @@ pub(super) enum Applied {
 pub(super) const ACCEPTED: End =
     End { outcome: Outcome::Accepted { verified: true }, applied: Applied::AtOnce };
 
-/// The gate, with an ear on what it is told of losses.
-#[derive(Debug)]
-pub(super) struct Relay {
-    pub(super) gate: Arc<Gate>,
-    /// Keys, numbers, and what was lost.
-    lost: Mutex<Vec<(u64, u64, Loss)>>,
-    /// Titles that were resolved since they were quiet, with the number of that.
-    quiet: Mutex<Vec<(u64, u64)>>,
-    /// What it said of resolves that were held back: off, and out.
-    pub(super) asked: Mutex<(u64, u64)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
-    GivenBack,
-    /// It was held back, and the title was triggered since.
-    Withdrawn,
-    /// The title is as it was before.
-    OfRepeat,
-    /// It can't be relied on to be.
-    Whole,
-}
-
-impl Relay {
-    pub(super) fn forget(&self) {
-        self.lost.lock().unwrap().clear();
-    }
-
-    fn note(&self, key: u64, seq: u64, loss: Loss) {
-        self.lost.lock().unwrap().push((key, seq, loss));
-    }
-}
-
-impl Gatekeeper for Relay {
-    fn give_back(&self, key: u64, seq: u64) {
-        self.note(key, seq, Loss::GivenBack);
-        self.gate.give_back(key, seq);
-    }
-
-    fn reopen(&self, key: u64, seq: u64, opening: bool) {
-        self.note(key, seq, if opening { Loss::Whole } else { Loss::OfRepeat });
-        self.gate.reopen(key, seq, opening);
-    }
-
-    fn fold(&self, key: u64, seq: u64, folded: Folded<'_>, now: Duration) -> Option<Storm> {
-        self.note(key, seq, Loss::Whole);
-        self.gate.fold(key, seq, folded, now)
-    }
-
-    fn held(&self, key: u64, seq: u64, now: Duration, hurried: bool) -> Held {
-        let held = self.gate.held(key, seq, now, hurried);
-        let mut asked = self.asked.lock().unwrap();
-        match held {
-            Held::Off => {
-                asked.0 += 1;
-                self.note(key, seq, Loss::Withdrawn);
-            }
-            Held::Out(_) => asked.1 += 1,
-            Held::Until(_) => {}
-        }
-        held
-    }
-
-    fn so_far(&self, key: u64, seq: u64) -> Option<SoFar> {
-        self.gate.so_far(key, seq)
-    }
-
-    fn quiet(&self, key: u64, now: Duration) -> Quiet {
-        let quiet = self.gate.quiet(key, now);
-        if let Quiet::Resolved(sending) = quiet {
-            self.quiet.lock().unwrap().push((key, sending.seq));
-        }
-        quiet
-    }
-}
-
 /// A gate for one world after the other: its table is large. Each begins hours after the one
 /// before, with titles of its own.
 pub(super) fn gate(habits: Habits) -> Arc<Gate> {
@@ -222,13 +147,7 @@ pub(super) const STORM: u64 = u64::MAX;
 impl World {
     /// `base` is the key of its first title and grows from world to world.
     pub(super) fn new(size: Size, gate: &Arc<Gate>, base: u64, now: Duration) -> Self {
-        let gate_of_relay = Arc::clone(gate);
-        let relay = Arc::new(Relay {
-            gate: gate_of_relay,
-            lost: Mutex::default(),
-            quiet: Mutex::default(),
-            asked: Mutex::default(),
-        });
+        let relay = Arc::new(Relay::new(gate));
         // Left open by the world before.
         gate.resolve(STORM, now);
         let keys = (0..size.titles as u64).map(|title| base + title);
@@ -270,7 +189,7 @@ impl World {
 
     /// The title occurs.
     pub(super) fn trigger(&mut self, title: usize, severity: Option<Severity>, meant: bool) {
-        let key = self.say(title, true);
+        let key = self.say(title);
         let ask = Ask { key, rank: rank(severity), meant, before: None };
         let gate = Arc::clone(&self.relay.gate);
         let admission = gate.admit(ask, self.now);
@@ -306,7 +225,7 @@ impl World {
 
     /// The program says that the title is over.
     pub(super) fn resolve(&mut self, title: usize) {
-        let key = self.say(title, false);
+        let key = self.say(title);
         let admission = self.relay.gate.resolve(key, self.now);
         self.tell(format_args!("title {title} is over: {admission:?}"));
         let Admission::Send(sending) = admission else {
@@ -324,7 +243,8 @@ impl World {
         self.hear();
     }
 
-    fn say(&mut self, title: usize, _: bool) -> u64 {
+    /// The program says something of a title; the title's key.
+    fn say(&mut self, title: usize) -> u64 {
         self.counters.add(Count::Seen);
         self.titles[title].key
     }
@@ -403,14 +323,14 @@ impl World {
 
     /// Takes down what the gate was told of losses.
     fn hear(&mut self) {
-        let quiet = mem::take(&mut *self.relay.quiet.lock().unwrap());
+        let quiet = self.relay.take_quiet();
         for (key, seq) in quiet {
             let at = self.at(key);
             self.tell(format_args!("title {at} is quiet: {seq}"));
             self.carry(at, false, seq);
             self.met.quiet += 1;
         }
-        let lost = mem::take(&mut *self.relay.lost.lock().unwrap());
+        let lost = self.relay.take_lost();
         for (key, seq, loss) in lost {
             self.tell(format_args!("title {} loses {seq}: {loss:?}", self.at(key)));
             let title = self.titles.iter_mut().find(|title| title.key == key);
@@ -517,167 +437,5 @@ impl World {
             self.apply(request);
         }
         self.now = self.now.max(time);
-    }
-
-    pub(super) fn is_balanced(&self) -> Result<(), String> {
-        let stats = self.stats();
-        match stats.accounted() == stats.seen {
-            true => Ok(()),
-            false => Err(format!("{} seen, {} accounted for", stats.seen, stats.accounted())),
-        }
-    }
-
-    /// Nothing is on its way, to the outbox or to Spike.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.triggers.is_empty()
-            && self.resolves.is_empty()
-            && self.flight.is_none()
-            && self.late.is_empty()
-            && self.outbox.pending() == 0
-    }
-
-    /// Nothing fails any more: all that is on its way is delivered. Tells how long that took; late
-    /// requests and assertions take longer.
-    pub(super) fn settle(&mut self) -> Result<Duration, String> {
-        let (start, end) = (self.now, self.now + SETTLES);
-        let mut took = None;
-        loop {
-            while self.can_arrive(true) || self.can_arrive(false) {
-                let resolve = self.can_arrive(true);
-                self.arrive(resolve);
-            }
-            if self.flight.is_none() {
-                let wait = self.begin()?;
-                let is_empty = self.triggers.is_empty() && self.resolves.is_empty();
-                if took.is_none() && is_empty && self.outbox.pending() == 0 {
-                    took = Some(self.now - start);
-                }
-                if self.can_arrive(true) || self.can_arrive(false) {
-                    // What was too old has made room.
-                    continue;
-                }
-                if self.flight.is_none() {
-                    let late = self.late.iter().map(|(_, until)| *until);
-                    let Some(next) = late.chain(wait).min() else { break };
-                    if next > end {
-                        break;
-                    }
-                    self.go_to(next);
-                    continue;
-                }
-            }
-            self.end(ACCEPTED);
-        }
-        self.go_to(end);
-        self.is_balanced()?;
-        if !self.is_at_rest() {
-            println!("{:#?}", self.outbox);
-            return Err(format!(
-                "{} pending when all has long been accepted",
-                self.stats().pending
-            ));
-        }
-        took.ok_or("it was never settled".to_owned())
-    }
-
-    /// Should the process die now: what the spool has, told to Spike, leaves each title as the
-    /// program said last. Tells whether there was something that could be looked at.
-    pub(super) fn outlives(&self) -> Result<bool, String> {
-        if !self.triggers.is_empty() || !self.resolves.is_empty() {
-            // Nobody has taken that over yet.
-            return Ok(false);
-        }
-        let words: Vec<_> = self.outbox.last_words().map(|(op, _)| (op.key, op.status)).collect();
-        for (at, title) in self.titles.iter().take(self.size.titles).enumerate() {
-            let word = words.iter().find(|(key, _)| *key == title.key).map(|(_, status)| *status);
-            let is_late = self.late.iter().any(|(request, _)| request.title == at);
-            // A resolve that is held back is not decided yet.
-            let is_held = self.outbox.holds_back(title.key);
-            let Some(said) = title.word.filter(|_| !title.lost && !is_held) else { continue };
-            let is_open = match word {
-                Some(Status::Trigger { .. }) => true,
-                Some(Status::Resolve { .. }) => false,
-                None if is_late => continue,
-                None => title.is_open,
-            };
-            if is_open != said {
-                return Err(format!("title {at} would be left otherwise than the program said"));
-            }
-        }
-        Ok(!words.is_empty())
-    }
-
-    /// At rest: Spike has each title as the program said last, unless that was lost.
-    pub(super) fn is_as_said(&self) -> Result<(), String> {
-        self.is_balanced()?;
-        for (at, title) in self.titles.iter().take(self.size.titles).enumerate() {
-            let word = title.word.filter(|_| !title.lost);
-            if word.is_some_and(|word| word != title.is_open) {
-                let was = if title.is_open { "open" } else { "resolved" };
-                return Err(format!(
-                    "title {at} is {was} at Spike, and the program said otherwise"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// What was lost is said once more, now that nothing fails.
-    pub(super) fn say_again(&mut self) -> Result<(), String> {
-        for _ in 0..self.size.titles.max(2) {
-            let lost = |title: &Title| title.lost && title.word.is_some();
-            let lost: Vec<usize> =
-                (0..self.size.titles).filter(|at| lost(&self.titles[*at])).collect();
-            if lost.is_empty() {
-                return Ok(());
-            }
-            for title in lost {
-                if !self.titles[title].lost {
-                    continue;
-                }
-                match self.titles[title].word {
-                    Some(true) => self.trigger(title, None, true),
-                    _ => self.resolve(title),
-                }
-                self.settle()?;
-            }
-        }
-        // The gate may know that there is nothing to say.
-        let is_wrong = |title: &Title| title.lost && title.word != Some(title.is_open);
-        match self.titles.iter().take(self.size.titles).any(is_wrong) {
-            true => Err("lost again, though nothing fails".to_owned()),
-            false => Ok(()),
-        }
-    }
-
-    /// How Spike has the titles after a crash.
-    pub(super) fn after<const N: usize>(&self, applied: u32) -> [bool; N] {
-        let mut open = std::array::from_fn(|at| self.titles[at].is_open);
-        let late = self.late.iter().map(|(request, _)| request);
-        for (at, request) in late.chain(&self.flight).enumerate() {
-            if applied >> at & 1 == 1 && request.title < N {
-                open[request.title] = request.is_trigger;
-            }
-        }
-        open
-    }
-
-    /// The process dies, and another begins. Of its requests, those in `applied` arrive.
-    pub(super) fn crash(&mut self, base: u64, applied: u32) {
-        let late = mem::take(&mut self.late).into_iter().map(|(request, _)| request);
-        let requests: Vec<Request> = late.chain(self.flight.take()).collect();
-        for (at, request) in requests.into_iter().enumerate() {
-            if applied >> at & 1 == 1 {
-                self.apply(request);
-            }
-        }
-        self.triggers.clear();
-        self.resolves.clear();
-        self.outbox = Outbox::with_bug(self.size.limits, self.size.bug);
-        self.relay.forget();
-        for (at, title) in self.titles.iter_mut().take(self.size.titles).enumerate() {
-            *title = Title { key: base + at as u64, is_open: title.is_open, ..Title::default() };
-        }
-        self.relay.gate.resolve(STORM, self.now);
     }
 }
