@@ -206,6 +206,29 @@ pub(crate) struct Op {
     pub(crate) ticket: Ticket,
 }
 
+#[cfg(test)]
+impl Op {
+    /// The op that tests make theirs of.
+    pub(crate) fn sample(key: u64, seq: u64, status: Status, admitted: Duration) -> Self {
+        let (first, last) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
+        Self {
+            endpoint: 0,
+            key,
+            seq,
+            status,
+            title: String::new(),
+            severity: None,
+            priority: None,
+            detail: Detail::Manual(Manual::default()),
+            panic: false,
+            occurrences: Occurrences { count: 1, since_last: 1, first, last },
+            admitted,
+            aged: Duration::ZERO,
+            ticket: Ticket::spent(),
+        }
+    }
+}
+
 /// What an op asks of Spike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {

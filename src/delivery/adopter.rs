@@ -113,9 +113,11 @@ impl Adopter {
     }
 
     fn note_told(&mut self, files: &[Found]) {
-        for file in files.iter().filter(|file| !self.has_told(file)).collect::<Vec<_>>() {
-            let told = Told { accepted: file.accepted, stays: false };
-            self.told.insert(file.path.clone(), told);
+        for file in files {
+            if !self.has_told(file) {
+                let told = Told { accepted: file.accepted, stays: false };
+                self.told.insert(file.path.clone(), told);
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::AtomicU64},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use crate::{
@@ -303,22 +303,9 @@ impl World {
         self.met.held += u64::from(
             matches!(status, Status::Resolve { not_before, .. } if !not_before.is_zero()),
         );
-        let (first, last) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
-        Box::new(Op {
-            endpoint: 0,
-            key: self.titles[title].key,
-            seq,
-            status,
-            title: String::new(),
-            severity,
-            priority: None,
-            detail,
-            panic: false,
-            occurrences: Occurrences { count, since_last, first, last },
-            admitted: self.now,
-            aged: Duration::ZERO,
-            ticket,
-        })
+        let op = Op::sample(self.titles[title].key, seq, status, self.now);
+        let occurrences = Occurrences { count, since_last, ..op.occurrences };
+        Box::new(Op { severity, detail, occurrences, ticket, ..op })
     }
 
     /// Takes down what the gate was told of losses.

@@ -17,7 +17,7 @@ use crate::{
         outcome::Outcome,
         spool::{Record, Says, Spool},
     },
-    incident::{Detail, Keep, Manual, Occurrences, Op, Status, StormDetail, Ticket},
+    incident::{Detail, Keep, Occurrences, Op, Status, StormDetail},
 };
 
 const OPENING: Status = Status::Trigger { opening: true };
@@ -47,22 +47,9 @@ impl Bench {
 
     fn op(&mut self, key: u64, status: Status) -> Op {
         self.seq += 1;
-        let at = SystemTime::UNIX_EPOCH;
-        Op {
-            endpoint: 0,
-            key,
-            seq: self.seq,
-            status,
-            title: format!("title {key}"),
-            severity: None,
-            priority: None,
-            detail: Detail::Manual(Manual::default()),
-            panic: false,
-            occurrences: Occurrences { count: self.seq, since_last: 1, first: at, last: at },
-            admitted: self.now,
-            aged: Duration::ZERO,
-            ticket: Ticket::spent(),
-        }
+        let op = Op::sample(key, self.seq, status, self.now);
+        let occurrences = Occurrences { count: self.seq, ..op.occurrences };
+        Op { title: format!("title {key}"), occurrences, ..op }
     }
 
     fn push(&mut self, key: u64, status: Status) {

@@ -16,8 +16,8 @@ use crate::{
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
     },
     incident::{
-        Detail, Folded, Gatekeeper, Held, Manual, Occurrences, Op, Quiet, Sending, Severity, SoFar,
-        Status, Storm, StormDetail, Ticket,
+        Folded, Gatekeeper, Held, Occurrences, Op, Quiet, Sending, Severity, SoFar, Status, Storm,
+        StormDetail, Ticket,
     },
     stats::{Count, Counters, Stats},
 };
@@ -162,24 +162,11 @@ impl Bench {
         let sending = Sending { seq: self.seq, status, count: 1, since_last: 1, first: self.now };
         let mut ticket = Ticket::reserved(gate, counters, key, &sending);
         ticket.commit();
-        let (first, last) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
         // As the gate counts: of an opening nothing was told before.
         let count = if status == REPEAT { 5 } else { 1 };
-        Box::new(Op {
-            endpoint: 0,
-            key,
-            seq: self.seq,
-            status,
-            title: format!("title {key}"),
-            severity: None,
-            priority: None,
-            detail: Detail::Manual(Manual::default()),
-            panic: false,
-            occurrences: Occurrences { count, since_last: count.min(4), first, last },
-            admitted: self.now,
-            aged: Duration::ZERO,
-            ticket,
-        })
+        let op = Op::sample(key, self.seq, status, self.now);
+        let occurrences = Occurrences { count, since_last: count.min(4), ..op.occurrences };
+        Box::new(Op { title: format!("title {key}"), occurrences, ticket, ..op })
     }
 
     pub(super) fn push(&mut self, key: u64, status: Status) {
