@@ -104,8 +104,12 @@ impl Scrubber {
 
     /// As [`verdict`](Scrubber::verdict), of a name that is a constant of the program.
     pub(crate) fn verdict_of(&self, name: &'static str) -> Verdict {
-        let look = || matches!(self.verdict(name), Verdict::Open);
-        if self.open.is(name, look) { Verdict::Open } else { self.verdict(name) }
+        let mut verdict = Verdict::Open;
+        self.open.is(name, || {
+            verdict = self.verdict(name);
+            matches!(verdict, Verdict::Open)
+        });
+        verdict
     }
 
     /// Removes secrets from `text`, from byte `from` on, and cuts what is there to `cap` bytes.

@@ -1,8 +1,8 @@
 //! Which constants of the program were found to hold no secret, or to be the names of none, so that
 //! each is looked through once and not at every event.
 //!
-//! Invariant: knows constants by where they begin and end, which no other text does; may forget
-//! one.
+//! Invariant: knows constants by where they begin and how long they are, which no other text does;
+//! may forget one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
