@@ -1,23 +1,13 @@
 use super::{Known, PLACES};
 use crate::capture::filter::Concern;
-use tracing::{Callsite, Level, Metadata, metadata::Kind};
+use tracing::{Level, Metadata, callsite, callsite::Callsite, field::FieldSet, metadata::Kind};
 
-struct Site;
-
-impl Callsite for Site {
-    fn set_interest(&self, _: tracing::subscriber::Interest) {}
-
-    fn metadata(&self) -> &Metadata<'_> {
-        unreachable!("nothing registers it")
-    }
-}
-
-static SITE: Site = Site;
-
+/// Metadata at an address of its own.
 fn meta() -> &'static Metadata<'static> {
-    let fields = tracing::field::FieldSet::new(&[], tracing::callsite::Identifier(&SITE));
-    let (target, level) = ("shop", Level::ERROR);
-    Box::leak(Box::new(Metadata::new("x", target, level, None, None, None, fields, Kind::EVENT)))
+    let one = callsite! { name: "one", kind: Kind::EVENT, fields: message }.metadata();
+    let fields = FieldSet::new(&["message"], one.callsite());
+    let meta = Metadata::new("x", "shop", Level::ERROR, None, None, None, fields, Kind::EVENT);
+    Box::leak(Box::new(meta))
 }
 
 #[test]

@@ -110,7 +110,9 @@ impl Kept {
         let old = std::mem::replace(self, newer);
         let mut seen = [false; u8::MAX as usize + 1];
         for (index, _) in self.items() {
-            seen.get_mut(usize::from(index)).map(|seen| *seen = true);
+            if let Some(seen) = seen.get_mut(usize::from(index)) {
+                *seen = true;
+            }
         }
         self.omitted = self.omitted.saturating_add(old.omitted);
         for (index, item) in old.items() {
