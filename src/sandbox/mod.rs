@@ -44,16 +44,17 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 mod board;
 mod fault;
+mod inbox;
 mod incident;
 mod ledger;
 mod model;
-mod page;
 mod payload;
 mod play;
 mod ring;
@@ -125,17 +126,43 @@ impl Sandbox {
     /// # }
     /// ```
     pub fn start_on(port: u16) -> io::Result<Self> {
+        Self::start_at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// Starts on this address, for a page that is looked at from another machine or from outside
+    /// a container. Anyone who reaches the address can read the incidents and change them; one
+    /// beyond loopback is said on stderr, and at the top of the page.
+    ///
+    /// # Errors
+    ///
+    /// If this machine has no such address, or as for [`start_on`](Self::start_on).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let sandbox = Sandbox::start_at("127.0.0.1:0".parse()?)?;
+    /// assert!(sandbox.page_url().starts_with("http://127.0.0.1:"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_at(address: SocketAddr) -> io::Result<Self> {
         let token = random_token();
         let board = Arc::new(Board::new());
         board.register(&token);
-        let server = Server::start(port, &token, Arc::clone(&board))?;
+        let server = Server::start(address, &token, Arc::clone(&board))?;
+        let address = server.address();
+        if !address.ip().is_loopback() {
+            let text = "whoever reaches it can read and change its incidents";
+            // Nobody to tell if stderr is closed; the page says it, too.
+            writeln!(io::stderr(), "spike: the sandbox listens on {address}: {text}").ok();
+        }
         Ok(Self { server, board, token })
     }
 
     /// Where to send: `http://127.0.0.1:{port}/{token}/push-events`, the token random per
     /// sandbox.
     pub fn webhook_url(&self) -> String {
-        server::webhook_url(self.port(), &self.token)
+        server::webhook_url(self.server.address(), &self.token)
     }
 
     /// The URL of a second integration. A token must be `[A-Za-z0-9_-]{8,}`; the URL of any
@@ -151,17 +178,17 @@ impl Sandbox {
     /// ```
     pub fn url_for(&self, token: &str) -> String {
         self.board.register(token);
-        server::webhook_url(self.port(), token)
+        server::webhook_url(self.server.address(), token)
     }
 
-    /// The page for a person: `http://127.0.0.1:{port}/`.
+    /// The inbox, for a person: `http://127.0.0.1:{port}/`.
     pub fn page_url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.port())
+        format!("http://{}/", server::reachable(self.server.address()))
     }
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.server.port()
+        self.server.address().port()
     }
 
     /// The incidents, oldest first; the newest 10,000.
@@ -181,7 +208,7 @@ impl Sandbox {
         self.board.opened()
     }
 
-    /// The ledger: every HTTP request in the order of arrival, views of the page included; the
+    /// The ledger: every HTTP request in the order of arrival, but for those of the inbox; the
     /// newest 10,000.
     pub fn requests(&self) -> Vec<Request> {
         self.board.requests()
@@ -266,7 +293,7 @@ impl Sandbox {
     }
 
     /// From now on each request meets this fault, until [`clear_faults`](Self::clear_faults).
-    /// Views of the page do not, except for a fault of the connection itself.
+    /// The inbox does not, except for a fault of the connection itself.
     pub fn fault(&self, fault: Fault) {
         self.board.set_faults(|faults| faults.always(fault));
     }
