@@ -18,6 +18,27 @@ export function drawn(tag, attributes, ...children) {
   return made;
 }
 
+// What has no shape of its own, or turns text round; but for a tab and a line break.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+
+/// A text with what could not be seen in it written out.
+export function plain(text) {
+  const parts = [];
+  for (let rest = text; rest !== "";) {
+    const at = rest.search(UNSEEN);
+    if (at < 0) return [...parts, rest];
+    const code = rest.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
+    parts.push(rest.slice(0, at), el("span", { class: "unseen", title: "a character that can't be seen" }, `U+${code}`));
+    rest = rest.slice(at + 1);
+  }
+  return parts;
+}
+
+/// A title; a trigger may have none.
+export function titled(title) {
+  return title ? plain(title) : ["(no title)"];
+}
+
 export function plural(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,6 @@
 // One incident, or one request, in full.
 
-import { clock, copyable, drawn, el, plural, time } from "./build.js";
+import { clock, copyable, drawn, el, plain, plural, time, titled } from "./build.js";
 import { tree } from "./tree.js";
 
 const SEVERITY = { sev1: "SEV1 high", sev2: "SEV2 medium", sev3: "SEV3 low" };
@@ -33,8 +33,8 @@ export function incident(one, page) {
   return [
     back(page),
     el("div", { class: "tags" }, tags),
-    el("h2", {}, one.title || "(no title)"),
-    el("div", { class: "acts", hidden: acts.length === 0 }, acts),
+    el("h2", {}, titled(one.title)),
+    el("div", { class: "acts" }, acts.length > 0 ? acts : after(one)),
     facts(one),
     el("div", { class: "part" }, el("h3", {}, "What came"), timeline(one)),
     el("div", { class: "part" }, el("h3", {}, "As a person is told"), told(one.title)),
@@ -53,7 +53,7 @@ export function request(one, page) {
     el("div", { class: "tags" },
       el("span", { class: "tag" }, one.status ? `answered ${one.status}` : "no answer"),
       el("span", { class: "soft" }, `request #${one.number}, `, time(one.at), `, ${plural(one.bytes, "byte")}`)),
-    el("h2", {}, one.title ?? one.path),
+    el("h2", {}, plain(one.title ?? one.path)),
     el("p", { class: "part" }, became(one), one.incident !== null &&
       el("a", { href: `#${one.incident}` }, ` incident #${one.incident}`)),
     el("div", { class: "part" }, el("h3", {}, "As it came"),
@@ -70,6 +70,13 @@ export function became(one) {
 
 function back(page) {
   return el("button", { type: "button", class: "back quiet", onclick: page.leave }, "\u2190 Inbox");
+}
+
+// Who has resolved an incident here tries the same error next, and is to know when it comes.
+function after(one) {
+  const itself = one.requests.some((request) => request.effect === "resolved");
+  return el("p", { class: "soft" }, "The next trigger of this title opens a new incident.", !itself
+    && " A program that runs on sends it with the next occurrence, 30 s after the last it sent or later.");
 }
 
 function facts(one) {
@@ -126,19 +133,19 @@ export function limit(of, status) {
 }
 
 function told(title) {
-  const shown = title || "(no title)";
+  const shown = () => titled(title);
   const way = (kind, name, sure, text) => el("figure", { class: kind },
     el("figcaption", {}, name, sure),
     el("blockquote", {}, el("span", { class: kind === "push" || kind === "mail" ? "clamp" : "" }, text)));
-  const guess = () => el("span", { class: "guess" }, "layout is a guess");
+  const guess = () => el("span", { class: "guess" }, "a guess");
   return [
     el("div", { class: "told" },
-      way("sms", "SMS", el("span", {}, parts(shown)), shown),
-      way("push", "Push", guess(), shown),
-      way("mail", "E-mail subject", guess(), shown),
-      way("call", "Phone call, read aloud", null, `\u201c${shown}\u201d`)),
+      way("sms", "SMS", el("span", {}, parts(title)), shown()),
+      way("push", "Push", guess(), shown()),
+      way("mail", "E-mail", guess(), shown()),
+      way("call", "Phone call", null, ["\u201c", ...shown(), "\u201d"])),
     el("p", { class: "soft note" }, "Spike documents that the title names the incident everywhere. That it is the "
-      + "text of the SMS and is spoken on calls has been seen; what stands around it is not known."),
+      + "text of the SMS and is spoken on calls has been seen. How it is laid out, and what stands around it, is a guess."),
   ];
 }
 

@@ -3,7 +3,7 @@
 // State comes from the server alone: a click asks the server, and the answer comes as it comes to
 // every other open page.
 
-import { ago, el, plural } from "./build.js";
+import { ago, el, plain, plural, titled } from "./build.js";
 import { became, begin, incident, limit, request } from "./detail.js";
 
 const at = (id) => document.getElementById(id);
@@ -174,7 +174,7 @@ function ofIncident(one) {
   const words = meta.filter(Boolean).map((word) => typeof word === "string" ? el("span", {}, word) : word);
   return [
     el("span", { class: "dot", "aria-hidden": "true" }),
-    el("span", { class: "name" }, one.title || "(no title)"),
+    el("span", { class: "name" }, titled(one.title)),
     el("time", { class: "when", datetime: one.last, title: one.last }, ago(one.last)),
     words.length > 0 && el("span", { class: "meta" }, words),
   ].filter(Boolean);
@@ -184,7 +184,7 @@ function ofRequest(one) {
   const odd = one.fault || one.reason || one.effect === "rate_limited";
   return [
     el("span", { class: odd ? "code grave" : "code" }, one.status ?? "\u2013"),
-    el("span", { class: "name" }, one.title ?? one.path),
+    el("span", { class: "name" }, plain(one.title ?? one.path)),
     el("time", { class: "when", datetime: one.at, title: one.at }, ago(one.at)),
     el("span", { class: "meta" }, el("span", {}, became(one))),
   ];
@@ -382,6 +382,7 @@ at("views").addEventListener("click", (event) => {
 at("fault").addEventListener("change", (event) => ask("PUT", `/api/fault/${event.target.value}`));
 document.addEventListener("keydown", key);
 const goThere = () => {
+  if (location.hash === "#detail") return; // The link that skips the list.
   readPlace();
   list();
   if (chosen) load();

@@ -1,6 +1,6 @@
 // A body as a tree that opens, closes and is searched.
 
-import { el, plural } from "./build.js";
+import { el, plain, plural } from "./build.js";
 
 // What our own bodies have, in the order in which a person reads it.
 const FIRST = ["message", "level", "target", "location", "error", "fields", "span", "occurrences",
@@ -54,7 +54,7 @@ function matches(text, wanted) {
 
 // The text, with what was searched for marked in it.
 function marked(text, wanted) {
-  if (!matches(text, wanted)) return [text];
+  if (!matches(text, wanted)) return plain(text);
   const low = text.toLowerCase();
   // Where letters change their length in lower case, places don't agree: then all of it.
   if (low.length !== text.length) return [el("mark", {}, text)];
