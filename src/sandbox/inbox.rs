@@ -25,7 +25,9 @@ mod view;
 
 /// Incidents shown, and requests: the newest.
 const SHOWN: usize = 500;
-const SCRIPT: &str = "text/javascript";
+const PAGE: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Only our own files are loaded, and only our own server is asked.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -45,13 +47,13 @@ type Answer = Result<Response, (StatusCode, String)>;
 
 /// The page itself, at `/`.
 pub(super) fn page() -> MethodRouter<Arc<Site>> {
-    get(|| file("text/html", include_str!("inbox/inbox.html"))).layer(from_fn(enter))
+    get(|| file(PAGE, include_str!("inbox/inbox.html"))).layer(from_fn(enter))
 }
 
 /// All else.
 pub(super) fn routes() -> Router<Arc<Site>> {
     Router::new()
-        .route("/inbox.css", get(|| file("text/css", include_str!("inbox/inbox.css"))))
+        .route("/inbox.css", get(|| file(STYLE, include_str!("inbox/inbox.css"))))
         .route("/inbox.js", get(|| file(SCRIPT, include_str!("inbox/inbox.js"))))
         .route("/detail.js", get(|| file(SCRIPT, include_str!("inbox/detail.js"))))
         .route("/tree.js", get(|| file(SCRIPT, include_str!("inbox/tree.js"))))
@@ -81,10 +83,7 @@ async fn enter(request: Request, next: Next) -> Response {
 }
 
 async fn file(kind: &'static str, text: &'static str) -> Response {
-    let mut response = text.into_response();
-    let kind = HeaderValue::try_from(format!("{kind}; charset=utf-8"));
-    response.headers_mut().extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
-    response
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
 async fn incidents(State(site): State<Arc<Site>>) -> Response {

@@ -1,6 +1,6 @@
 //! An embedded receiver that behaves as Spike.sh does, for tests and for trying things out.
 //!
-//! It listens on 127.0.0.1 only, needs no account and no network, pages no one, and keeps at most
+//! It listens on 127.0.0.1 unless told otherwise, needs no account and no network, pages no one, and keeps at most
 //! 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it waits without a
 //! deadline, and its token is in no `Debug` output.
 //!
@@ -38,9 +38,35 @@
 //! incidents of a title. What nobody outside Spike knows is a switch in [`Unknowns`]; what can
 //! go wrong is a [`Fault`].
 //!
-//! # A page
+//! # The inbox
 //!
-//! [`Sandbox::page_url`] lists the incidents for a person to look at.
+//! [`Sandbox::page_url`] is a page for a person: the incidents as they come, how their titles are
+//! told, their bodies, the requests, what the limit did; they are acknowledged, resolved and
+//! cleared there, and faults switched on. It shows the newest 500 incidents and requests.
+//!
+//! What it shows is there for other programs, too, as JSON:
+//!
+//! | request | what it does | answer |
+//! |---|---|---|
+//! | `GET /api/incidents` | | `fault`, `incidents` (newest first), `listens`, `loopback`, `now`, `opened`, `received`, `webhook_url` |
+//! | `GET /api/incidents/{number}` | | the incident, with `body`, `last_body`, `requests` (the newest 50, oldest first) and `timeline` (`at`, `what`: `opened`, `repeated`, `limited`, `acknowledged`, `resolved`) |
+//! | `POST /api/incidents/{number}/acknowledge` | acknowledges it if it is open | the same |
+//! | `POST /api/incidents/{number}/resolve` | resolves it if it is not resolved | the same |
+//! | `DELETE /api/incidents` | forgets all incidents, titles and requests | 204 |
+//! | `GET /api/requests` | | `requests`, newest first |
+//! | `GET /api/requests/{number}` | | the request, with `body` (as text, at most 64 KiB), `cut` and `headers` |
+//! | `PUT /api/fault/{word}` | `500`, `429` (with `Retry-After: 5`), `hang`, or `off` | `fault` |
+//! | `GET /api/events` | | server-sent events: `whole`, as `GET /api/incidents`, at first and after all were forgotten; else `changed`, the same with only the incidents that have changed. One that asks again with its `Last-Event-ID` misses nothing |
+//!
+//! An incident has `acknowledged`, `first`, `last`, `limit` (`counted`, the times that count now,
+//! `dropped`, `of`, `until`), `number`, `priority`, `repeats`, `resolved`, `severity`, `status`
+//! (`open`, `acknowledged`, `resolved`) and `title`; a request `at`, `bytes`, `effect` (`opened`,
+//! `repeated`, `resolved`, `nothing_open`, `rate_limited`, `rejected`, `not_applied`), `fault`,
+//! `incident`, `method`, `number`, `path` (its token hidden), `reason`, `resolve`, `status` and
+//! `title`. Times are RFC 3339; what there is not is `null`. An error has `error`, in words.
+//!
+//! Only a request to an address or to `localhost` is answered, and one from a page only if it is
+//! a page of this sandbox, so no web site can look at the incidents or change them.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};

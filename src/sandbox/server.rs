@@ -24,12 +24,12 @@ use tokio::sync::oneshot;
 
 use super::board::{Arrival, Board};
 use super::fault::Fault;
-use super::ledger::Head;
-use super::random_token;
-use super::model::{Answer, Effect};
 use super::inbox;
+use super::ledger::Head;
+use super::model::{Answer, Effect};
 use super::payload::Payload;
 use super::play::{play, response};
+use super::random_token;
 use super::wire::{Line, Porch};
 
 /// Bytes of a request body that are read at most.

@@ -63,7 +63,7 @@ export function request(one, page) {
 
 /// What became of a request, in words.
 export function became(one) {
-  if (one.fault) return `${one.resolve ? "resolve" : "trigger"}, met a fault (${EFFECT[one.effect]})`;
+  if (one.fault) return `${one.resolve ? "resolve" : "trigger"} met a fault: ${EFFECT[one.effect]}`;
   if (one.reason) return `rejected: ${one.reason}`;
   return EFFECT[one.effect];
 }
@@ -106,7 +106,7 @@ function timeline(one) {
   const count = (what) => marks.filter((mark) => mark.what === what).length;
   const words = `opened, ${plural(count("repeated"), "repeat")}, ${count("limited")} dropped`;
   const svg = drawn("svg", { class: "line", role: "img", "aria-label": words },
-    drawn("line", { x1: "2%", x2: "98%", y1: 17, y2: 17, class: "axis" }), ...marks.map(shape));
+    drawn("line", { x1: "2%", x2: "98%", y1: 17, y2: 17, class: "axis" }), ...marks.map(shape).reverse());
   const last = marks.at(-1);
   return el("div", { class: "panel" }, marks.length > 1 && svg,
     el("div", { class: "ends soft" }, el("span", {}, time(marks[0].at), " opened"),
@@ -121,7 +121,7 @@ export function limit(of, status) {
   const left = Math.ceil((Date.parse(of.until) - now) / 1000);
   const limited = left > 0;
   const dropped = of.dropped > 0 ? `${plural(of.dropped, "trigger")} dropped so far.` : "";
-  if (status === "resolved") return dropped && el("p", { class: "soft note" }, `Spike's limit: ${dropped}`);
+  if (status === "resolved") return dropped && el("p", { class: "soft note" }, `Spike's limit: ${plural(of.dropped, "trigger")} dropped.`);
   const words = limited
     ? `Limited for ${left} s more: ${of.of} triggers came within 60 s.`
     : `${counted} of ${of.of} triggers in the last 60 s; at ${of.of} Spike drops a title for a minute.`;
@@ -140,7 +140,7 @@ function told(title) {
   const guess = () => el("span", { class: "guess" }, "a guess");
   return [
     el("div", { class: "told" },
-      way("sms", "SMS", el("span", {}, parts(title)), shown()),
+      way("sms", "SMS", parts(title), shown()),
       way("push", "Push", guess(), shown()),
       way("mail", "E-mail", guess(), shown()),
       way("call", "Phone call", null, ["\u201c", ...shown(), "\u201d"])),
@@ -155,7 +155,8 @@ function parts(text) {
   const twice = (text.match(/[\f^{}\\[~\]|\u20ac]/g) ?? []).length;
   const [length, whole, part] = basic.test(text) ? [text.length + twice, 160, 153] : [text.length, 70, 67];
   const count = length <= whole ? 1 : Math.ceil(length / part);
-  return count === 1 ? `${length} of ${whole}` : `${count} parts`;
+  const words = count === 1 ? "fits in one" : `takes ${count}`;
+  return el("span", { title: `${plural(length, "character")}; one SMS has ${whole}` }, words);
 }
 
 function body(one, page) {
@@ -195,16 +196,7 @@ function raw(one, page) {
 function text(one) {
   const headers = one.headers.map(([name, value]) => `${name}: ${value}`);
   const body = one.cut ? `${one.body}\n... (cut)` : one.body;
-  return [`${one.method} ${one.path} HTTP/1.1`, ...headers, "", pretty(body)].join("\n");
-}
-
-// JSON in lines, anything else as it is.
-function pretty(body) {
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    return body;
-  }
+  return [`${one.method} ${one.path} HTTP/1.1`, ...headers, "", body].join("\n");
 }
 
 /// What there is to see before anything came.

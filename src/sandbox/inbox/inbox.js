@@ -139,6 +139,7 @@ function list() {
   const none = { open: "Nothing is open.", resolved: "Nothing is resolved yet.", requests: "No request yet." };
   at("none").textContent = all.length > 0 ? "" : searched ? "No title has this in it." : none[view];
   at("none").hidden = all.length > 0;
+  at("clear").hidden = site.received === 0 && incidents.size === 0;
   for (const button of at("views").children) button.setAttribute("aria-pressed", button.dataset.view === view);
   faults();
 }
