@@ -1,4 +1,4 @@
-//! The receiver alone: a stand-in for Spike on this machine, with a page to look at.
+//! The receiver alone: a stand-in for Spike on this machine, with an inbox to look at.
 //!
 //!     cargo run --example sandbox --features sandbox -- 4774
 //!
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         },
     };
-    println!("incidents: {}", sandbox.page_url());
+    println!("inbox:     {}", sandbox.page_url());
     println!("set this:  export SPIKE_WEBHOOK_URL={}", sandbox.webhook_url());
     loop {
         std::thread::park();

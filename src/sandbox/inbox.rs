@@ -56,6 +56,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/inbox.css", get(|| file(STYLE, include_str!("inbox/inbox.css"))))
         .route("/inbox.js", get(|| file(SCRIPT, include_str!("inbox/inbox.js"))))
         .route("/detail.js", get(|| file(SCRIPT, include_str!("inbox/detail.js"))))
+        .route("/rows.js", get(|| file(SCRIPT, include_str!("inbox/rows.js"))))
         .route("/tree.js", get(|| file(SCRIPT, include_str!("inbox/tree.js"))))
         .route("/build.js", get(|| file(SCRIPT, include_str!("inbox/build.js"))))
         .route("/api/events", get(live::events))

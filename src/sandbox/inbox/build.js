@@ -19,7 +19,8 @@ export function drawn(tag, attributes, ...children) {
 }
 
 // What has no shape of its own, or turns text round; but for a tab and a line break.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+const UNSEEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
 
 /// A text with what could not be seen in it written out.
 export function plain(text) {
@@ -28,7 +29,10 @@ export function plain(text) {
     const at = rest.search(UNSEEN);
     if (at < 0) return [...parts, rest];
     const code = rest.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
-    parts.push(rest.slice(0, at), el("span", { class: "unseen", title: "a character that can't be seen" }, `U+${code}`));
+    parts.push(
+      rest.slice(0, at),
+      el("span", { class: "unseen", title: "a character that can't be seen" }, `U+${code}`),
+    );
     rest = rest.slice(at + 1);
   }
   return parts;
@@ -68,8 +72,15 @@ export function copyable(text, said) {
   const copy = async () => {
     getSelection().selectAllChildren(code);
     // Without a secure context there is no clipboard; then it is selected, to be copied by hand.
-    await navigator.clipboard?.writeText(text).then(() => said("Copied"), () => {});
+    await navigator.clipboard?.writeText(text).then(
+      () => said("Copied"),
+      () => {},
+    );
   };
-  return el("div", { class: "copy" }, code,
-    el("button", { type: "button", class: "quiet", onclick: copy }, "Copy"));
+  return el(
+    "div",
+    { class: "copy" },
+    code,
+    el("button", { type: "button", class: "quiet", onclick: copy }, "Copy"),
+  );
 }

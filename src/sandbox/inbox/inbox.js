@@ -3,8 +3,9 @@
 // State comes from the server alone: a click asks the server, and the answer comes as it comes to
 // every other open page.
 
-import { ago, el, plain, plural, titled } from "./build.js";
-import { became, begin, incident, limit, request } from "./detail.js";
+import { ago, el } from "./build.js";
+import { begin, incident, limit, request } from "./detail.js";
+import { incidentRow, requestRow } from "./rows.js";
 
 const at = (id) => document.getElementById(id);
 const wide = matchMedia("(min-width: 52.01rem)");
@@ -16,7 +17,7 @@ let site = null; // All else that the server told last.
 let view = "open";
 let chosen = null; // `{ kind: "incident" | "request", number }`
 let shown = null; // What the detail shows, as it was told.
-const kept = { find: "", first: false, raw: new Set() };
+const kept = { find: "", first: false, raw: new Set(), closed: new Set() };
 const page = {
   kept,
   acknowledge: () => act("acknowledge", "Acknowledged"),
@@ -52,18 +53,23 @@ function take(told, whole) {
   site = told;
   const news = told.incidents.filter((one) => !known.has(one.number));
   for (const one of told.incidents) incidents.set(one.number, one);
-  for (const number of [...incidents.keys()].sort((a, b) => b - a).slice(KEPT)) incidents.delete(number);
+  for (const number of [...incidents.keys()].sort((a, b) => b - a).slice(KEPT))
+    incidents.delete(number);
   if (!first && news.length > 0) {
-    said(news.length === 1 ? `New: ${news[0].title || "(no title)"}` : `${news.length} new incidents`);
+    said(
+      news.length === 1 ? `New: ${news[0].title || "(no title)"}` : `${news.length} new incidents`,
+    );
   }
   if (whole && chosen?.kind === "incident" && !incidents.has(chosen.number)) chosen = shown = null;
   if (first) readPlace();
   chooseSome();
   list();
-  const stale = chosen?.kind === "incident" && told.incidents.some((one) => one.number === chosen.number);
-  if (stale || (chosen && !shown)) load();
+  const stale =
+    chosen?.kind === "incident" && told.incidents.some((one) => one.number === chosen.number);
+  if (chosen && !shown) load();
+  else if (stale) loadSoon();
   else if (!chosen) draw();
-  if (view === "requests") loadRequests();
+  if (view === "requests") loadRequestsSoon();
 }
 
 async function ask(method, path) {
@@ -87,22 +93,32 @@ async function load() {
   draw();
 }
 
-let loading = false;
-let again = false;
 async function loadRequests() {
-  if (loading) {
-    again = true;
-    return;
-  }
-  loading = true;
-  do {
-    again = false;
-    requests = (await ask("GET", "/api/requests"))?.requests ?? [];
-    list();
-    await new Promise((done) => setTimeout(done, 250));
-  } while (again);
-  loading = false;
+  requests = (await ask("GET", "/api/requests"))?.requests ?? [];
+  list();
 }
+
+// Does it now, and in a storm not again for a while, but then once more for what came meanwhile.
+function calmly(todo) {
+  let busy = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (busy) return;
+    busy = true;
+    while (again) {
+      again = false;
+      await todo();
+      await new Promise((done) => setTimeout(done, 300));
+    }
+    busy = false;
+  };
+}
+
+const loadSoon = calmly(async () => {
+  if (chosen) await load();
+});
+const loadRequestsSoon = calmly(loadRequests);
 
 // === the list ===
 
@@ -128,7 +144,8 @@ function list() {
   fresh.forEach((one, place) => {
     if (box.children[place] !== one) box.insertBefore(one, box.children[place] ?? null);
   });
-  const count = (status) => [...incidents.values()].filter((one) => (one.status === "resolved") === status).length;
+  const count = (status) =>
+    [...incidents.values()].filter((one) => (one.status === "resolved") === status).length;
   const open = count(false);
   at("count-open").textContent = open;
   at("count-resolved").textContent = count(true);
@@ -136,11 +153,16 @@ function list() {
   document.title = open > 0 ? `(${open}) Inbox - Spike sandbox` : "Inbox - Spike sandbox";
   document.body.classList.toggle("vacant", incidents.size === 0 && view !== "requests");
   const searched = at("search").value.trim() !== "";
-  const none = { open: "Nothing is open.", resolved: "Nothing is resolved yet.", requests: "No request yet." };
+  const none = {
+    open: "Nothing is open.",
+    resolved: "Nothing is resolved yet.",
+    requests: "No request yet.",
+  };
   at("none").textContent = all.length > 0 ? "" : searched ? "No title has this in it." : none[view];
   at("none").hidden = all.length > 0;
   at("clear").hidden = site.received === 0 && incidents.size === 0;
-  for (const button of at("views").children) button.setAttribute("aria-pressed", button.dataset.view === view);
+  for (const button of at("views").children)
+    button.setAttribute("aria-pressed", button.dataset.view === view);
   faults();
 }
 
@@ -150,7 +172,11 @@ function row(one) {
   let item = rows.get(key);
   if (!item) {
     const choice = { kind, number: one.number };
-    item = el("li", {}, el("button", { type: "button", class: "row", onclick: () => choose(choice) }));
+    item = el(
+      "li",
+      {},
+      el("button", { type: "button", class: "row", onclick: () => choose(choice) }),
+    );
     rows.set(key, item);
   }
   const button = item.firstChild;
@@ -158,41 +184,18 @@ function row(one) {
   if (item.content !== content) {
     item.content = content;
     button.className = `row ${kind === "request" ? "requests" : one.status}`;
-    button.replaceChildren(...(kind === "request" ? ofRequest(one) : ofIncident(one)));
+    button.replaceChildren(...(kind === "request" ? requestRow(one) : incidentRow(one)));
   }
-  button.setAttribute("aria-current", String(chosen?.kind === kind && chosen.number === one.number));
+  button.setAttribute(
+    "aria-current",
+    String(chosen?.kind === kind && chosen.number === one.number),
+  );
   return item;
 }
 
-function ofIncident(one) {
-  const meta = [
-    one.status !== "open" && one.status,
-    one.severity === "sev1" ? el("span", { class: "grave" }, "SEV1") : one.severity?.toUpperCase(),
-    one.priority?.toUpperCase(),
-    one.repeats > 0 && plural(one.repeats, "repeat"),
-    one.limit.dropped > 0 && el("span", { class: "grave" }, `${one.limit.dropped} dropped`),
-  ];
-  const words = meta.filter(Boolean).map((word) => typeof word === "string" ? el("span", {}, word) : word);
-  return [
-    el("span", { class: "dot", "aria-hidden": "true" }),
-    el("span", { class: "name" }, titled(one.title)),
-    el("time", { class: "when", datetime: one.last, title: one.last }, ago(one.last)),
-    words.length > 0 && el("span", { class: "meta" }, words),
-  ].filter(Boolean);
-}
-
-function ofRequest(one) {
-  const odd = one.fault || one.reason || one.effect === "rate_limited";
-  return [
-    el("span", { class: odd ? "code grave" : "code" }, one.status ?? "\u2013"),
-    el("span", { class: "name" }, plain(one.title ?? one.path)),
-    el("time", { class: "when", datetime: one.at, title: one.at }, ago(one.at)),
-    el("span", { class: "meta" }, el("span", {}, became(one))),
-  ];
-}
-
 function faults() {
-  for (const input of document.querySelectorAll("input[name=fault]")) input.checked = input.value === site.fault;
+  for (const input of document.querySelectorAll("input[name=fault]"))
+    input.checked = input.value === site.fault;
   const words = {
     500: "Every request is answered 500. Nothing opens, and programs try again.",
     429: "Every request is answered 429, with Retry-After: 5. Nothing opens, and programs wait.",
@@ -200,8 +203,13 @@ function faults() {
     other: "A program has set faults of its own. \u201cnormal\u201d ends them.",
   };
   tell("faulty", words[site.fault]);
-  tell("beyond", site.loopback ? "" : `Open to the network: it listens on ${site.listens}, and whoever reaches it can `
-    + "read and change these incidents.");
+  tell(
+    "beyond",
+    site.loopback
+      ? ""
+      : `Open to the network: it listens on ${site.listens}, and whoever reaches it can ` +
+          "read and change these incidents.",
+  );
 }
 
 // Sets a text when it is another, so that it is read out once.
@@ -214,7 +222,8 @@ function tell(id, words = "") {
 
 function draw() {
   const box = at("detail");
-  const found = document.activeElement?.id === "find" ? document.activeElement.selectionStart : null;
+  const focus = box.contains(document.activeElement) ? document.activeElement.id : "";
+  const caret = focus === "find" ? at("find").selectionStart : null;
   document.body.classList.toggle("reading", chosen !== null);
   if (chosen && shown) {
     box.replaceChildren(...(chosen.kind === "request" ? request : incident)(shown, page));
@@ -223,10 +232,10 @@ function draw() {
   } else {
     box.replaceChildren();
   }
-  if (found !== null) {
-    at("find")?.focus();
-    at("find")?.setSelectionRange(found, found);
-  }
+  // What had focus has it again, as far as it is still there.
+  if (focus && at(focus) !== document.activeElement)
+    (at(focus) ?? box).focus({ preventScroll: true });
+  if (caret !== null) at("find")?.setSelectionRange(caret, caret);
 }
 
 // A wide window has room to show something at once.
@@ -240,7 +249,9 @@ function choose(choice) {
   const narrow = !wide.matches;
   place(choice, narrow);
   list();
-  load().then(() => { if (narrow) at("detail").focus(); });
+  load().then(() => {
+    if (narrow) at("detail").focus();
+  });
   at("detail").scrollTop = 0;
 }
 
@@ -248,11 +259,16 @@ function choose(choice) {
 function place(choice, push = false) {
   if (chosen?.kind !== choice?.kind || chosen?.number !== choice?.number) {
     shown = null;
-    Object.assign(kept, { find: "", first: false, raw: new Set() });
+    Object.assign(kept, { find: "", first: false, raw: new Set(), closed: new Set() });
   }
   chosen = choice;
-  const hash = !choice ? "" : choice.kind === "request" ? `#request-${choice.number}` : `#${choice.number}`;
-  if (hash !== location.hash) history[push ? "pushState" : "replaceState"](null, "", hash || location.pathname);
+  const hash = !choice
+    ? ""
+    : choice.kind === "request"
+      ? `#request-${choice.number}`
+      : `#${choice.number}`;
+  if (hash !== location.hash)
+    history[push ? "pushState" : "replaceState"](null, "", hash || location.pathname);
 }
 
 function readPlace() {
@@ -270,7 +286,8 @@ function leave() {
 
 async function act(verb, done) {
   const one = chosen?.kind === "incident" && incidents.get(chosen.number);
-  if (!one || one.status === "resolved" || (verb === "acknowledge" && one.status !== "open")) return;
+  if (!one || one.status === "resolved" || (verb === "acknowledge" && one.status !== "open"))
+    return;
   const all = listed();
   const told = await ask("POST", `/api/incidents/${one.number}/${verb}`);
   if (!told) return;
@@ -339,7 +356,9 @@ const KEYS = {
   1: () => show("open"),
   2: () => show("resolved"),
   3: () => show("requests"),
-  Escape: () => { if (!wide.matches) leave(); },
+  Escape: () => {
+    if (!wide.matches) leave();
+  },
 };
 
 function key(event) {
@@ -371,7 +390,8 @@ function tick() {
     if (one.textContent !== words) one.textContent = words;
   }
   const box = at("limit");
-  if (box && shown?.limit) box.replaceChildren(...[limit(shown.limit, shown.status)].flat().filter(Boolean));
+  if (box && shown?.limit)
+    box.replaceChildren(...[limit(shown.limit, shown.status)].flat().filter(Boolean));
 }
 
 at("clear").addEventListener("click", clear);

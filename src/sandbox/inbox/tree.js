@@ -3,14 +3,25 @@
 import { el, plain, plural } from "./build.js";
 
 // What our own bodies have, in the order in which a person reads it.
-const FIRST = ["message", "level", "target", "location", "error", "fields", "span", "occurrences",
-  "source", "notes"];
+const FIRST = [
+  "message",
+  "level",
+  "target",
+  "location",
+  "error",
+  "fields",
+  "span",
+  "occurrences",
+  "source",
+  "notes",
+];
 const MOST_NODES = 3000;
 
-export function tree(body, find) {
+/// `closed` has the paths of what a person has closed, and is kept up.
+export function tree(body, find, closed) {
   const wanted = find.trim().toLowerCase();
-  const state = { wanted, found: 0, left: MOST_NODES };
-  const nodes = entries(body).map(([key, value]) => node(key, value, state, false));
+  const state = { wanted, closed, found: 0, left: MOST_NODES };
+  const nodes = entries(body).map(([key, value]) => node(key, value, state, false, key));
   const shown = nodes.filter(Boolean);
   const root = el("div", { class: "tree" }, shown);
   if (state.left <= 0) root.append(el("p", { class: "soft" }, "The rest is in the raw request."));
@@ -21,31 +32,46 @@ function entries(value) {
   if (value === null || typeof value !== "object") return [["body", value]];
   const all = Object.entries(value);
   if (Array.isArray(value)) return all;
-  const place = ([key]) => { const at = FIRST.indexOf(key); return at < 0 ? FIRST.length : at; };
+  const place = ([key]) => {
+    const at = FIRST.indexOf(key);
+    return at < 0 ? FIRST.length : at;
+  };
   return all.sort((a, b) => place(a) - place(b));
 }
 
 // Null when neither it nor what is in it matches.
-function node(key, value, state, above) {
+function node(key, value, state, above, path) {
   if (state.left-- <= 0) return null;
   const here = matches(key, state.wanted);
   if (value !== null && typeof value === "object" && Object.keys(value).length > 0) {
     if (here) state.found++;
-    const inner = entries(value).map(([name, one]) => node(name, one, state, above || here)).filter(Boolean);
+    const inner = entries(value)
+      .map(([name, one]) => node(name, one, state, above || here, `${path}/${name}`))
+      .filter(Boolean);
     if (inner.length === 0) return null;
     const count = plural(Object.keys(value).length, Array.isArray(value) ? "item" : "key");
-    return el("details", { class: "branch", open: true },
+    const toggled = ({ target }) => {
+      if (!state.wanted) state.closed[target.open ? "delete" : "add"](path);
+    };
+    const open = state.wanted !== "" || !state.closed.has(path);
+    return el(
+      "details",
+      { class: "branch", open, ontoggle: toggled },
       el("summary", {}, marked(key, state.wanted), el("span", { class: "soft" }, `  ${count}`)),
-      el("div", {}, inner));
+      el("div", {}, inner),
+    );
   }
   const text = typeof value === "string" ? value : JSON.stringify(value);
   const hit = here || matches(text, state.wanted);
   if (hit) state.found++;
   if (state.wanted && !hit && !above) return null;
   const kind = value === null ? "null" : typeof value;
-  return el("div", { class: "pair" },
+  return el(
+    "div",
+    { class: "pair" },
     el("span", { class: "key" }, marked(key, state.wanted)),
-    el("span", { class: `value ${kind}` }, marked(text, state.wanted)));
+    el("span", { class: `value ${kind}` }, marked(text, state.wanted)),
+  );
 }
 
 function matches(text, wanted) {

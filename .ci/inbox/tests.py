@@ -1,0 +1,288 @@
+"""What a person sees in the inbox and does there, in the order of one sitting."""
+
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from browser import HOSTILE, Browser, Program, Sandbox, wait
+
+
+def names(browser):
+    return browser.texts("#rows .name")
+
+
+def appears_without_a_reload(browser, sandbox, program):
+    browser.open(sandbox.page)
+    wait("the first steps", lambda: sandbox.webhook in browser.text("#detail"))
+    wait("the page to be live", lambda: browser.text("#live") == "live")
+    browser.run("window.mine = 'not reloaded'")
+    program.say("card payment failed")
+    wait("the incident in the list", lambda: names(browser) == ["card payment failed in say"])
+    wait("its details", lambda: "card payment failed in say" in browser.text("#detail h2"))
+    assert browser.run("return document.title").startswith("(1) "), "the title has no count"
+    assert browser.run("return window.mine") == "not reloaded"
+
+
+def resolve_by_click(browser, sandbox, program):
+    browser.click("#detail .act.first")
+    wait("an empty list", lambda: names(browser) == [])
+    assert [one["status"] for one in sandbox.incidents()] == ["resolved"]
+    wait("it to be resolved in its details", lambda: browser.text("#detail .tag") == "resolved")
+    wait(
+        "it to say what comes next", lambda: "opens a new incident" in browser.text("#detail .acts")
+    )
+    other = "disk of the order book is full"
+    program.say(other)
+    wait("another title", lambda: names(browser) == [f"{other} in say"])
+
+
+def a_program_resolves_and_opens_again(browser, sandbox, program):
+    program.say("gateway is unreachable")
+    wait("it to open", lambda: "gateway is unreachable in say" in names(browser))
+    program.say("ok gateway is unreachable")
+    wait("it to go", lambda: "gateway is unreachable in say" not in names(browser))
+    program.say("gateway is unreachable")
+    wait("a new one", lambda: "gateway is unreachable in say" in names(browser))
+    of_it = [one["status"] for one in sandbox.incidents() if one["title"].startswith("gateway")]
+    assert of_it == ["open", "resolved"], of_it
+
+
+def by_key(browser, sandbox, _):
+    browser.run("document.activeElement.blur()")
+    before = len(names(browser))
+    browser.click("#rows li:first-child .row")
+    title = names(browser)[0]
+    browser.keys("a")
+    wait("it to be acknowledged", lambda: browser.text("#detail .tag") == "acknowledged")
+    browser.keys("r")
+    wait("it to leave the list", lambda: len(names(browser)) == before - 1)
+    browser.keys("2")
+    wait("it under Resolved", lambda: title in names(browser))
+    browser.keys("1")
+    browser.keys("/")
+    browser.keys("no such title")
+    wait("nothing to be found", lambda: names(browser) == [])
+    browser.run(
+        "const box = document.getElementById('search'); box.value = '';"
+        "box.dispatchEvent(new Event('input')); box.blur()"
+    )
+    browser.keys("j")
+    wait(
+        "a choice",
+        lambda: browser.run("return document.querySelectorAll('[aria-current=true]').length") == 1,
+    )
+
+
+def search_in_a_body(browser, sandbox, _):
+    sandbox.send(
+        "a body", body={"message": "m", "fields": {"order": 4711, "deep": {"er": ["x", "needle"]}}}
+    )
+    wait("it", lambda: "a body" in names(browser))
+    browser.run(
+        "[...document.querySelectorAll('.row')].find(r => r.innerText.includes('a body')).click()"
+    )
+    wait("its tree", lambda: "4711" in browser.text("#detail .tree"))
+    browser.keys("f")
+    browser.keys("needle")
+    wait("what was searched for, marked", lambda: browser.texts("#detail mark") == ["needle"])
+    assert "4711" not in browser.text("#detail .tree")
+    wait("the count", lambda: "1 found" in browser.text("#detail .head"))
+    # A repeat redraws it and takes neither the words nor the focus away.
+    sandbox.send("a body", body={"message": "again", "more": "needle"})
+    wait("the latest body", lambda: "more" in browser.text("#detail .tree"))
+    assert (
+        browser.run("return document.activeElement.id + document.activeElement.value")
+        == "findneedle"
+    )
+    browser.run("document.activeElement.blur()")
+
+
+def faults_and_the_raw_request(browser, sandbox, _):
+    browser.click("#fault label:nth-of-type(2) span")
+    wait("the banner", lambda: "answered 500" in browser.text("#faulty"))
+    asked = urllib.request.Request(sandbox.webhook, b'{"title":"lost to a fault"}', method="POST")
+    try:
+        urllib.request.urlopen(asked, timeout=10)
+        raise SystemExit("expected the answer 500")
+    except urllib.error.HTTPError as error:
+        assert error.code == 500, error.code
+    browser.keys("3")
+    wait("the request", lambda: "lost to a fault" in names(browser))
+    browser.click("#rows li:first-child .row")
+    wait("it in full", lambda: "POST /{token}/push-events" in browser.text("#detail pre"))
+    assert sandbox.webhook.split("/")[3] not in browser.text("body")
+    browser.click("#fault label:nth-of-type(1) span")
+    wait("no banner", lambda: browser.text("#faulty") == "")
+    assert sandbox.send("after the fault") == {"Ok": True}
+    browser.keys("1")
+    wait("what comes after it", lambda: "after the fault" in names(browser))
+
+
+def the_limit(browser, sandbox, _):
+    for _ in range(23):
+        sandbox.send("too often")
+    wait(
+        "the count of what was dropped",
+        lambda: any("4 dropped" in row for row in browser.texts(".row")),
+    )
+    browser.run(
+        "[...document.querySelectorAll('.row')]"
+        ".find(row => row.innerText.includes('too often')).click()"
+    )
+    wait("the limit in words", lambda: "20 triggers came within 60 s" in browser.text("#limit"))
+
+
+def nothing_hostile_happens(browser, sandbox, program):
+    browser.run("window.pwned = 0")
+    program.say(HOSTILE)
+    sandbox.send(
+        HOSTILE, body={HOSTILE: HOSTILE, "list": [HOSTILE, {HOSTILE: None}]}, severity=HOSTILE
+    )
+    sandbox.send(HOSTILE + " as text", body=HOSTILE)
+    sandbox.send("__proto__", body={"__proto__": {"a": HOSTILE}, "constructor": HOSTILE})
+    count = lambda: sum("pwned" in name or "proto" in name for name in names(browser))
+    wait("the four in the list", lambda: count() == 4)
+    for row in range(4):
+        browser.run("document.querySelectorAll('.row')[arguments[0]].click()", row)
+        title = names(browser)[row]
+        wait("its details", lambda: browser.text("#detail h2").startswith(title[:8]))
+        browser.run("for (const one of document.querySelectorAll('.raw')) one.open = true")
+    assert ran(browser) == [0, 0], ran(browser)
+    assert browser.complaints() == [], "the browser complains"
+    # The twin: the same text as markup is found by both looks, and the policy has its own word.
+    browser.run("document.getElementById('none').innerHTML = arguments[0]", HOSTILE)
+    assert ran(browser)[1] > 0, "the check can't fail"
+    wait(
+        "the policy to refuse it",
+        lambda: any("Content Security" in said for said in browser.complaints()),
+    )
+    assert ran(browser)[0] == 0
+    browser.open("data:text/html,<p id=none></p>")
+    browser.run(
+        "window.pwned = 0; document.getElementById('none').innerHTML = arguments[0]", HOSTILE
+    )
+    wait("it to run where nothing forbids it", lambda: ran(browser)[0] == 1)
+
+
+def the_next_error_of_the_program_opens_a_new_one(browser, sandbox, program):
+    """The program was not told of the click: its next occurrence goes out 30 s after the first."""
+    browser.open(sandbox.page)
+    title = "card payment failed in say"
+    of_it = lambda: [one["status"] for one in sandbox.incidents() if one["title"] == title]
+    assert of_it() == ["resolved"], of_it()
+
+    def said_again():
+        program.say("card payment failed")
+        time.sleep(0.2)
+        return title in names(browser)
+
+    wait("a new incident of the same title", said_again, 40)
+    assert of_it() == ["open", "resolved"], of_it()
+
+
+def ran(browser):
+    """What a hostile text has done: run, or become elements that the page has none of."""
+    return browser.run(
+        "const made = document.querySelectorAll('img, main script, #detail a[href^=java]');"
+        "return [window.pwned, made.length]"
+    )
+
+
+def another_origin_is_turned_away(browser, sandbox, _):
+    other = sandbox.page.replace("127.0.0.1", "localhost")
+    browser.open(other)
+    tried = """
+      const done = arguments[arguments.length - 1];
+      const was = (promise) => promise.then((a) => a.status || a.type, () => 'failed');
+      Promise.all([
+        was(fetch(arguments[0] + 'api/incidents', { method: 'DELETE' })),
+        was(fetch(arguments[0] + 'api/incidents')),
+        was(fetch(`${arguments[0]}api/incidents/${arguments[1]}/resolve`,
+          { method: 'POST', mode: 'no-cors' })),
+      ]).then(done);
+    """
+    # The page's own policy would stop these before the server does.
+    browser.devtools("Page.setBypassCSP", {"enabled": True})
+    browser.open(other)
+    states = lambda: [(one["number"], one["status"]) for one in sandbox.incidents()]
+    before = states()
+    assert before[0][1] == "open"
+    told = browser.do("execute/async", {"script": tried, "args": [sandbox.page, before[0][0]]})
+    assert told[:2] == ["failed", "failed"], told
+    assert states() == before
+    # The twin: the same from the page itself is done.
+    browser.open(sandbox.page)
+    told = browser.do("execute/async", {"script": tried, "args": [sandbox.page, before[0][0]]})
+    assert told[:2] == [204, 200], told
+    assert sandbox.incidents() == []
+    browser.devtools("Page.setBypassCSP", {"enabled": False})
+
+
+def clear_by_key(browser, sandbox, _):
+    sandbox.send("to be cleared")
+    browser.open(sandbox.page)
+    wait("it", lambda: names(browser) == ["to be cleared"])
+    browser.keys("C")
+    wait("the question", lambda: "sure?" in browser.text("#clear"))
+    assert len(sandbox.incidents()) == 1
+    browser.keys("C")
+    wait("the first steps", lambda: "Nothing has paged yet" in browser.text("#detail"))
+    assert sandbox.incidents() == []
+
+
+TESTS = [
+    appears_without_a_reload,
+    resolve_by_click,
+    a_program_resolves_and_opens_again,
+    by_key,
+    search_in_a_body,
+    faults_and_the_raw_request,
+    the_limit,
+    nothing_hostile_happens,
+    the_next_error_of_the_program_opens_a_new_one,
+    another_origin_is_turned_away,
+    clear_by_key,
+]
+
+
+def restart(folder, browser, sandbox):
+    """A page that was open goes on by itself with another sandbox on the same port."""
+    sandbox.send("before")
+    wait("it", lambda: names(browser) == ["before"])
+    browser.run("window.mine = 'not reloaded'")
+    port = sandbox.page.rstrip("/").rsplit(":", 1)[1]
+    sandbox.stop()
+    wait("the page to notice", lambda: browser.text("#live") == "reconnecting")
+    again = Sandbox(folder, port)
+    try:
+        again.send("after")
+        wait("what the other one has, alone", lambda: names(browser) == ["after"])
+        assert browser.run("return window.mine") == "not reloaded"
+    finally:
+        again.stop()
+
+
+def run(folder):
+    start = time.monotonic()
+    sandbox = Sandbox(folder)
+    browser = Browser()
+    program = Program(folder, sandbox.webhook)
+    try:
+        for one in TESTS:
+            one(browser, sandbox, program)
+            print(f"ok  {one.__name__}")
+        restart(folder, browser, sandbox)
+        print("ok  restart")
+    except BaseException:
+        browser.picture(os.path.join(tempfile.gettempdir(), "inbox-failed.png"))
+        print(
+            "failed; what was seen: inbox-failed.png in the temporary folder", browser.complaints()
+        )
+        raise
+    finally:
+        program.stop()
+        browser.stop()
+        sandbox.stop()
+    print(f"{len(TESTS) + 1} tests in {time.monotonic() - start:.0f} s")
