@@ -166,6 +166,57 @@ def nothing_hostile_happens(browser, sandbox, program):
     wait("it to run where nothing forbids it", lambda: ran(browser)[0] == 1)
 
 
+def on_a_phone(browser, sandbox, _):
+    browser.size(390, 844)
+    look = "return ['.list', '.detail'].map(it => document.querySelector(it).checkVisibility())"
+    seen = lambda: browser.run(look)
+    browser.open("about:blank")
+    browser.open(sandbox.page)
+    wait("the list alone", lambda: names(browser) and seen() == [True, False])
+    number = browser.run("return document.querySelectorAll('.row').length")
+    for row in range(number):
+        browser.run("document.querySelectorAll('.row')[arguments[0]].click()", row)
+        wait("the incident alone", lambda: browser.text("#detail h2") and seen() == [False, True])
+        wide = "return document.scrollingElement.scrollWidth - innerWidth"
+        assert browser.run(wide) <= 0, f"it is too wide by {browser.run(wide)} px"
+        if row % 2:
+            browser.click("#detail .back")
+        else:
+            browser.do("back", {})
+        wait("the list again", lambda: len(names(browser)) == number and seen() == [True, False])
+    # The twin: what is too wide would be seen.
+    browser.run(
+        "document.getElementById('none').hidden = false;"
+        "document.getElementById('none').append(Object.assign(document.createElement('pre'),"
+        "{ innerText: 'x'.repeat(300), className: 'x' }));"
+        "document.querySelector('.x').style.whiteSpace = 'pre';"
+        "document.querySelector('.x').style.overflow = 'visible'"
+    )
+    assert browser.run(wide) > 0, "the check can't fail"
+    browser.size(1280, 860)
+
+
+def a_storm_leaves_what_is_read_alone(browser, sandbox, _):
+    body = {"message": "m", "fields": {"order": 1}, "span": {"path": "p"}}
+    sandbox.send("read in a storm", body=body)
+    browser.open("about:blank")
+    browser.open(sandbox.page)
+    wait("it", lambda: "read in a storm" in names(browser))
+    browser.click("#rows li:first-child .row")
+    wait("its tree", lambda: "order" in browser.text("#detail .tree"))
+    browser.click("#detail .branch summary")
+    wait("a branch to be closed", lambda: "order" not in browser.text("#detail .tree"))
+    browser.run("document.getElementById('act-a').focus()")
+    for count in range(5):
+        sandbox.send("read in a storm", body={**body, "count": count})
+    wait(
+        "the last of them",
+        lambda: "5" in browser.text("#detail .facts") and "4" in browser.text(".tree"),
+    )
+    assert "order" not in browser.text("#detail .tree"), "what was closed has opened"
+    assert browser.run("return document.activeElement.id") == "act-a"
+
+
 def the_next_error_of_the_program_opens_a_new_one(browser, sandbox, program):
     """The program was not told of the click: its next occurrence goes out 30 s after the first."""
     browser.open(sandbox.page)
@@ -241,6 +292,8 @@ TESTS = [
     faults_and_the_raw_request,
     the_limit,
     nothing_hostile_happens,
+    on_a_phone,
+    a_storm_leaves_what_is_read_alone,
     the_next_error_of_the_program_opens_a_new_one,
     another_origin_is_turned_away,
     clear_by_key,

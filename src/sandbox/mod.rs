@@ -1,7 +1,7 @@
 //! An embedded receiver that behaves as Spike.sh does, for tests and for trying things out.
 //!
-//! It listens on 127.0.0.1 unless told otherwise, needs no account and no network, pages no one, and keeps at most
-//! 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it waits without a
+//! It listens on 127.0.0.1 unless told otherwise, needs no account and no network, pages no one,
+//! and keeps at most 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it waits without a
 //! deadline, and its token is in no `Debug` output.
 //!
 //! ```
@@ -46,24 +46,33 @@
 //!
 //! What it shows is there for other programs, too, as JSON:
 //!
-//! | request | what it does | answer |
-//! |---|---|---|
-//! | `GET /api/incidents` | | `fault`, `incidents` (newest first), `listens`, `loopback`, `now`, `opened`, `received`, `webhook_url` |
-//! | `GET /api/incidents/{number}` | | the incident, with `body`, `last_body`, `requests` (the newest 50, oldest first) and `timeline` (`at`, `what`: `opened`, `repeated`, `limited`, `acknowledged`, `resolved`) |
-//! | `POST /api/incidents/{number}/acknowledge` | acknowledges it if it is open | the same |
-//! | `POST /api/incidents/{number}/resolve` | resolves it if it is not resolved | the same |
-//! | `DELETE /api/incidents` | forgets all incidents, titles and requests | 204 |
-//! | `GET /api/requests` | | `requests`, newest first |
-//! | `GET /api/requests/{number}` | | the request, with `body` (as text, at most 64 KiB), `cut` and `headers` |
-//! | `PUT /api/fault/{word}` | `500`, `429` (with `Retry-After: 5`), `hang`, or `off` | `fault` |
-//! | `GET /api/events` | | server-sent events: `whole`, as `GET /api/incidents`, at first and after all were forgotten; else `changed`, the same with only the incidents that have changed. One that asks again with its `Last-Event-ID` misses nothing |
+//! | request | what it does |
+//! |---|---|
+//! | `GET /api/incidents` | the list, newest first, and the state of the sandbox |
+//! | `GET /api/incidents/{number}` | one in full |
+//! | `POST /api/incidents/{number}/acknowledge` | acknowledges it if it is open; then as above |
+//! | `POST /api/incidents/{number}/resolve` | resolves it if it is not resolved; then as above |
+//! | `DELETE /api/incidents` | forgets all incidents, titles and requests; 204 |
+//! | `GET /api/requests` | `requests`, newest first |
+//! | `GET /api/requests/{number}` | one in full |
+//! | `PUT /api/fault/{word}` | `500`, `429` (with `Retry-After: 5`), `hang`, or `off` |
+//! | `GET /api/events` | server-sent events, see below |
 //!
-//! An incident has `acknowledged`, `first`, `last`, `limit` (`counted`, the times that count now,
-//! `dropped`, `of`, `until`), `number`, `priority`, `repeats`, `resolved`, `severity`, `status`
-//! (`open`, `acknowledged`, `resolved`) and `title`; a request `at`, `bytes`, `effect` (`opened`,
-//! `repeated`, `resolved`, `nothing_open`, `rate_limited`, `rejected`, `not_applied`), `fault`,
-//! `incident`, `method`, `number`, `path` (its token hidden), `reason`, `resolve`, `status` and
-//! `title`. Times are RFC 3339; what there is not is `null`. An error has `error`, in words.
+//! - The list has `fault`, `incidents`, `listens` and `loopback` (the address, and whether it is
+//!   one of this machine alone), `now`, `opened`, `received` and `webhook_url`.
+//! - An incident has `acknowledged`, `first`, `last`, `limit`, `number`, `priority`, `repeats`,
+//!   `resolved`, `severity`, `status` (`open`, `acknowledged`, `resolved`) and `title`. In `limit`
+//!   are `counted` (the times that count now), `dropped`, `of` (20) and `until`.
+//! - In full it has `body` and `last_body`, too, `requests` (in full; the newest 50, oldest first)
+//!   and `timeline`, each with `at` and `what`: `opened`, `repeated`, `limited`, `acknowledged` or
+//!   `resolved`.
+//! - A request has `at`, `bytes`, `effect`, `fault`, `incident`, `method`, `number`, `path` (its
+//!   token hidden), `reason`, `resolve`, `status` and `title`; in full also `body` (as text, at
+//!   most 64 KiB), `cut` and `headers`. `effect` is the name of an [`Effect`] in snake case.
+//! - An event `whole` has the list: the first, and after all was forgotten. Any other is `changed`,
+//!   the list with only those incidents that have changed. Who comes back with its
+//!   `Last-Event-ID` misses nothing.
+//! - Times are RFC 3339, what there is not is `null`, and an error has `error`, in words.
 //!
 //! Only a request to an address or to `localhost` is answered, and one from a page only if it is
 //! a page of this sandbox, so no web site can look at the incidents or change them.
