@@ -46,10 +46,10 @@ def wait(what, look, seconds=DEADLINE):
 
 
 class Sandbox:
-    """The example `sandbox`, on a free port."""
+    """The example `sandbox`, on a free port if it is not told another place."""
 
-    def __init__(self, folder, port=None):
-        command = [os.path.join(folder, "sandbox")] + ([str(port)] if port else [])
+    def __init__(self, folder, place="0"):
+        command = [os.path.join(folder, "sandbox"), place]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.page = self.process.stdout.readline().split()[-1]
         self.webhook = self.process.stdout.readline().split("=", 1)[1].strip()

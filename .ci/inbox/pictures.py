@@ -1,6 +1,7 @@
 """Pictures of the inbox: empty, on a busy day, and of hostile text."""
 
 import os
+import tempfile
 import time
 
 from browser import HOSTILE, ROOT, Browser, Sandbox, ask, wait
@@ -135,8 +136,25 @@ def every(folder, where):
             sandbox.stop()
 
 
+# The page asks for the system's own letters, which a bare machine has none of worth a picture.
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include>/etc/fonts/fonts.conf</include>
+  <match target="pattern">
+    <test name="family"><string>sans</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Inter</string></edit>
+  </match>
+</fontconfig>
+"""
+
+
 def documentation(folder):
     """The two of the README, one for each theme."""
+    fonts = os.path.join(tempfile.mkdtemp(), "fonts.conf")
+    with open(fonts, "w") as file:
+        file.write(FONTS)
+    os.environ["FONTCONFIG_FILE"] = fonts
     where = os.path.join(ROOT, "docs")
     os.makedirs(where, exist_ok=True)
     sandbox = Sandbox(folder)

@@ -300,6 +300,23 @@ TESTS = [
 ]
 
 
+def beyond_loopback(folder, browser, sandbox):
+    """An inbox that others can reach says so; one that they can't is the twin."""
+    browser.open(sandbox.page)
+    wait("the page to be live", lambda: browser.text("#live") == "live")
+    assert browser.text("#beyond") == ""
+    other = Sandbox(folder, "0.0.0.0:0")
+    try:
+        browser.open(other.page)
+        wait(
+            "the warning",
+            lambda: "Open to the network: it listens on 0.0.0.0" in browser.text("#beyond"),
+        )
+    finally:
+        other.stop()
+    browser.open(sandbox.page)
+
+
 def restart(folder, browser, sandbox):
     """A page that was open goes on by itself with another sandbox on the same port."""
     sandbox.send("before")
@@ -326,8 +343,9 @@ def run(folder):
         for one in TESTS:
             one(browser, sandbox, program)
             print(f"ok  {one.__name__}")
-        restart(folder, browser, sandbox)
-        print("ok  restart")
+        for one in (beyond_loopback, restart):
+            one(folder, browser, sandbox)
+            print(f"ok  {one.__name__}")
     except BaseException:
         browser.picture(os.path.join(tempfile.gettempdir(), "inbox-failed.png"))
         print(
@@ -338,4 +356,4 @@ def run(folder):
         program.stop()
         browser.stop()
         sandbox.stop()
-    print(f"{len(TESTS) + 1} tests in {time.monotonic() - start:.0f} s")
+    print(f"{len(TESTS) + 2} tests in {time.monotonic() - start:.0f} s")

@@ -1,8 +1,8 @@
 //! An embedded receiver that behaves as Spike.sh does, for tests and for trying things out.
 //!
 //! It listens on 127.0.0.1 unless told otherwise, needs no account and no network, pages no one,
-//! and keeps at most 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it waits without a
-//! deadline, and its token is in no `Debug` output.
+//! and keeps at most 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it
+//! waits without a deadline, and its token is in no `Debug` output.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
