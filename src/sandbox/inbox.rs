@@ -19,7 +19,7 @@ use super::fault;
 use super::model::{Moment, Spike};
 use super::server::Site;
 
-mod door;
+pub(super) mod door;
 mod live;
 mod view;
 
@@ -74,7 +74,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
 async fn enter(request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
     let mut response = match door::refusal(request.headers(), is_api) {
-        Some(words) => error(StatusCode::FORBIDDEN, words),
+        Some(words) => error(StatusCode::FORBIDDEN, words.to_owned()),
         None => next.run(request).await,
     };
     for (name, value) in HEADERS {

@@ -74,8 +74,9 @@
 //!   `Last-Event-ID` misses nothing.
 //! - Times are RFC 3339, what there is not is `null`, and an error has `error`, in words.
 //!
-//! Only a request to an address or to `localhost` is answered, and one from a page only if it is
-//! a page of this sandbox, so no web site can look at the incidents or change them.
+//! The inbox answers only a request to an address or to `localhost`; and what a web page sends,
+//! be it to `/api` or to a webhook, is refused unless it is the inbox itself. So no web site can
+//! look at the incidents, change them, or make some up.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};

@@ -183,6 +183,11 @@ async fn receive(
         .collect();
     let path = parts.uri.path_and_query().map_or("*", |path| path.as_str()).to_owned();
     let head = Head { method: parts.method.as_str().to_owned(), path, headers };
+    if inbox::door::is_foreign(&parts.headers) {
+        let reason = "a web page sent it";
+        site.board.enter(blank(head), Some(403), Effect::Rejected(reason));
+        return response(&Answer::rejected(403, reason));
+    }
     if let Some(fault) = site.board.fault_at_head(&head) {
         return play(fault, &line, Answer::NOT_APPLIED).await;
     }

@@ -6,28 +6,34 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 
-/// Why this request is turned away, in words; what is asked of the API must not come from
-/// another site at all.
-pub(super) fn refusal(headers: &HeaderMap, is_api: bool) -> Option<String> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("no text"));
-    let Some(host) = text(header::HOST.as_str()).filter(|host| is_address(host)) else {
-        let found = if headers.contains_key(header::HOST) { "a name" } else { "none" };
-        return Some(format!("expected an address or localhost as host, found {found}"));
-    };
-    if !is_api {
-        return None;
+/// Why this request is turned away, in words. A link to the page may be on any site; what is
+/// asked of the API may not come from one.
+pub(super) fn refusal(headers: &HeaderMap, is_api: bool) -> Option<&'static str> {
+    if !is_address(host(headers)) {
+        return Some("expected an address or localhost as host, found none or a name");
     }
-    let own = |origin: &str| origin.strip_prefix("http://") == Some(host);
-    if text(header::ORIGIN.as_str()).is_some_and(|origin| !own(origin)) {
-        return Some("expected a request of this page, found another origin".to_owned());
-    }
-    let fetched = text("sec-fetch-site");
-    if fetched.is_some_and(|from| !matches!(from, "same-origin" | "none")) {
-        return Some("expected a request of this page, found another site".to_owned());
-    }
-    None
+    let from_elsewhere = is_api && is_foreign(headers);
+    from_elsewhere.then_some("expected a request of this page, found another origin")
+}
+
+/// Whether a browser sent this for a page that is not ours. What is no browser says nothing of an
+/// origin.
+pub(in crate::sandbox) fn is_foreign(headers: &HeaderMap) -> bool {
+    let host = host(headers);
+    let own = |origin: &str| origin.strip_prefix("http://") == Some(host) && is_address(host);
+    let fetched = text(headers, "sec-fetch-site");
+    text(headers, "origin").is_some_and(|origin| !own(origin))
+        || fetched.is_some_and(|from| !matches!(from, "same-origin" | "none"))
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    text(headers, "host").unwrap_or_default()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("no text"))
 }
 
 /// Whether a `Host` is a literal address or `localhost`, on whatever port: behind a forwarded

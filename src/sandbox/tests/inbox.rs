@@ -428,6 +428,19 @@ fn a_page_of_another_origin_reads_and_changes_nothing() {
     }
     assert_eq!(sandbox.incidents()[0].status(), Status::Open);
     assert_eq!(told(&sandbox, "api/incidents")["fault"], "off");
+    // It can't make up incidents either, under a token that it has guessed the shape of.
+    let token = "/any-token-at-all/push-events";
+    for headers in &foreign {
+        assert_eq!(with("POST", token, headers), 403, "{headers}");
+    }
+    let rebound = "host: evil.example\r\norigin: http://evil.example\r\n";
+    assert_eq!(request_as(&sandbox.page_url(), "POST", token, rebound).status, 403);
+    assert_eq!(sandbox.opened(), 1);
+    let refused = sandbox.requests().last().map(|request| request.effect());
+    assert_eq!(refused, Some(Effect::Rejected("a web page sent it")));
+    // A program is at any name, and has no origin: it gets as far as its empty body.
+    let named = "host: sandbox.internal:4774\r\n";
+    assert_eq!(request_as(&sandbox.page_url(), "POST", token, named).status, 500);
     // A link to the page from elsewhere is fine, and so are its own requests.
     assert_eq!(with("GET", "/", "sec-fetch-site: cross-site\r\n"), 200);
     let same = format!("origin: http://{own}\r\nsec-fetch-site: same-origin\r\n");
