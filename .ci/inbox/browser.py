@@ -14,7 +14,8 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEADLINE = 10.0
 LINUX_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+PRESS = {"type": "pointerDown", "button": 0}
+RELEASE = {"type": "pointerUp", "button": 0}
 # What a page would run, load or leave if it took any of it for markup.
 HOSTILE = (
     "</h2><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
@@ -117,11 +118,19 @@ class Browser:
     def run(self, script, *args):
         return self.do("execute/sync", {"script": script, "args": list(args)})
 
-    def element(self, css):
-        return self.do("element", {"using": "css selector", "value": css})[ELEMENT]
-
     def click(self, css):
-        self.do(f"element/{self.element(css)}/click", {})
+        """With the pointer, at the middle of what is there now."""
+        middle = """
+          const one = document.querySelector(arguments[0]);
+          one.scrollIntoView({ block: 'nearest' });
+          const box = one.getBoundingClientRect();
+          return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+        """
+        x, y = self.run(middle, css)
+        self.pointer({"type": "pointerMove", "duration": 0, "x": x, "y": y}, PRESS, RELEASE)
+
+    def pointer(self, *what):
+        self.do("actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": what}]})
 
     def keys(self, text):
         """Typed at whatever has focus, as by hand."""

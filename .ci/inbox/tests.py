@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.request
 
-from browser import HOSTILE, Browser, Program, Sandbox, wait
+from browser import HOSTILE, PRESS, RELEASE, Browser, Program, Sandbox, wait
 
 
 def names(browser):
@@ -215,6 +215,23 @@ def a_storm_leaves_what_is_read_alone(browser, sandbox, _):
     )
     assert "order" not in browser.text("#detail .tree"), "what was closed has opened"
     assert browser.run("return document.activeElement.id") == "act-a"
+    # A click is not lost to what comes between its press and its release.
+    at = browser.run(
+        "const box = document.getElementById('act-a').getBoundingClientRect();"
+        "return [Math.round(box.x) + 9, Math.round(box.y) + 9]"
+    )
+    move = {"type": "pointerMove", "duration": 0, "x": at[0], "y": at[1]}
+    browser.pointer(move, PRESS)
+    sandbox.send("read in a storm", body={**body, "count": 77})
+    sandbox.send("in the same storm")
+    time.sleep(0.5)
+    assert "in the same storm" not in names(browser), "the list moved under the pointer"
+    browser.pointer(RELEASE)
+    wait("it to be acknowledged", lambda: browser.text("#detail .tag") == "acknowledged")
+    wait(
+        "what came meanwhile",
+        lambda: "77" in browser.text(".tree") and "in the same storm" in names(browser),
+    )
 
 
 def the_next_error_of_the_program_opens_a_new_one(browser, sandbox, program):

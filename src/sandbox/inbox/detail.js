@@ -228,8 +228,8 @@ function told(title) {
       "p",
       { class: "soft note" },
       "Spike documents that the title names the incident everywhere. That it is the " +
-        "text of the SMS and is spoken on calls has been seen. How it is laid out, and what stands " +
-        "around it, is a guess.",
+        "text of the SMS and is spoken on calls has been seen. How it is laid out, and what " +
+        "stands around it, is a guess.",
     ),
   ];
 }

@@ -37,8 +37,25 @@ function listen() {
     // A browser gives up when it was answered anything but a stream, say by another program.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   };
-  source.addEventListener("whole", (event) => take(JSON.parse(event.data), true));
-  source.addEventListener("changed", (event) => take(JSON.parse(event.data), false));
+  const hear = (event) => up.then(() => take(JSON.parse(event.data), event.type === "whole"));
+  source.addEventListener("whole", hear);
+  source.addEventListener("changed", hear);
+}
+
+// Nothing is drawn anew between the press and the release of a click, which would lose it.
+let up = Promise.resolve();
+let release = null;
+addEventListener("pointerdown", () => {
+  if (!release) up = new Promise((done) => (release = done));
+});
+for (const type of ["pointerup", "pointercancel", "blur"]) {
+  addEventListener(type, () => {
+    // After the click itself, which on a touch screen takes a moment to come.
+    setTimeout(() => {
+      release?.();
+      release = null;
+    }, 50);
+  });
 }
 
 function live(on) {
@@ -87,6 +104,7 @@ async function ask(method, path) {
 async function load() {
   const wanted = chosen;
   const told = await ask("GET", `/api/${wanted.kind}s/${wanted.number}`);
+  await up;
   if (chosen !== wanted) return;
   if (told === null) chosen = null;
   shown = told;
@@ -95,6 +113,7 @@ async function load() {
 
 async function loadRequests() {
   requests = (await ask("GET", "/api/requests"))?.requests ?? [];
+  await up;
   list();
 }
 
