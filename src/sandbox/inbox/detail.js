@@ -133,7 +133,7 @@ function facts(one) {
     fact("Opened", time(one.first)),
     one.repeats > 0 && fact("Last", time(one.last)),
     fact("Repeats", one.repeats.toLocaleString("en")),
-    Number.isFinite(occurrences) && fact("Occurrences told", occurrences.toLocaleString("en")),
+    Number.isFinite(occurrences) && fact("Occurrences", occurrences.toLocaleString("en")),
     one.acknowledged && fact("Acknowledged", time(one.acknowledged)),
     one.resolved && fact("Resolved", time(one.resolved)),
   );
