@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from contextlib import ExitStack
 
 from browser import HOSTILE, ROOT, Browser, Sandbox, ask, wait
 
@@ -109,11 +110,12 @@ def be_hostile(sandbox):
 
 def every(folder, where):
     os.makedirs(where, exist_ok=True)
-    browser = Browser()
-    sandboxes = {}
-    try:
+    with ExitStack() as ends:
+        browser = Browser()
+        ends.callback(browser.stop)
         for state, prepare in (("empty", lambda _: None), ("busy", fill), ("hostile", be_hostile)):
-            sandbox = sandboxes[state] = Sandbox(folder)
+            sandbox = Sandbox(folder)
+            ends.callback(sandbox.stop)
             number = prepare(sandbox)
             for dark in (False, True):
                 browser.theme(dark)
@@ -130,10 +132,6 @@ def every(folder, where):
                         if wanted:
                             wait("the incident", lambda: browser.text("#detail h2"))
                         browser.picture(os.path.join(where, f"{state}-{theme}-{device}-{part}.png"))
-    finally:
-        browser.stop()
-        for sandbox in sandboxes.values():
-            sandbox.stop()
 
 
 # The page asks for the system's own letters, which a bare machine has none of worth a picture.
@@ -157,9 +155,11 @@ def documentation(folder):
     os.environ["FONTCONFIG_FILE"] = fonts
     where = os.path.join(ROOT, "docs")
     os.makedirs(where, exist_ok=True)
-    sandbox = Sandbox(folder)
-    browser = Browser(height=800)
-    try:
+    with ExitStack() as ends:
+        sandbox = Sandbox(folder)
+        ends.callback(sandbox.stop)
+        browser = Browser(height=800)
+        ends.callback(browser.stop)
         number = fill(sandbox)
         for theme in ("light", "dark"):
             browser.theme(theme == "dark")
@@ -167,6 +167,3 @@ def documentation(folder):
             browser.open(f"{sandbox.page}#{number}")
             wait("the incident", lambda: browser.text("#detail h2"))
             browser.picture(os.path.join(where, f"inbox-{theme}.png"))
-    finally:
-        browser.stop()
-        sandbox.stop()

@@ -5,6 +5,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 
 from browser import HOSTILE, PRESS, RELEASE, Browser, Program, Sandbox, wait
 
@@ -353,24 +354,23 @@ def restart(folder, browser, sandbox):
 
 def run(folder):
     start = time.monotonic()
-    sandbox = Sandbox(folder)
-    browser = Browser()
-    program = Program(folder, sandbox.webhook)
-    try:
-        for one in TESTS:
-            one(browser, sandbox, program)
-            print(f"ok  {one.__name__}")
-        for one in (beyond_loopback, restart):
-            one(folder, browser, sandbox)
-            print(f"ok  {one.__name__}")
-    except BaseException:
-        browser.picture(os.path.join(tempfile.gettempdir(), "inbox-failed.png"))
-        print(
-            "failed; what was seen: inbox-failed.png in the temporary folder", browser.complaints()
-        )
-        raise
-    finally:
-        program.stop()
-        browser.stop()
-        sandbox.stop()
+    with ExitStack() as ends:
+        sandbox = Sandbox(folder)
+        ends.callback(sandbox.stop)
+        browser = Browser()
+        ends.callback(browser.stop)
+        program = Program(folder, sandbox.webhook)
+        ends.callback(program.stop)
+        try:
+            for one in TESTS:
+                one(browser, sandbox, program)
+                print(f"ok  {one.__name__}")
+            for one in (beyond_loopback, restart):
+                one(folder, browser, sandbox)
+                print(f"ok  {one.__name__}")
+        except BaseException:
+            browser.picture(os.path.join(tempfile.gettempdir(), "inbox-failed.png"))
+            seen = "failed; what was seen: inbox-failed.png in the temporary folder"
+            print(seen, browser.complaints())
+            raise
     print(f"{len(TESTS) + 2} tests in {time.monotonic() - start:.0f} s")
