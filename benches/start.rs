@@ -8,7 +8,6 @@
 //! Milliseconds, medians, each in turn in one process; the first of each is told by itself.
 
 #![expect(
-    clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,

@@ -22,6 +22,7 @@ mod faults;
 mod flush;
 mod forked;
 mod health;
+mod idle;
 mod kills;
 mod mute;
 mod neighbours;
