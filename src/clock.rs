@@ -6,9 +6,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 /// Reads the monotonic clock as time since the pipeline started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    /// Of a user's test: the time, which stands still until it is moved.
+    #[cfg(feature = "testing")]
+    moved: Option<std::sync::Arc<std::sync::Mutex<Duration>>>,
     /// Of a proof that can't wait: it runs so many times as fast as the system's.
     #[cfg(test)]
     speed: u32,
@@ -24,28 +27,54 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             start: Instant::now(),
+            #[cfg(feature = "testing")]
+            moved: None,
             #[cfg(test)]
             speed: SPEED.get(),
         }
     }
 
+    /// A clock that stands at zero until [`advance`](Clock::advance) moves it, and all its clones.
+    #[cfg(feature = "testing")]
+    pub(crate) fn standing() -> Self {
+        Self { moved: Some(std::sync::Arc::default()), ..Self::start() }
+    }
+
+    /// Moves a standing clock.
+    #[cfg(feature = "testing")]
+    pub(crate) fn advance(&self, by: Duration) {
+        if let Some(moved) = &self.moved {
+            let mut now = crate::lock::lock(moved);
+            *now = now.saturating_add(by);
+        }
+    }
+
     /// Time since the pipeline started.
-    pub(crate) fn now(self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
+        #[cfg(feature = "testing")]
+        if let Some(moved) = &self.moved {
+            return *crate::lock::lock(moved);
+        }
         let passed = self.start.elapsed();
         #[cfg(test)]
         let passed = passed * self.speed;
         passed
     }
 
-    /// What `time` of this clock takes on the system's: the same, but for a proof's.
-    pub(crate) fn takes(self, time: Duration) -> Duration {
+    /// What `time` of this clock takes on the system's: the same, but for a proof's, and nothing
+    /// on a clock that stands.
+    pub(crate) fn takes(&self, time: Duration) -> Duration {
+        #[cfg(feature = "testing")]
+        if self.moved.is_some() {
+            return Duration::ZERO;
+        }
         #[cfg(test)]
         let time = time / self.speed;
         time
     }
 
     /// The same moment as an instant that `tokio` can sleep until.
-    pub(crate) fn instant(self, at: Duration) -> tokio::time::Instant {
+    pub(crate) fn instant(&self, at: Duration) -> tokio::time::Instant {
         let far = Duration::from_secs(365 * 86_400);
         let at = self.start.checked_add(self.takes(at.min(far))).unwrap_or(self.start);
         tokio::time::Instant::from_std(at)

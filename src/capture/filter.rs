@@ -121,6 +121,15 @@ impl Rules {
         }
     }
 
+    /// The rule for this target, as the filter has it, and the level from which on it wants events.
+    pub(crate) fn rule_of(&self, target: &str) -> (String, LevelFilter) {
+        let word = |level: LevelFilter| level.to_string().to_ascii_lowercase();
+        match self.find(target) {
+            Some(rule) => (format!("{}={}", rule.target, word(rule.level)), rule.level),
+            None => (word(self.default), self.default),
+        }
+    }
+
     /// Whether nothing of this target pages. Marks its rule as one in use.
     pub(crate) fn is_off(&self, target: &str) -> bool {
         self.mark(target);
@@ -172,7 +181,7 @@ fn bad_target(target: &str) -> Option<String> {
 }
 
 /// The per-layer filter: the rules, or nothing at all when paging is off.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RulesFilter {
     rules: Option<Arc<Rules>>,
     routes: Arc<Routes>,

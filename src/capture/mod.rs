@@ -19,3 +19,4 @@ pub(crate) mod source;
 pub(crate) mod span;
 pub(crate) mod threshold;
 pub mod title;
+pub(crate) mod why;

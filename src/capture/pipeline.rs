@@ -31,6 +31,7 @@ use crate::{
     queue::{Control, NoSlot, Sender},
     stats::{Count, Counters},
     sync::AtomicU64,
+    witness::Witness,
 };
 pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site, Tells};
 pub(crate) use panicked::{Panicked, Panics};
@@ -56,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) keep: Option<Arc<dyn Keep>>,
     /// `None`: panics are not reported.
     pub(crate) panics: Option<Panics>,
+    /// Who watches what does not go out.
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     /// How many there are; at least 1.
     pub(crate) endpoints: usize,
 }
@@ -151,6 +154,10 @@ impl Pipeline {
         &self.mute
     }
 
+    fn witness(&self) -> Option<&dyn Witness> {
+        self.settings.witness.as_deref()
+    }
+
     /// Changes what mutes, unless this is a forked child: nothing pages there, and a thread of the
     /// parent's may have been at it.
     pub(crate) fn change_mute<T>(&self, change: impl FnOnce(&Mute, Duration) -> T) -> Option<T> {
@@ -176,8 +183,8 @@ impl Pipeline {
         other.unwrap_or(&self.gate)
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// From now on everything is refused. Tells whether this call was the one that closed it.
@@ -206,6 +213,24 @@ impl Pipeline {
         asked: Asked<'_>,
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
+        let title = asked.head.title;
+        let paged = self.admit(asked, build);
+        if let Err(why) = paged {
+            self.tell_stopped(title, why);
+        }
+        paged
+    }
+
+    /// Tells whoever watches that an occurrence of this title does not go out.
+    fn tell_stopped(&self, title: &str, why: Count) {
+        if let (Some(witness), Some(queue)) = (self.witness(), &self.queue)
+            && witness.stopped(title, why)
+        {
+            queue.control(Control::Look);
+        }
+    }
+
+    fn admit(&self, asked: Asked<'_>, build: impl FnOnce() -> Detail) -> Result<(), Count> {
         let queue = self.admitting()?;
         if self.mute.left(|| self.clock.now()).is_some() {
             return Err(Count::SuppressedMute);
@@ -307,7 +332,9 @@ impl Pipeline {
             }
             Opens::Folded { place } => {
                 self.counters.add(Count::Folded);
-                let head = Head { title: folding.finish(place), key: None, ..head };
+                let title = folding.finish(place);
+                self.witness().inspect(|witness| witness.folded(head.title, title));
+                let head = Head { title, key: None, ..head };
                 let ask = Ask { key: self.key(head.title), ..ask };
                 let admission = gate.admit(ask, now);
                 let paged = self.page(queue, head, (ask, now), admission, build);
@@ -373,6 +400,7 @@ impl Pipeline {
         };
         let admitted = self.admitted(head.endpoint, gate.storm_key(), now, sending);
         let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
+        self.tell_stopped(head.title, Count::SuppressedStorm);
         let head = Head { title: gate.storm_title(), panic: false, ..head };
         slot.send(self.op(head, admitted, Detail::Storm(gate.storm_detail())));
         Ok(())

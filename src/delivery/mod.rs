@@ -4,6 +4,7 @@
 
 mod adopter;
 pub(crate) mod body;
+pub(crate) mod dry;
 pub(crate) mod endpoint;
 pub(crate) mod flush;
 pub(crate) mod kept;

@@ -27,13 +27,21 @@ pub(crate) struct Printer {
 impl Printer {
     /// Tells whether the line is written, or on its way.
     pub(crate) fn print(&mut self, line: &str) -> bool {
+        self.print_all(&format!("tracing-spike: {line}\n"))
+    }
+
+    /// The same of lines that say already who speaks.
+    pub(crate) fn print_all(&mut self, lines: &str) -> bool {
         if let Some(writing) = &self.writing
             && writing.try_recv() == Err(mpsc::TryRecvError::Empty)
         {
             return false;
         }
         let (done, writing) = mpsc::sync_channel::<()>(1);
-        let line: Arc<str> = format!("tracing-spike: {line}\n").into();
+        if lines.is_empty() {
+            return true;
+        }
+        let line: Arc<str> = lines.into();
         let to_write = Arc::clone(&line);
         let write = move || {
             reentry::mark_own_thread();

@@ -33,6 +33,8 @@ mod secrets;
 mod smoke;
 mod spool;
 mod storms;
+#[cfg(feature = "testing")]
+mod testing;
 mod tidy;
 mod titles;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

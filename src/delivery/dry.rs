@@ -1,0 +1,201 @@
+//! The dry run: what is printed in the place of what would be sent, for a person at a terminal, or
+//! as JSON for whatever reads a pipe.
+//!
+//! Pure: it makes texts. Invariant: what is printed is what would be sent, with no character in it
+//! that a terminal would obey.
+
+use std::{fmt::Write, sync::Arc};
+
+use serde_json::Value as Json;
+
+use crate::{
+    delivery::dry::tally::{Stopped, Tally},
+    incident::{Detail, Op, Status},
+    witness::{Explain, reason},
+};
+
+pub(crate) mod tally;
+
+/// Widest name of a value of the body beside which the value is written in a column.
+const NAMES: usize = 28;
+
+/// How it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// A line that says what it is, and JSON.
+    Plain,
+    /// For a person at a terminal.
+    Terminal,
+    /// The same, in colour.
+    Color,
+}
+
+/// What a dry run is printed by.
+#[derive(Clone, Debug)]
+pub(crate) struct Dry {
+    pub(crate) look: Look,
+    pub(crate) explain: Arc<dyn Explain>,
+    /// What does not go out.
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// What a payload does not tell of its op.
+#[derive(Debug)]
+pub(crate) struct About {
+    kind: Kind,
+    why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Page,
+    Repeat,
+    Resolve,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Page => "PAGE",
+            Kind::Repeat => "REPEAT",
+            Kind::Resolve => "RESOLVE",
+        }
+    }
+
+    /// Its colour on a terminal: red, yellow, green.
+    fn color(self) -> &'static str {
+        match self {
+            Kind::Page => "31",
+            Kind::Repeat => "33",
+            Kind::Resolve => "32",
+        }
+    }
+}
+
+impl Dry {
+    /// What is told of an op beside its payload.
+    pub(crate) fn about(&self, op: &Op) -> About {
+        let kind = match op.status {
+            Status::Trigger { opening: true } => Kind::Page,
+            Status::Trigger { opening: false } => Kind::Repeat,
+            Status::Resolve { .. } => Kind::Resolve,
+        };
+        let why = match &op.detail {
+            _ if op.panic => "a panic".to_owned(),
+            Detail::Event(_) if kind == Kind::Resolve => "its field spike.status".to_owned(),
+            Detail::Event(event) => {
+                self.explain.why(event.level, event.fields.text(event.target))
+            }
+            Detail::Manual(_) => "by hand, with a Handle".to_owned(),
+            Detail::Storm(_) => "more new titles than the budget pays for".to_owned(),
+            Detail::Quiet => "it has not occurred for as long as resolve_after says".to_owned(),
+            Detail::Stored(_) => "an earlier run has left it".to_owned(),
+        };
+        About { kind, why }
+    }
+
+    /// What is printed of a payload; `place`: where it would go, when there are several.
+    pub(crate) fn page(&self, payload: &Json, about: &About, place: Option<&str>) -> String {
+        if self.look == Look::Plain {
+            let title = payload.get("title").unwrap_or(&Json::Null);
+            let verb = if about.kind == Kind::Resolve { "resolve" } else { "trigger" };
+            let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
+            return format!(
+                "tracing-spike: dry run, would {verb} {title}{place} with\n{payload:#}\n"
+            );
+        }
+        let text = |name| payload.get(name).and_then(Json::as_str);
+        let body = payload.get("body");
+        let grave: Vec<&str> = ["severity", "priority"].into_iter().filter_map(text).collect();
+        let located = body.and_then(|body| body.get("location")).and_then(Json::as_str);
+        let why = match located {
+            Some(place) if about.kind != Kind::Resolve => format!("{}, at {place}", about.why),
+            _ => about.why.clone(),
+        };
+        let mut out = String::new();
+        let bar = self.paint(about.kind.color(), "▌");
+        let head = self.paint(&format!("1;{}", about.kind.color()), about.kind.word());
+        let mut line = |name: &str, text: &str| {
+            let name = self.paint("2", &format!("{name:<4}"));
+            let indent = format!("\n{bar}       ");
+            writeln!(out, "{bar} {name}  {}", text.replace('\n', &indent)).ok();
+        };
+        line("sms", &self.paint("1", &tame(text("title").unwrap_or_default())));
+        line("why", &tame(&why));
+        place.into_iter().for_each(|place| line("to", place));
+        if let Some(body) = body {
+            line("body", &self.tree(body));
+        }
+        format!("{bar} {head}  {}\n{out}", grave.join(" ")).replace("  \n", "\n")
+    }
+
+    /// What is printed of what did not go out; nothing if there is nothing.
+    pub(crate) fn stopped(&self, stopped: &Stopped) -> String {
+        let mut out = String::new();
+        for (title, why, count) in &stopped.titles {
+            let title = Json::from(title.as_str());
+            let why = reason(*why);
+            if self.look == Look::Plain {
+                let line = format!("dry run, did not page: {count} of {title} ({why})");
+                writeln!(out, "tracing-spike: {line}").ok();
+            } else {
+                let line = format!("▌ did not page: {count} of {title} ({why})");
+                writeln!(out, "{}", self.paint("2", &line)).ok();
+            }
+        }
+        if stopped.more > 0 {
+            let line = format!("did not page: {} of other titles", stopped.more);
+            match self.look {
+                Look::Plain => writeln!(out, "tracing-spike: dry run, {line}").ok(),
+                _ => writeln!(out, "{}", self.paint("2", &format!("▌ {line}"))).ok(),
+            };
+        }
+        out
+    }
+
+    /// The values of a body, each with the path by which an alert rule at Spike finds it.
+    fn tree(&self, body: &Json) -> String {
+        let mut leaves = Vec::new();
+        flatten(body, String::new(), &mut leaves);
+        leaves.retain(|(path, _)| path != "schema");
+        let width = leaves.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
+        let width = width.min(NAMES);
+        let line = |(path, text): (String, String)| {
+            let path = self.paint("2", &format!("{path:<width$}"));
+            let indent = format!("\n{}", " ".repeat(width.saturating_add(2)));
+            format!("{path}  {}", text.replace('\n', &indent))
+        };
+        leaves.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        match self.look {
+            Look::Color => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Look::Plain | Look::Terminal => text.to_owned(),
+        }
+    }
+}
+
+/// The leaves of a tree with their paths, the lists as JSON.
+fn flatten(value: &Json, path: String, leaves: &mut Vec<(String, String)>) {
+    match value {
+        Json::Object(map) => {
+            for (name, value) in map {
+                let name = tame(name);
+                let below = if path.is_empty() { name } else { format!("{path}.{name}") };
+                flatten(value, below, leaves);
+            }
+        }
+        Json::String(text) => leaves.push((path, tame(text))),
+        other => leaves.push((path, other.to_string())),
+    }
+}
+
+/// A text without the characters that a terminal obeys; the ends of lines stay.
+fn tame(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\n';
+    text.trim_end().replace('\t', "    ").replace("\r\n", "\n").replace(obeyed, " ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! What a test expects of the pages of one title, and what it is told when it is not so.
+//!
+//! Pure: it looks at pages and near misses, and makes a text.
+
+use std::fmt::Write;
+
+use humantime::format_duration;
+use serde_json::Value as Json;
+use strsim::sorensen_dice;
+
+use super::{notebook::Miss, page::Page};
+use crate::{
+    capture::title,
+    incident::{Priority, Severity},
+};
+
+/// Lines of each list that a failed assertion shows.
+const LINES: usize = 8;
+/// So near two titles are when one may be meant by the other.
+const NEAR: f64 = 0.5;
+
+/// The conditions of [`assert_paged!`](crate::assert_paged) and
+/// [`assert_not_paged!`](crate::assert_not_paged): each method is one, and is written as a call
+/// behind the title.
+///
+/// `severity`, `priority`, `body` and `endpoint` are about one page: all of them have to be true of
+/// the same. `times`, `repeats`, `resolved` and `open` are about all that the title has become.
+///
+/// ```
+/// use tracing_spike::{Rule, Severity, assert_paged, testing::Spike};
+///
+/// let spike = Spike::new(|builder| builder.severity(Severity::Sev2))?;
+/// let inside = spike.enter();
+/// tracing::error!(order = 4711, "card payment failed");
+/// assert_paged!(
+///     spike,
+///     "card payment failed",
+///     severity(Severity::Sev2),
+///     body("fields.order", 4711),
+///     times(1),
+///     open(),
+/// );
+/// # drop(inside);
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "conditions are for assert_paged! and assert_not_paged!"]
+pub struct Expected {
+    title: String,
+    /// The title that an event with such a message has.
+    derived: String,
+    severity: Option<Severity>,
+    priority: Option<Priority>,
+    body: Vec<(String, Json)>,
+    endpoint: Option<String>,
+    times: Option<usize>,
+    repeats: Option<usize>,
+    open: Option<bool>,
+    occurred: bool,
+}
+
+/// All that a test has seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) pages: &'a [Page],
+    pub(super) misses: &'a [Miss],
+}
+
+impl Expected {
+    /// Of titles in which this text occurs; what varies may be written as it was logged
+    /// (`user 4711 is gone`) or as in a title (`user # is gone`).
+    #[doc(hidden)]
+    pub fn title(text: &str) -> Self {
+        let derived = if text.is_empty() { String::new() } else { title::derive(text, "") };
+        Self { title: text.to_owned(), derived, ..Self::default() }
+    }
+
+    /// It paged with this severity.
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// It paged with this priority.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Its body has this value there: `fields.order`, or `/fields/order` as a JSON pointer. May be
+    /// given more than once.
+    pub fn body(mut self, path: &str, value: impl Into<Json>) -> Self {
+        self.body.push((path.to_owned(), value.into()));
+        self
+    }
+
+    /// It goes to a webhook in whose [description](Page::endpoint) this text occurs: `default`, or
+    /// `rule billing`.
+    pub fn endpoint(mut self, name: &str) -> Self {
+        self.endpoint = Some(name.to_owned());
+        self
+    }
+
+    /// So many incidents were opened; repeats don't count.
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// So many repeats went out.
+    pub fn repeats(mut self, repeats: usize) -> Self {
+        self.repeats = Some(repeats);
+        self
+    }
+
+    /// None of its incidents is open any more.
+    pub fn resolved(mut self) -> Self {
+        self.open = Some(false);
+        self
+    }
+
+    /// One of its incidents is open.
+    pub fn open(mut self) -> Self {
+        self.open = Some(true);
+        self
+    }
+
+    /// For `assert_not_paged!`: something with this title did occur, and did not page. Without it,
+    /// code that was never reached passes.
+    pub fn occurred(mut self) -> Self {
+        self.occurred = true;
+        self
+    }
+
+    /// `Err` says why it is not so.
+    pub(super) fn paged(&self, seen: Seen<'_>) -> Result<(), String> {
+        let titled: Vec<&Page> = self.titled(seen.pages).collect();
+        let pages: Vec<&Page> = titled.iter().copied().filter(|page| !page.is_resolve()).collect();
+        if pages.is_empty() {
+            return Err(format!("expected a page {:?}, found none\n{}", self.title, self.all(seen)));
+        }
+        let fit: Vec<&Page> = pages.iter().copied().filter(|page| self.fits(page)).collect();
+        let mut out = String::new();
+        if fit.is_empty() {
+            writeln!(out, "{:?} paged, but not as expected", self.title).ok();
+            for page in pages.iter().take(LINES) {
+                writeln!(out, "  {}", shown(page)).ok();
+                for (what, expected, found) in self.differences(page) {
+                    writeln!(out, "    {what}: expected {expected}, found {found}").ok();
+                }
+            }
+            return Err(out);
+        }
+        let count = |is_repeat| fit.iter().filter(|page| page.is_repeat() == is_repeat).count();
+        let repeats = pages.iter().filter(|page| page.is_repeat()).count();
+        let found = [("pages", self.times, count(false)), ("repeats", self.repeats, repeats)];
+        for (what, expected, found) in found {
+            if let Some(expected) = expected.filter(|expected| *expected != found) {
+                writeln!(out, "expected {expected} {what} of {:?}, found {found}", self.title).ok();
+            }
+        }
+        let is_open = titled.iter().any(|page| is_open(seen.pages, page));
+        match self.open {
+            Some(true) if !is_open => writeln!(out, "expected {:?} to be open", self.title).ok(),
+            Some(false) if is_open => {
+                writeln!(out, "expected {:?} to be resolved, it is open", self.title).ok()
+            }
+            _ => None,
+        };
+        if out.is_empty() { Ok(()) } else { Err(format!("{out}{}", self.all(seen))) }
+    }
+
+    /// `Err` says what paged.
+    pub(super) fn not_paged(&self, seen: Seen<'_>) -> Result<(), String> {
+        let paged = |page: &&Page| !page.is_resolve() && self.fits(page);
+        let found: Vec<&Page> = self.titled(seen.pages).filter(paged).collect();
+        if !found.is_empty() {
+            let title = if self.title.is_empty() { "anything".into() } else { self.quoted() };
+            let mut out = format!("expected no page of {title}, found {}\n", found.len());
+            for page in found.iter().take(LINES) {
+                writeln!(out, "  {}", shown(page)).ok();
+            }
+            return Err(out);
+        }
+        if self.occurred && !seen.misses.iter().any(|miss| self.is_title(&miss.title)) {
+            let title = self.quoted();
+            let all = self.all(seen);
+            return Err(format!("{title} did not page, but nothing like it occurred\n{all}"));
+        }
+        Ok(())
+    }
+
+    fn quoted(&self) -> String {
+        format!("{:?}", self.title)
+    }
+
+    fn is_title(&self, title: &str) -> bool {
+        let is_derived = !self.derived.is_empty() && title.contains(&self.derived);
+        title.contains(&self.title) || is_derived
+    }
+
+    fn titled<'a>(&'a self, pages: &'a [Page]) -> impl Iterator<Item = &'a Page> {
+        pages.iter().filter(|page| self.is_title(page.title()))
+    }
+
+    fn fits(&self, page: &Page) -> bool {
+        self.differences(page).is_empty()
+    }
+
+    /// What a page should be and is not: what, expected and found.
+    fn differences(&self, page: &Page) -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        let none = || "none".to_owned();
+        let mut compare = |what: &str, expected: Option<&str>, is: Option<&str>| {
+            if let Some(expected) = expected.filter(|expected| Some(*expected) != is) {
+                let is = is.map_or_else(none, str::to_owned);
+                found.push((what.to_owned(), expected.to_owned(), is));
+            }
+        };
+        let severity = page.severity().map(Severity::as_str);
+        compare("severity", self.severity.map(Severity::as_str), severity);
+        let priority = page.priority().map(Priority::as_str);
+        compare("priority", self.priority.map(Priority::as_str), priority);
+        let elsewhere = self.endpoint.as_deref().filter(|name| !page.endpoint().contains(*name));
+        compare("endpoint", elsewhere, Some(page.endpoint()));
+        for (path, expected) in &self.body {
+            let is = page.find(path);
+            if is != Some(expected) {
+                let is = is.map_or_else(none, Json::to_string);
+                found.push((format!("body {path}"), expected.to_string(), is));
+            }
+        }
+        found
+    }
+
+    /// All that was seen, what is nearest to the title first.
+    fn all(&self, Seen { pages, misses }: Seen<'_>) -> String {
+        if pages.is_empty() && misses.is_empty() {
+            return "no event was seen at all: call the code behind `let _inside = spike.enter();`, \
+                    and give its own threads and tasks `spike.dispatch()`\n"
+                .to_owned();
+        }
+        let mut out = String::new();
+        let paged = pages.iter().map(|page| (page.title(), shown(page))).collect();
+        self.list("what paged", paged, &mut out);
+        let times = |count| if count > 1 { format!(", {count} times") } else { String::new() };
+        let missed = misses.iter().map(|Miss { title, why, count }| {
+            (title.as_str(), format!("{title}{}: {why}", times(*count)))
+        });
+        self.list("what did not", missed.collect(), &mut out);
+        let titles = pages.iter().map(Page::title);
+        let titles = titles.chain(misses.iter().map(|miss| miss.title.as_str()));
+        let nearest = titles.max_by(|one, other| self.nearness(one).total_cmp(&self.nearness(other)));
+        match nearest {
+            Some(title) if !self.is_title(title) && self.nearness(title) >= NEAR => {
+                writeln!(out, "nearest to {:?}: {title:?}", self.title).ok();
+            }
+            _ => {}
+        }
+        out
+    }
+
+    fn list(&self, name: &str, mut lines: Vec<(&str, String)>, out: &mut String) {
+        if lines.is_empty() {
+            return;
+        }
+        // In the order in which it happened, unless only a part is shown.
+        if lines.len() > LINES {
+            lines.sort_by(|(one, _), (other, _)| {
+                self.nearness(other).total_cmp(&self.nearness(one))
+            });
+        }
+        let more = lines.len().saturating_sub(LINES);
+        writeln!(out, "{name}:").ok();
+        for (_, line) in lines.iter().take(LINES) {
+            writeln!(out, "  {line}").ok();
+        }
+        if more > 0 {
+            writeln!(out, "  and {more} more").ok();
+        }
+    }
+
+    /// How near a title is to what is expected, with its place and without; 1 at most.
+    fn nearness(&self, title: &str) -> f64 {
+        if self.is_title(title) {
+            return 1.0;
+        }
+        let bare = title.split(" in ").next().unwrap_or(title);
+        sorensen_dice(&self.title, title).max(sorensen_dice(&self.title, bare))
+    }
+}
+
+/// Whether the incident of this page is open after all of them.
+fn is_open(pages: &[Page], of: &Page) -> bool {
+    let same = |page: &&Page| page.title() == of.title() && page.endpoint() == of.endpoint();
+    pages.iter().rfind(same).is_some_and(|last| !last.is_resolve())
+}
+
+/// One page in a line.
+fn shown(page: &Page) -> String {
+    let verb = match (page.is_resolve(), page.is_repeat()) {
+        (true, _) => "resolved",
+        (_, true) => "repeated",
+        _ => "paged",
+    };
+    let mut out = format!("{}: {verb} at {}", page.title(), format_duration(page.at()));
+    for word in [page.severity().map(Severity::as_str), page.priority().map(Priority::as_str)] {
+        word.into_iter().for_each(|word| {
+            write!(out, ", {word}").ok();
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
