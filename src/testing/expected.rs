@@ -23,8 +23,9 @@ const NEAR: f64 = 0.5;
 /// [`assert_not_paged!`](crate::assert_not_paged): each method is one, and is written as a call
 /// behind the title.
 ///
-/// `severity`, `priority`, `body` and `endpoint` are about one page: all of them have to be true of
-/// the same. `times`, `repeats`, `resolved` and `open` are about all that the title has become.
+/// `severity`, `priority`, `body` and `endpoint` are about one page or repeat: all of them have to
+/// be true of the same one. `times`, `repeats`, `resolved` and `open` are about all that has become
+/// of the title.
 ///
 /// ```
 /// use tracing_spike::{Rule, Severity, assert_paged, testing::Spike};
@@ -139,10 +140,9 @@ impl Expected {
         if pages.is_empty() {
             return Err(format!("expected a page {:?}, found none\n{}", self.title, self.all(seen)));
         }
-        let fit: Vec<&Page> = pages.iter().copied().filter(|page| self.fits(page)).collect();
         let mut out = String::new();
-        if fit.is_empty() {
-            writeln!(out, "{:?} paged, but not as expected", self.title).ok();
+        if !pages.iter().any(|page| self.fits(page)) {
+            writeln!(out, "{:?} paged, but not as expected:", self.title).ok();
             for page in pages.iter().take(LINES) {
                 writeln!(out, "  {}", shown(page)).ok();
                 for (what, expected, found) in self.differences(page) {
@@ -151,22 +151,23 @@ impl Expected {
             }
             return Err(out);
         }
-        let count = |is_repeat| fit.iter().filter(|page| page.is_repeat() == is_repeat).count();
-        let repeats = pages.iter().filter(|page| page.is_repeat()).count();
-        let found = [("pages", self.times, count(false)), ("repeats", self.repeats, repeats)];
-        for (what, expected, found) in found {
+        let mut expect = |expected: String, found: &str| {
+            writeln!(out, "{:?} paged, expected {expected}, found {found}", self.title).ok();
+        };
+        let count = |is_repeat| pages.iter().filter(|page| page.is_repeat() == is_repeat).count();
+        for (name, expected, found) in
+            [("times", self.times, count(false)), ("repeats", self.repeats, count(true))]
+        {
             if let Some(expected) = expected.filter(|expected| *expected != found) {
-                writeln!(out, "expected {expected} {what} of {:?}, found {found}", self.title).ok();
+                expect(format!("{name}({expected})"), &found.to_string());
             }
         }
         let is_open = titled.iter().any(|page| is_open(seen.pages, page));
         match self.open {
-            Some(true) if !is_open => writeln!(out, "expected {:?} to be open", self.title).ok(),
-            Some(false) if is_open => {
-                writeln!(out, "expected {:?} to be resolved, it is open", self.title).ok()
-            }
-            _ => None,
-        };
+            Some(true) if !is_open => expect("open()".to_owned(), "it resolved"),
+            Some(false) if is_open => expect("resolved()".to_owned(), "it open"),
+            _ => {}
+        }
         if out.is_empty() { Ok(()) } else { Err(format!("{out}{}", self.all(seen))) }
     }
 
@@ -311,6 +312,3 @@ fn shown(page: &Page) -> String {
     }
     out
 }
-
-#[cfg(test)]
-mod tests;
