@@ -29,14 +29,19 @@ pub(crate) trait Explain: Send + Sync + Debug {
     fn why(&self, level: Level, target: &str) -> String;
 }
 
+/// How often something was, behind its name: nothing for once.
+pub(crate) fn times(count: u64) -> String {
+    if count > 1 { format!(", {count} times") } else { String::new() }
+}
+
 /// What a person is told of a trigger that was stopped, by reason.
 pub(crate) fn reason(why: Count) -> &'static str {
     match why {
-        Count::SuppressedRepeat => "a repeat: its incident is open, and the next repeat tells it",
-        Count::SuppressedStorm => "beyond the budget for new titles: the storm incident tells it",
+        Count::SuppressedRepeat => "a repeat of an open incident, told with the next repeat",
+        Count::SuppressedStorm => "beyond the budget for new titles, told with the storm incident",
         Count::SuppressedMute => "muted",
-        Count::SuppressedThreshold => "it has not occurred as often as its rule's after() wants",
-        Count::SuppressedSameCause => "the same failure has paged under another title",
+        Count::SuppressedThreshold => "not as often yet as its rule's after() wants",
+        Count::SuppressedSameCause => "the same failure as another title that has paged",
         Count::RefusedFull => "the queue is full",
         Count::RefusedClosed => "the guard is gone",
         Count::RefusedForked => "this is a forked child",

@@ -11,13 +11,19 @@ use serde_json::Value as Json;
 use crate::{
     delivery::dry::tally::{Stopped, Tally},
     incident::{Detail, Op, Status},
-    witness::{Explain, reason},
+    stats::Count,
+    witness::{Explain, reason, times},
 };
 
 pub(crate) mod tally;
 
 /// Widest name of a value of the body beside which the value is written in a column.
 const NAMES: usize = 28;
+
+/// What of a body is told first.
+const FIRST: [&str; 4] = ["message", "error", "fields", "span"];
+/// What of a body is told last, and in a line each.
+const IN_A_LINE: [&str; 2] = ["occurrences", "source"];
 
 /// How it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,33 +137,45 @@ impl Dry {
 
     /// What is printed of what did not go out; nothing if there is nothing.
     pub(crate) fn stopped(&self, stopped: &Stopped) -> String {
-        let mut out = String::new();
-        for (title, why, count) in &stopped.titles {
+        let line = |(title, why, count): &(String, Count, u64)| {
             let title = Json::from(title.as_str());
-            let why = reason(*why);
-            if self.look == Look::Plain {
-                let line = format!("dry run, did not page: {count} of {title} ({why})");
-                writeln!(out, "tracing-spike: {line}").ok();
-            } else {
-                let line = format!("▌ did not page: {count} of {title} ({why})");
-                writeln!(out, "{}", self.paint("2", &line)).ok();
-            }
-        }
+            self.short(&format!("did not page {title}{}: {}", times(*count), reason(*why)))
+        };
+        let mut out: String = stopped.titles.iter().map(line).collect();
         if stopped.more > 0 {
-            let line = format!("did not page: {} of other titles", stopped.more);
-            match self.look {
-                Look::Plain => writeln!(out, "tracing-spike: dry run, {line}").ok(),
-                _ => writeln!(out, "{}", self.paint("2", &format!("▌ {line}"))).ok(),
-            };
+            out.push_str(&self.short(&format!("did not page {} of other titles", stopped.more)));
         }
         out
     }
 
-    /// The values of a body, each with the path by which an alert rule at Spike finds it.
+    /// A line that is no page.
+    fn short(&self, text: &str) -> String {
+        match self.look {
+            Look::Plain => format!("tracing-spike: dry run, {text}\n"),
+            Look::Terminal | Look::Color => format!("{}\n", self.paint("2", &format!("▌ {text}"))),
+        }
+    }
+
+    /// The values of a body, each with the path by which an alert rule at Spike finds it, what is
+    /// the same each time in a line, and last.
     fn tree(&self, body: &Json) -> String {
         let mut leaves = Vec::new();
-        flatten(body, String::new(), &mut leaves);
-        leaves.retain(|(path, _)| path != "schema");
+        for name in FIRST {
+            body.get(name).into_iter().for_each(|value| flatten(value, name.into(), &mut leaves));
+        }
+        for (name, value) in body.as_object().into_iter().flatten() {
+            if !FIRST.iter().chain(&IN_A_LINE).chain(&["schema"]).any(|other| other == name) {
+                flatten(value, tame(name), &mut leaves);
+            }
+        }
+        for name in IN_A_LINE {
+            let mut parts = Vec::new();
+            body.get(name).into_iter().for_each(|value| flatten(value, String::new(), &mut parts));
+            let parts: Vec<_> = parts.iter().map(|(name, text)| format!("{name} {text}")).collect();
+            if !parts.is_empty() {
+                leaves.push((name.to_owned(), parts.join(", ")));
+            }
+        }
         let width = leaves.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
         let width = width.min(NAMES);
         let line = |(path, text): (String, String)| {

@@ -12,6 +12,7 @@ use super::{notebook::Miss, page::Page};
 use crate::{
     capture::title,
     incident::{Priority, Severity},
+    witness::times,
 };
 
 /// Lines of each list that a failed assertion shows.
@@ -244,7 +245,6 @@ impl Expected {
         let mut out = String::new();
         let paged = pages.iter().map(|page| (page.title(), shown(page))).collect();
         self.list("what paged", paged, &mut out);
-        let times = |count| if count > 1 { format!(", {count} times") } else { String::new() };
         let missed = misses.iter().map(|Miss { title, why, count }| {
             (title.as_str(), format!("{title}{}: {why}", times(*count)))
         });

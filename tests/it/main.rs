@@ -17,6 +17,7 @@ mod config;
 mod context;
 mod data;
 mod delivery;
+mod dry;
 mod exit;
 mod faults;
 mod flush;

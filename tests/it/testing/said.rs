@@ -51,9 +51,9 @@ fn near_misses_are_told_each_with_its_reason() {
             "  never mind…: spike = false",
             "  over…: spike.status is \"resolved\", expected \"resolve\"",
             "  too low…: DEBUG never pages",
-            "  no node in shop::cache: it has not occurred as often as its rule's after() wants",
-            "  card payment failed…, 2 times: a repeat: its incident is open, and the next repeat \
-             tells it",
+            "  no node in shop::cache: not as often yet as its rule's after() wants",
+            "  card payment failed…, 2 times: a repeat of an open incident, told with the next \
+             repeat",
             "nearest to \"card payment faild\": \"card payment failed…\"",
         ]
     );
