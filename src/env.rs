@@ -3,15 +3,9 @@
 //! Reads variables once, when asked. Invariant: a value is never echoed when it may hold a
 //! secret; an empty variable counts as not set, and the start line says so.
 
-use std::{
-    env,
-    fs::File,
-    io::{IsTerminal, Read},
-    path::PathBuf,
-};
+use std::{env, fs::File, io::Read, path::PathBuf};
 
 use crate::{
-    delivery::dry::Look,
     error::{Error, Kind, shown},
     webhook::Webhook,
 };
@@ -117,16 +111,11 @@ pub(crate) fn mode() -> Result<Option<Mode>, Error> {
     }
 }
 
-/// How a dry run is printed to stderr: for a person if one is there, in colour unless `NO_COLOR`
-/// or a terminal without any says otherwise.
-pub(crate) fn look() -> Look {
-    let is = |name, word| env::var_os(name).is_some_and(|value| value == word);
-    let has_no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    match std::io::stderr().is_terminal() {
-        true if has_no_color || is("TERM", "dumb") => Look::Terminal,
-        true => Look::Color,
-        false => Look::Plain,
-    }
+/// Whether who has a terminal wants colour there: unless `NO_COLOR` says otherwise, or a terminal
+/// that has none.
+pub(crate) fn wants_color() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 /// The directory of the spool.

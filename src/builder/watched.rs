@@ -11,7 +11,10 @@ use crate::error::Error;
 use crate::{
     capture::{filter::Rules, routes::Routes, why::Why},
     clock::Clock,
-    delivery::dry::Dry,
+    delivery::{
+        dry::{Dry, Look},
+        printer,
+    },
     env::{self, Mode},
     witness::Witness,
 };
@@ -20,7 +23,11 @@ impl Builder {
     /// What a dry run is printed by; `None`: it is none.
     pub(super) fn dry(mode: Mode, rules: &Arc<Rules>, routes: &Arc<Routes>) -> Option<Dry> {
         (mode == Mode::DryRun).then(|| Dry {
-            look: env::look(),
+            look: match printer::is_terminal() {
+                true if env::wants_color() => Look::Color,
+                true => Look::Terminal,
+                false => Look::Plain,
+            },
             explain: Arc::new(Why::new(rules, routes)),
             tally: Arc::default(),
         })

@@ -41,6 +41,7 @@ mod manual;
 mod panicked;
 mod replay;
 mod resolve;
+mod watched;
 
 /// What the builder decided for the caller's side.
 #[derive(Debug)]
@@ -154,10 +155,6 @@ impl Pipeline {
         &self.mute
     }
 
-    fn witness(&self) -> Option<&dyn Witness> {
-        self.settings.witness.as_deref()
-    }
-
     /// Changes what mutes, unless this is a forked child: nothing pages there, and a thread of the
     /// parent's may have been at it.
     pub(crate) fn change_mute<T>(&self, change: impl FnOnce(&Mute, Duration) -> T) -> Option<T> {
@@ -219,15 +216,6 @@ impl Pipeline {
             self.tell_stopped(title, why);
         }
         paged
-    }
-
-    /// Tells whoever watches that an occurrence of this title does not go out.
-    fn tell_stopped(&self, title: &str, why: Count) {
-        if let (Some(witness), Some(queue)) = (self.witness(), &self.queue)
-            && witness.stopped(title, why)
-        {
-            queue.control(Control::Look);
-        }
     }
 
     fn admit(&self, asked: Asked<'_>, build: impl FnOnce() -> Detail) -> Result<(), Count> {

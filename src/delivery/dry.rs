@@ -4,7 +4,7 @@
 //! Pure: it makes texts. Invariant: what is printed is what would be sent, with no character in it
 //! that a terminal would obey.
 
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -89,9 +89,7 @@ impl Dry {
         let why = match &op.detail {
             _ if op.panic => "a panic".to_owned(),
             Detail::Event(_) if kind == Kind::Resolve => "its field spike.status".to_owned(),
-            Detail::Event(event) => {
-                self.explain.why(event.level, event.fields.text(event.target))
-            }
+            Detail::Event(event) => self.explain.why(event.level, event.fields.text(event.target)),
             Detail::Manual(_) => "by hand, with a Handle".to_owned(),
             Detail::Storm(_) => "more new titles than the budget pays for".to_owned(),
             Detail::Quiet => "it has not occurred for as long as resolve_after says".to_owned(),
@@ -124,7 +122,7 @@ impl Dry {
         let mut line = |name: &str, text: &str| {
             let name = self.paint("2", &format!("{name:<4}"));
             let indent = format!("\n{bar}       ");
-            writeln!(out, "{bar} {name}  {}", text.replace('\n', &indent)).ok();
+            out.push_str(&format!("{bar} {name}  {}\n", text.replace('\n', &indent)));
         };
         line("sms", &self.paint("1", &tame(text("title").unwrap_or_default())));
         line("why", &tame(&why));

@@ -93,9 +93,10 @@ impl Endpoint {
                 let payload = body::payload(op, source, telling);
                 let about = self.transport.about(op);
                 let transport = Arc::clone(&self.transport);
-                self.attempt = Some(Box::pin(async move {
-                    transport.attempt(&payload, about.as_ref()).await
-                }));
+                self.attempt =
+                    Some(Box::pin(
+                        async move { transport.attempt(&payload, about.as_ref()).await },
+                    ));
                 None
             }
             Next::Wait(until) => Some(until),

@@ -12,7 +12,7 @@ mod lines;
 pub(crate) mod lookup;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
-mod printer;
+pub(crate) mod printer;
 pub(crate) mod spool;
 pub(crate) mod supervisor;
 pub(crate) mod tls;

@@ -4,7 +4,7 @@
 //! and one thread; what is to be said meanwhile has to be said again later.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::{
         Arc,
         mpsc::{self, Receiver, RecvTimeoutError},
@@ -22,6 +22,11 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(crate) struct Printer {
     /// A line that is being written still.
     writing: Option<Receiver<()>>,
+}
+
+/// Whether a person reads it, and not a pipe.
+pub(crate) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 impl Printer {

@@ -2,7 +2,7 @@
 //!
 //! Pure: it looks at pages and near misses, and makes a text.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use humantime::format_duration;
 use serde_json::Value as Json;
@@ -139,21 +139,28 @@ impl Expected {
         let titled: Vec<&Page> = self.titled(seen.pages).collect();
         let pages: Vec<&Page> = titled.iter().copied().filter(|page| !page.is_resolve()).collect();
         if pages.is_empty() {
-            return Err(format!("expected a page {:?}, found none\n{}", self.title, self.all(seen)));
+            return Err(format!(
+                "expected a page {:?}, found none\n{}",
+                self.title,
+                self.all(seen)
+            ));
         }
         let mut out = String::new();
         if !pages.iter().any(|page| self.fits(page)) {
-            writeln!(out, "{:?} paged, but not as expected:", self.title).ok();
+            line(&mut out, format_args!("{:?} paged, but not as expected:", self.title));
             for page in pages.iter().take(LINES) {
-                writeln!(out, "  {}", shown(page)).ok();
+                line(&mut out, format_args!("  {}", shown(page)));
                 for (what, expected, found) in self.differences(page) {
-                    writeln!(out, "    {what}: expected {expected}, found {found}").ok();
+                    line(&mut out, format_args!("    {what}: expected {expected}, found {found}"));
                 }
             }
             return Err(out);
         }
         let mut expect = |expected: String, found: &str| {
-            writeln!(out, "{:?} paged, expected {expected}, found {found}", self.title).ok();
+            line(
+                &mut out,
+                format_args!("{:?} paged, expected {expected}, found {found}", self.title),
+            );
         };
         let count = |is_repeat| pages.iter().filter(|page| page.is_repeat() == is_repeat).count();
         for (name, expected, found) in
@@ -180,7 +187,7 @@ impl Expected {
             let title = if self.title.is_empty() { "anything".into() } else { self.quoted() };
             let mut out = format!("expected no page of {title}, found {}\n", found.len());
             for page in found.iter().take(LINES) {
-                writeln!(out, "  {}", shown(page)).ok();
+                line(&mut out, format_args!("  {}", shown(page)));
             }
             return Err(out);
         }
@@ -251,10 +258,11 @@ impl Expected {
         self.list("what did not", missed.collect(), &mut out);
         let titles = pages.iter().map(Page::title);
         let titles = titles.chain(misses.iter().map(|miss| miss.title.as_str()));
-        let nearest = titles.max_by(|one, other| self.nearness(one).total_cmp(&self.nearness(other)));
+        let nearest =
+            titles.max_by(|one, other| self.nearness(one).total_cmp(&self.nearness(other)));
         match nearest {
             Some(title) if !self.is_title(title) && self.nearness(title) >= NEAR => {
-                writeln!(out, "nearest to {:?}: {title:?}", self.title).ok();
+                line(&mut out, format_args!("nearest to {:?}: {title:?}", self.title));
             }
             _ => {}
         }
@@ -272,12 +280,12 @@ impl Expected {
             });
         }
         let more = lines.len().saturating_sub(LINES);
-        writeln!(out, "{name}:").ok();
-        for (_, line) in lines.iter().take(LINES) {
-            writeln!(out, "  {line}").ok();
+        line(out, format_args!("{name}:"));
+        for (_, text) in lines.iter().take(LINES) {
+            line(out, format_args!("  {text}"));
         }
         if more > 0 {
-            writeln!(out, "  and {more} more").ok();
+            line(out, format_args!("  and {more} more"));
         }
     }
 
@@ -311,4 +319,10 @@ fn shown(page: &Page) -> String {
         });
     }
     out
+}
+
+/// Appends a line.
+fn line(out: &mut String, text: fmt::Arguments<'_>) {
+    out.write_fmt(text).ok();
+    out.push('\n');
 }

@@ -1,30 +1,27 @@
+//! How to test that it pages: [`Spike`], [`assert_paged!`](crate::assert_paged) and
+//! [`assert_not_paged!`](crate::assert_not_paged). With the feature `testing`.
+//!
 #![doc = include_str!("chapter.md")]
 //!
-//! What a test says is what would happen: this is the layer, the gate and the outbox of
-//! production. Invariants: no thread, no network, no clock but the test's; what is sent has been
-//! taken in before the call that sent it returns.
+//! # How it works
+//!
+//! Invariants: it is the layer, the gate and the outbox of production, with nobody behind them: no
+//! thread, no network, no clock but the test's; what is sent has been taken in before the call
+//! that sent it returns.
 
 mod expected;
+mod macros;
 mod notebook;
 mod page;
 mod subscriber;
 
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use tracing::{Dispatch, Subscriber, dispatcher, subscriber::DefaultGuard};
-use tracing_subscriber::{
-    Layer, filter::LevelFilter, layer::SubscriberExt, registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, filter::LevelFilter, layer::SubscriberExt, registry::LookupSpan};
 
 use crate::{
-    builder::{
-        Builder, assemble::Built, builder, watched::Driving,
-    },
+    builder::{Builder, assemble::Built, builder, watched::Driving},
     capture::{filter::RulesFilter, why::Why},
     delivery::worker::driven::Driven,
     error::Error,
@@ -252,58 +249,4 @@ impl fmt::Debug for Spike {
         let (pages, misses) = (self.pages(), self.notebook.misses());
         f.debug_struct("Spike").field("pages", &pages).field("misses", &misses).finish()
     }
-}
-
-/// Fails unless this has paged: `assert_paged!(spike, "card payment failed")`. Conditions follow
-/// the title, as calls of the methods of [`Expected`](crate::testing::Expected).
-///
-/// A title is one in which the text occurs, with its place (` in shop::payments`) or without it.
-/// When it fails, it shows what paged, what did not and why, and which title is nearest.
-///
-/// ```
-/// use tracing_spike::{Priority, assert_paged, testing::Spike};
-///
-/// let spike = Spike::new(|builder| builder.priority(Priority::P1))?;
-/// let _inside = spike.enter();
-/// for order in [17, 18] {
-///     tracing::error!(order, "card payment of order {order} failed");
-/// }
-/// assert_paged!(spike, "card payment of order # failed", priority(Priority::P1), times(1));
-/// # Ok::<(), tracing_spike::Error>(())
-/// ```
-#[macro_export]
-macro_rules! assert_paged {
-    ($spike:expr, $title:expr $(, $condition:ident ( $($value:expr),* $(,)? ))* $(,)?) => {{
-        let expected = $crate::testing::Expected::title(&$title)$(.$condition($($value),*))*;
-        if let ::core::result::Result::Err(why) = $spike.paged(&expected) {
-            ::core::panic!("{why}");
-        }
-    }};
-}
-
-/// Fails if this has paged: `assert_not_paged!(spike, "cache is cold")`, or, without a title, if
-/// anything has. Conditions may follow, as with [`assert_paged!`](crate::assert_paged): then it
-/// fails for a page of which they are true. With
-/// [`occurred()`](crate::testing::Expected::occurred) it fails, too, if nothing with this title
-/// has occurred.
-///
-/// ```
-/// use tracing_spike::{assert_not_paged, testing::Spike};
-///
-/// let spike = Spike::new(|builder| builder)?;
-/// let _inside = spike.enter();
-/// tracing::warn!("cache is cold");
-/// assert_not_paged!(spike, "cache is cold", occurred());
-/// assert_not_paged!(spike);
-/// # Ok::<(), tracing_spike::Error>(())
-/// ```
-#[macro_export]
-macro_rules! assert_not_paged {
-    ($spike:expr $(,)?) => { $crate::assert_not_paged!($spike, "") };
-    ($spike:expr, $title:expr $(, $condition:ident ( $($value:expr),* $(,)? ))* $(,)?) => {{
-        let expected = $crate::testing::Expected::title(&$title)$(.$condition($($value),*))*;
-        if let ::core::result::Result::Err(why) = $spike.not_paged(&expected) {
-            ::core::panic!("{why}");
-        }
-    }};
 }

@@ -67,6 +67,12 @@ impl Page {
         self.payload.get("body").unwrap_or(&Json::Null)
     }
 
+    /// All of it, as it would be sent: for a snapshot, say.
+    #[must_use]
+    pub fn json(&self) -> &Json {
+        &self.payload
+    }
+
     /// Where it would go: the webhook's scheme and host, and `(default)` or the rules that lead
     /// there, as `(rule billing)`.
     #[must_use]

@@ -6,10 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use tracing::{
-    Dispatch, Event, Metadata, Subscriber,
-    level_filters::LevelFilter,
-    span,
-    subscriber::Interest,
+    Dispatch, Event, Metadata, Subscriber, level_filters::LevelFilter, span, subscriber::Interest,
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 

@@ -13,6 +13,7 @@ use tracing_spike::{
 use tracing_subscriber::prelude::*;
 
 mod said;
+mod same;
 mod scoped;
 
 /// What a program would share between production and its tests.
@@ -96,14 +97,16 @@ fn repeats_come_when_the_clock_is_moved_and_not_before() {
     assert_paged!(spike, "import failed", times(1), repeats(1), body("occurrences.since_last", 6));
     spike.advance(Duration::from_secs(86_400));
     assert_paged!(spike, "import failed", times(1), repeats(1), open());
-    let ats: Vec<_> = spike.pages().iter().map(|page| (page.at().as_secs(), page.is_repeat())).collect();
+    let ats: Vec<_> =
+        spike.pages().iter().map(|page| (page.at().as_secs(), page.is_repeat())).collect();
     assert_eq!(ats, [(0, false), (30, true)]);
     assert!(began.elapsed() < Duration::from_secs(5), "a day is no wait");
 }
 
 #[test]
 fn what_was_resolved_pages_again_and_a_quiet_title_is_resolved() {
-    let spike = Spike::new(|builder| paging(builder).resolve_after(Duration::from_secs(600))).unwrap();
+    let spike =
+        Spike::new(|builder| paging(builder).resolve_after(Duration::from_secs(600))).unwrap();
     let _inside = spike.enter();
     let over = || info!(spike.status = "resolve", "import failed");
     let fails = || error!("import failed");
@@ -154,7 +157,8 @@ fn storms_budgets_and_mutes_are_those_of_production() {
 #[test]
 fn rules_with_webhooks_tell_where_a_page_goes() {
     let other = "https://hooks.spike.sh/0123456789abcdef/push-events";
-    let spike = Spike::new(|builder| builder.rule(Rule::target("shop::ops").webhook(other))).unwrap();
+    let spike =
+        Spike::new(|builder| builder.rule(Rule::target("shop::ops").webhook(other))).unwrap();
     let _inside = spike.enter();
     error!(target: "shop::ops", "disk is full");
     error!(target: "shop", "no route");

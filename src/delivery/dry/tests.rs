@@ -73,7 +73,9 @@ fn color_is_all_that_a_colored_one_has_more() {
     assert!(colored.starts_with("\u{1b}[33m▌\u{1b}[0m \u{1b}[1;33mREPEAT\u{1b}[0m  sev1 p2\n"));
     let mut bare = String::new();
     for part in colored.split("\u{1b}[") {
-        bare.push_str(part.split_once('m').filter(|(code, _)| code.len() < 5).map_or(part, |p| p.1));
+        bare.push_str(
+            part.split_once('m').filter(|(code, _)| code.len() < 5).map_or(part, |p| p.1),
+        );
     }
     assert_eq!(bare, plain);
 }
@@ -92,7 +94,8 @@ fn a_pipe_gets_a_line_and_json() {
 
 #[test]
 fn what_did_not_page_is_told_with_its_reason() {
-    let titles = vec![("a".into(), Count::SuppressedRepeat, 2), ("b".into(), Count::SuppressedMute, 1)];
+    let titles =
+        vec![("a".into(), Count::SuppressedRepeat, 2), ("b".into(), Count::SuppressedMute, 1)];
     let stopped = Stopped { titles, more: 7 };
     let expected = "\
 ▌ did not page \"a\", 2 times: a repeat of an open incident, told with the next repeat

@@ -6,7 +6,7 @@ use super::*;
 
 /// What an assertion that fails says, as lines, with `…` for the place of this module.
 fn said(check: impl FnOnce()) -> Vec<String> {
-    let payload = catch_unwind(AssertUnwindSafe(check)).expect_err("it should fail");
+    let payload = catch_unwind(AssertUnwindSafe(check)).unwrap_err();
     let text = payload.downcast_ref::<String>().unwrap();
     text.replace(" in it::testing::said", "…").lines().map(str::to_owned).collect()
 }
@@ -87,7 +87,8 @@ fn what_is_not_as_expected_is_told_page_by_page() {
             "    body /fields/tenant: expected \"acme\", found none",
         ]
     );
-    let told = said(|| assert_paged!(spike, "card payment failed", times(2), repeats(1), resolved()));
+    let told =
+        said(|| assert_paged!(spike, "card payment failed", times(2), repeats(1), resolved()));
     assert_eq!(
         told,
         [

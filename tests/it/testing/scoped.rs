@@ -14,7 +14,12 @@ fn tests_beside_each_other_see_their_own_events_alone() {
                     for _ in 0..=number {
                         error!(number, "shared call site");
                     }
-                    assert_paged!(spike, "shared call site", times(1), body("fields.number", number));
+                    assert_paged!(
+                        spike,
+                        "shared call site",
+                        times(1),
+                        body("fields.number", number)
+                    );
                     assert_eq!(spike.handle().stats().seen, number + 1);
                 }
             })
