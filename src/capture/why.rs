@@ -4,13 +4,10 @@
 
 use std::sync::Arc;
 
-use tracing::{Level, Metadata};
+use tracing::Level;
 
 use crate::{
-    capture::{
-        filter::{Concern, Rules},
-        routes::Routes,
-    },
+    capture::{filter::Rules, routes::Routes},
     witness::Explain,
 };
 
@@ -24,21 +21,6 @@ pub(crate) struct Why {
 impl Why {
     pub(crate) fn new(rules: &Arc<Rules>, routes: &Arc<Routes>) -> Self {
         Self { rules: Arc::clone(rules), routes: Arc::clone(routes) }
-    }
-
-    /// Why an event like this does not page, if its fields have nothing to do with it.
-    #[cfg(feature = "testing")]
-    pub(crate) fn why_not(&self, meta: &Metadata<'_>) -> Option<String> {
-        let level = meta.level();
-        if *level > Level::INFO {
-            return Some(format!("{level} never pages"));
-        }
-        let (rule, _) = self.rules.rule_of(meta.target());
-        match self.rules.concern(meta) {
-            Concern::No if rule.ends_with("off") => Some(format!("off by the filter `{rule}`")),
-            Concern::No => Some(format!("{level} is below the filter `{rule}`")),
-            Concern::Level | Concern::Field | Concern::ResolveOnly => None,
-        }
     }
 }
 
@@ -56,5 +38,23 @@ impl Explain for Why {
             several => why.push_str(&format!("; rules {}", several.join(", "))),
         }
         why
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Why {
+    /// Why an event like this does not page, if its fields have nothing to do with it.
+    pub(crate) fn why_not(&self, meta: &tracing::Metadata<'_>) -> Option<String> {
+        use crate::capture::filter::Concern;
+        let level = meta.level();
+        if *level > Level::INFO {
+            return Some(format!("{level} never pages"));
+        }
+        let (rule, _) = self.rules.rule_of(meta.target());
+        match self.rules.concern(meta) {
+            Concern::No if rule.ends_with("off") => Some(format!("off by the filter `{rule}`")),
+            Concern::No => Some(format!("{level} is below the filter `{rule}`")),
+            Concern::Level | Concern::Field | Concern::ResolveOnly => None,
+        }
     }
 }
