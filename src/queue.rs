@@ -108,6 +108,8 @@ pub(crate) trait Driven:
 {
     /// Does all that there is to do at this moment.
     fn drive(&self);
+    /// Whether the calling thread is one of the test's.
+    fn is_here(&self) -> bool;
 }
 
 /// The callers' end of a lane.
@@ -195,6 +197,15 @@ impl Sender {
     #[cfg(feature = "testing")]
     pub(crate) fn driven_by(self, driven: Arc<dyn Driven>) -> Self {
         Self { driven: Some(driven), ..self }
+    }
+
+    /// Whether what happens on the calling thread concerns it: in production, always.
+    pub(crate) fn is_here(&self) -> bool {
+        #[cfg(feature = "testing")]
+        if let Some(driven) = &self.driven {
+            return driven.is_here();
+        }
+        true
     }
 
     /// Has it work that works on the caller's thread.

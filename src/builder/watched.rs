@@ -50,13 +50,16 @@ impl Builder {
         Clock::start()
     }
 
-    /// The parts of a pipeline for a user's test. It is on whatever the mode is, keeps nothing on
-    /// disk, and reports no panics, since those of all tests of a process come to one hook.
+    /// The parts of a pipeline for a user's test. It is on whatever the mode is, and keeps nothing
+    /// on disk.
     #[cfg(feature = "testing")]
     pub(crate) fn drive(mut self, driving: Driving) -> Result<Built, Error> {
-        (self.mode, self.spool, self.panics) = (Some(Mode::Live), None, false);
+        (self.mode, self.spool) = (Some(Mode::Live), None);
         self.shutdown_timeout = std::time::Duration::ZERO;
         self.driven = Some(driving);
+        if self.panics {
+            crate::panic::install();
+        }
         self.assemble()
     }
 }

@@ -234,8 +234,8 @@ impl Expected {
         compare("endpoint", elsewhere, Some(page.endpoint()));
         for (path, expected) in &self.body {
             let is = page.find(path);
-            if is != Some(expected) {
-                let is = is.map_or_else(none, Json::to_string);
+            if is != Ok(expected) {
+                let is = is.map_or_else(|none| none, Json::to_string);
                 found.push((format!("body {path}"), expected.to_string(), is));
             }
         }

@@ -63,9 +63,9 @@ impl Spike {
     /// A pipeline with these settings. The builder that they are made on is that of
     /// [`builder(url)`](crate::builder()), which reads no environment variable.
     ///
-    /// Three settings are overridden: it is on whatever [`mode`](Builder::mode) says,
-    /// nothing is kept in a [`spool`](Builder::spool), and [`panics`](Builder::panics) are not
-    /// reported.
+    /// Two settings are overridden: it is on whatever [`mode`](Builder::mode) says, and nothing is
+    /// kept in a [`spool`](Builder::spool). [`panics`](Builder::panics) are those of the threads
+    /// whose events come here.
     ///
     /// # Errors
     ///
@@ -86,6 +86,7 @@ impl Spike {
         let driving = Driving { driven: Arc::clone(&driven), witness };
         let Built { layer, filter, guard, why, .. } = paging(builder(WEBHOOK)).drive(driving)?;
         let layer = Shared(Arc::new(layer));
+        driven.belongs_to(layer.address(), Shared::is_here);
         let inside = layered(&layer, &filter, &why, &notebook);
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(inside));
         keep_undecided();

@@ -102,11 +102,34 @@ impl Page {
         self.payload.get(name)?.as_str()
     }
 
-    /// A value of the body, by a JSON pointer (`/fields/order`) or a path (`fields.order`).
-    pub(super) fn find(&self, path: &str) -> Option<&Json> {
-        if path.is_empty() || path.starts_with('/') {
-            return self.body().pointer(path);
+    /// A value of the body, by a JSON pointer (`/fields/order`) or a path (`fields.order`). `Err`
+    /// says how far it goes, and what is there instead.
+    pub(super) fn find(&self, path: &str) -> Result<&Json, String> {
+        let names: Vec<String> = match path.strip_prefix('/') {
+            Some(pointer) => {
+                pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect()
+            }
+            None => path.split('.').map(str::to_owned).collect(),
+        };
+        let mut value = self.body();
+        for (at, name) in names.iter().enumerate() {
+            let below = match value {
+                Json::Array(items) => name.parse().ok().and_then(|at: usize| items.get(at)),
+                _ => value.get(name),
+            };
+            let Some(below) = below else {
+                let here = names.get(..at).unwrap_or_default().join(".");
+                let here = if here.is_empty() { "the body" } else { &here };
+                return Err(match value.as_object() {
+                    Some(map) => {
+                        let names: Vec<_> = map.keys().map(String::as_str).collect();
+                        format!("none: {here} has {}", names.join(", "))
+                    }
+                    None => format!("none: {here} is {value}"),
+                });
+            };
+            value = below;
         }
-        path.split('.').try_fold(self.body(), |value, name| value.get(name))
+        Ok(value)
     }
 }

@@ -6,7 +6,8 @@
 use std::sync::{Arc, OnceLock};
 
 use tracing::{
-    Dispatch, Event, Metadata, Subscriber, level_filters::LevelFilter, span, subscriber::Interest,
+    Dispatch, Event, Metadata, Subscriber, dispatcher, level_filters::LevelFilter, span,
+    subscriber::Interest,
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
@@ -15,6 +16,18 @@ use crate::capture::layer::SpikeLayer;
 /// The layer, as often as it is wanted.
 #[derive(Clone, Debug)]
 pub(super) struct Shared(pub(super) Arc<SpikeLayer>);
+
+impl Shared {
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// Whether the calling thread's events come to the layer at this address.
+    pub(super) fn is_here(address: usize) -> bool {
+        let is_it = |layer: &Self| layer.address() == address;
+        dispatcher::get_default(|current| current.downcast_ref().is_some_and(is_it))
+    }
+}
 
 /// All callbacks that the layer has.
 impl<S> Layer<S> for Shared

@@ -7,7 +7,7 @@
 use std::{
     fmt,
     ops::ControlFlow,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     task::{Context, Waker},
     time::Duration,
 };
@@ -31,12 +31,20 @@ pub(crate) struct Driven {
     /// `None` before it has begun, and when it has ended.
     worker: Mutex<Option<Worker>>,
     sent: Arc<Mutex<Vec<Sent>>>,
+    /// The address of the test's layer, and what tells whether that is the calling thread's.
+    layer: OnceLock<(usize, fn(usize) -> bool)>,
 }
 
 impl Driven {
     pub(crate) fn new() -> Self {
         let clock = Clock::standing();
-        Self { clock, worker: Mutex::default(), sent: Arc::default() }
+        let (worker, sent, layer) = (Mutex::default(), Arc::default(), OnceLock::new());
+        Self { clock, worker, sent, layer }
+    }
+
+    /// Whose events it gets.
+    pub(crate) fn belongs_to(&self, layer: usize, is_here: fn(usize) -> bool) {
+        self.layer.get_or_init(|| (layer, is_here));
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -95,6 +103,10 @@ impl queue::Driven for Driven {
         self.work(|worker, _| {
             worker.as_mut().and_then(Worker::work_off);
         });
+    }
+
+    fn is_here(&self) -> bool {
+        self.layer.get().is_some_and(|(layer, is_here)| is_here(*layer))
     }
 }
 

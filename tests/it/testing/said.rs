@@ -72,6 +72,7 @@ fn what_is_not_as_expected_is_told_page_by_page() {
             priority(Priority::P1),
             body("fields.order", 4711),
             body("/fields/tenant", "acme"),
+            body("feilds.tenant", "acme"),
             endpoint("billing"),
         );
     });
@@ -84,7 +85,9 @@ fn what_is_not_as_expected_is_told_page_by_page() {
             "    priority: expected p1, found none",
             "    endpoint: expected billing, found https://hooks.spike.sh (default)",
             "    body fields.order: expected 4711, found 17",
-            "    body /fields/tenant: expected \"acme\", found none",
+            "    body /fields/tenant: expected \"acme\", found none: fields has order",
+            "    body feilds.tenant: expected \"acme\", found none: the body has fields, level, \
+             location, message, occurrences, schema, source, target",
         ]
     );
     let told =

@@ -1,5 +1,7 @@
 //! Whose events a test sees: with threads, with tasks, beside other tests.
 
+use tracing::Dispatch;
+
 use super::*;
 use crate::child;
 
@@ -80,6 +82,34 @@ fn a_subscriber_of_ones_own_may_have_the_layer() {
     });
     assert_paged!(spike, "import failed", body("span.fields.file", "a.csv"));
     assert!(written.text().contains("import failed"));
+}
+
+#[test]
+fn panics_of_the_tests_threads_page_if_they_are_to_and_no_others() {
+    const TEST: &str =
+        "testing::scoped::panics_of_the_tests_threads_page_if_they_are_to_and_no_others";
+    child::run(TEST, &[], || {
+        let spike = Spike::new(|builder| paging(builder).panics()).unwrap();
+        let without = self::spike();
+        let dispatch = spike.dispatch();
+        let panics = move |dispatch: &Dispatch| {
+            dispatcher::with_default(dispatch, || panic!("row {} is bad", 17));
+        };
+        let other = without.dispatch();
+        thread::spawn(move || panics(&other)).join().unwrap_err();
+        thread::spawn(|| panic!("elsewhere")).join().unwrap_err();
+        assert_not_paged!(spike);
+        thread::spawn(move || panics(&dispatch)).join().unwrap_err();
+        assert_paged!(spike, "panic: row # is bad in tests/it/testing/scoped.rs", times(1), open());
+        assert_not_paged!(without);
+    })
+    .well();
+}
+
+#[test]
+fn one_test_s_pages_may_be_shared_by_all_of_a_process() {
+    fn is_shared<T: Send + Sync + 'static>(_: &T) {}
+    is_shared(&spike());
 }
 
 #[test]
