@@ -34,8 +34,8 @@ impl Explain for Why {
         let rules: Vec<&str> = self.routes.targets_of(target).collect();
         match rules.as_slice() {
             [] => {}
-            [one] => why.push_str(&format!("; rule {one}")),
-            several => why.push_str(&format!("; rules {}", several.join(", "))),
+            [one] => why.push_str(&format!(", rule {one}")),
+            several => why.push_str(&format!(", rules {}", several.join(", "))),
         }
         why
     }

@@ -113,7 +113,7 @@ impl Dry {
         let grave: Vec<&str> = ["severity", "priority"].into_iter().filter_map(text).collect();
         let located = body.and_then(|body| body.get("location")).and_then(Json::as_str);
         let why = match located {
-            Some(place) if about.kind != Kind::Resolve => format!("{}, at {place}", about.why),
+            Some(place) if about.kind != Kind::Resolve => format!("{} ({place})", about.why),
             _ => about.why.clone(),
         };
         let mut out = String::new();
@@ -142,6 +142,13 @@ impl Dry {
         let mut out: String = stopped.titles.iter().map(line).collect();
         if stopped.more > 0 {
             out.push_str(&self.short(&format!("did not page {} of other titles", stopped.more)));
+        }
+        if stopped.cancelled > 0 {
+            let line = format!(
+                "did not page {} that were over, or had changed, before they were sent",
+                stopped.cancelled
+            );
+            out.push_str(&self.short(&line));
         }
         out
     }

@@ -330,6 +330,7 @@ impl Worker {
         self.losses.next = Duration::ZERO;
         self.tell_losses(self.parts.clock.now());
         if let Some(dry) = &self.parts.dry {
+            dry.tally.cancelled(self.parts.counters.get(Count::SuppressedCancelled));
             let rest = dry.tally.rest();
             self.printer.print_all(&dry.stopped(&rest));
         }
@@ -396,6 +397,7 @@ impl Worker {
     /// In a dry run, tells what was not sent on purpose when that is at rest; when it may be.
     fn tell_stopped(&mut self, now: Duration) -> Option<Duration> {
         let dry = self.parts.dry.as_ref()?;
+        dry.tally.cancelled(self.parts.counters.get(Count::SuppressedCancelled));
         match dry.tally.look(now) {
             Ok(stopped) => {
                 self.printer.print_all(&dry.stopped(&stopped));

@@ -39,13 +39,12 @@ fn a_terminal_shows_what_somebody_would_see_and_why() {
         std::process::exit(0);
     }
     let shown = on_a_terminal(TEST, &[DRY, ("NO_COLOR", "1")]).well().stdout.replace('\r', "");
-    let place = "at tests/it/dry.rs:";
     for expected in [
         "▌ PAGE  sev1\n▌ sms   card payment failed in billing\n",
-        &format!("▌ why   ERROR, filter `error`; rule billing, {place}"),
+        "▌ why   ERROR, filter `error`, rule billing (tests/it/dry.rs:",
         "▌ body  message       card payment failed\n▌       fields.order  0\n",
         "▌ PAGE\n▌ sms   night is over in it::dry\n",
-        &format!("▌ why   INFO, by its spike field, {place}"),
+        "▌ why   INFO, by its spike field (tests/it/dry.rs:",
         "▌ RESOLVE\n▌ sms   card payment failed in billing\n▌ why   its field spike.status\n",
         "▌ did not page \"card payment failed in billing\", 2 times: a repeat of an open incident",
     ] {

@@ -16,7 +16,11 @@ const TITLES: usize = 8;
 
 /// What was stopped and is not told yet.
 #[derive(Debug, Default)]
-pub(crate) struct Tally(Mutex<Held>);
+pub(crate) struct Tally {
+    held: Mutex<Held>,
+    /// What the counter of those said last.
+    cancelled: Mutex<u64>,
+}
 
 #[derive(Debug, Default)]
 struct Held {
@@ -41,12 +45,22 @@ pub(crate) struct Stopped {
     pub(crate) titles: Vec<(String, Count, u64)>,
     /// Of other titles.
     pub(crate) more: u64,
+    /// What the outbox has cancelled, which knows it by no title any more.
+    pub(crate) cancelled: u64,
 }
 
 impl Tally {
+    /// The outbox has cancelled so many since it began.
+    pub(crate) fn cancelled(&self, count: u64) {
+        let more = count.saturating_sub(std::mem::replace(&mut *lock(&self.cancelled), count));
+        let mut held = lock(&self.held);
+        held.count = held.count.saturating_add(more);
+        held.stopped.cancelled = held.stopped.cancelled.saturating_add(more);
+    }
+
     /// What is to be told now; else when there may be something to tell.
     pub(crate) fn look(&self, now: Duration) -> Result<Stopped, Option<Duration>> {
-        let mut held = lock(&self.0);
+        let mut held = lock(&self.held);
         let count = held.count;
         if count == 0 {
             return Err(None);
@@ -65,15 +79,15 @@ impl Tally {
 
     /// All that is not told yet.
     pub(crate) fn rest(&self) -> Stopped {
-        std::mem::take(&mut *lock(&self.0)).stopped
+        std::mem::take(&mut *lock(&self.held)).stopped
     }
 }
 
 impl Witness for Tally {
     fn stopped(&self, title: &str, why: Count) -> bool {
-        let mut held = lock(&self.0);
+        let mut held = lock(&self.held);
         held.count = held.count.saturating_add(1);
-        let Stopped { titles, more } = &mut held.stopped;
+        let Stopped { titles, more, .. } = &mut held.stopped;
         let has_room = titles.len() < TITLES;
         match titles.iter_mut().find(|(known, reason, _)| known == title && *reason == why) {
             Some((_, _, count)) => *count = count.saturating_add(1),
@@ -90,38 +104,4 @@ impl Witness for Tally {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Stopped, TITLES, Tally};
-    use crate::{stats::Count, witness::Witness};
-    use std::time::Duration;
-
-    #[test]
-    fn it_is_told_at_rest_or_after_ten_seconds() {
-        let (tally, at) = (Tally::default(), Duration::from_millis);
-        assert_eq!(tally.look(at(0)), Err(None));
-        assert!(tally.stopped("a", Count::SuppressedRepeat));
-        assert_eq!(tally.look(at(0)), Err(Some(at(1_000))));
-        assert!(!tally.stopped("a", Count::SuppressedRepeat));
-        assert_eq!(tally.look(at(900)), Err(Some(at(1_900))));
-        let told = Stopped { titles: vec![("a".into(), Count::SuppressedRepeat, 2)], more: 0 };
-        assert_eq!(tally.look(at(1_900)), Ok(told));
-        for tick in 0..10 {
-            tally.stopped("b", Count::SuppressedMute);
-            assert!(tally.look(at(2_000 + tick * 999)).is_err());
-        }
-        tally.stopped("b", Count::SuppressedMute);
-        assert_eq!(tally.look(at(12_000)).map(|told| told.titles[0].2), Ok(11));
-        assert_eq!(tally.look(at(99_000)), Err(None));
-    }
-
-    #[test]
-    fn a_few_titles_are_told_by_name_and_the_rest_by_number() {
-        let tally = Tally::default();
-        for title in 0..TITLES + 3 {
-            tally.stopped(&title.to_string(), Count::SuppressedStorm);
-        }
-        let told = tally.rest();
-        assert_eq!((told.titles.len(), told.more), (TITLES, 3));
-        assert_eq!(tally.rest(), Stopped::default());
-    }
-}
+mod tests;

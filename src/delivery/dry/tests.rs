@@ -52,7 +52,7 @@ fn a_person_at_a_terminal_sees_the_sms_why_where_and_the_body() {
     let expected = "\
 ▌ PAGE  sev1 p2
 ▌ sms   card payment failed in shop
-▌ why   ERROR, filter `error`, at src/cards.rs:42
+▌ why   ERROR, filter `error` (src/cards.rs:42)
 ▌ to    https://a (rule b)
 ▌ body  message        card payment failed:
 ▌                          no answer 31m
@@ -96,11 +96,12 @@ fn a_pipe_gets_a_line_and_json() {
 fn what_did_not_page_is_told_with_its_reason() {
     let titles =
         vec![("a".into(), Count::SuppressedRepeat, 2), ("b".into(), Count::SuppressedMute, 1)];
-    let stopped = Stopped { titles, more: 7 };
+    let stopped = Stopped { titles, more: 7, cancelled: 3 };
     let expected = "\
 ▌ did not page \"a\", 2 times: a repeat of an open incident, told with the next repeat
 ▌ did not page \"b\": muted
 ▌ did not page 7 of other titles
+▌ did not page 3 that were over, or had changed, before they were sent
 ";
     assert_eq!(dry(Look::Terminal).stopped(&stopped), expected);
     let plain = dry(Look::Plain).stopped(&stopped);
