@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(crate) struct Printer {
     /// A line that is being written still.
     writing: Option<Receiver<()>>,
+    /// In a user's test: the lines, which nobody writes.
+    #[cfg(feature = "testing")]
+    kept: Option<Vec<String>>,
 }
 
 /// Whether a person reads it, and not a pipe.
@@ -30,8 +33,25 @@ pub(crate) fn is_terminal() -> bool {
 }
 
 impl Printer {
+    /// One that writes nothing.
+    #[cfg(feature = "testing")]
+    pub(crate) fn keeping() -> Self {
+        Self { kept: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What such a one was given.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.kept.clone().unwrap_or_default()
+    }
+
     /// Tells whether the line is written, or on its way.
     pub(crate) fn print(&mut self, line: &str) -> bool {
+        #[cfg(feature = "testing")]
+        if let Some(kept) = &mut self.kept {
+            kept.push(line.to_owned());
+            return true;
+        }
         self.print_all(&format!("tracing-spike: {line}\n"))
     }
 

@@ -66,6 +66,8 @@ pub struct Expected {
 pub(super) struct Seen<'a> {
     pub(super) pages: &'a [Page],
     pub(super) misses: &'a [Miss],
+    /// What a person is told of paging itself: of fields that mean nothing, say.
+    pub(super) said: &'a [String],
 }
 
 impl Expected {
@@ -243,7 +245,7 @@ impl Expected {
     }
 
     /// All that was seen, what is nearest to the title first.
-    fn all(&self, Seen { pages, misses }: Seen<'_>) -> String {
+    fn all(&self, Seen { pages, misses, said }: Seen<'_>) -> String {
         if pages.is_empty() && misses.is_empty() {
             return "no event was seen at all: call the code behind `let _inside = spike.enter();`, \
                     and give its own threads and tasks `spike.dispatch()`\n"
@@ -256,6 +258,10 @@ impl Expected {
             (title.as_str(), format!("{title}{}: {why}", times(*count)))
         });
         self.list("what did not", missed.collect(), &mut out);
+        if !said.is_empty() {
+            line(&mut out, format_args!("what it says of that:"));
+            said.iter().for_each(|text| line(&mut out, format_args!("  {text}")));
+        }
         let titles = pages.iter().map(Page::title);
         let titles = titles.chain(misses.iter().map(|miss| miss.title.as_str()));
         let nearest =

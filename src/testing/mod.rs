@@ -208,13 +208,22 @@ impl Spike {
     /// What [`assert_paged!`](crate::assert_paged) asks.
     #[doc(hidden)]
     pub fn paged(&self, expected: &Expected) -> Result<(), String> {
-        expected.paged(Seen { pages: &self.pages(), misses: &self.notebook.misses() })
+        let (pages, misses) = (self.pages(), self.notebook.misses());
+        expected.paged(Seen { pages: &pages, misses: &misses, said: &self.said() })
     }
 
     /// What [`assert_not_paged!`](crate::assert_not_paged) asks.
     #[doc(hidden)]
     pub fn not_paged(&self, expected: &Expected) -> Result<(), String> {
-        expected.not_paged(Seen { pages: &self.pages(), misses: &self.notebook.misses() })
+        let (pages, misses) = (self.pages(), self.notebook.misses());
+        expected.not_paged(Seen { pages: &pages, misses: &misses, said: &self.said() })
+    }
+
+    /// What a person is told of paging itself.
+    fn said(&self) -> Vec<String> {
+        let mut said = self.notebook.said();
+        said.extend(self.driven.said());
+        said
     }
 }
 
@@ -241,7 +250,8 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let observer = Observer { notebook: Arc::clone(notebook), why: why.clone() };
-    let spike = layer.clone().with_filter(filter.clone());
+    // Call sites are everybody's: those of other tests are not to be told of here.
+    let spike = layer.clone().with_filter(filter.clone().silent());
     spike.and_then(observer.with_filter(LevelFilter::DEBUG))
 }
 

@@ -16,7 +16,7 @@ use tracing_log::NormalizeEvent;
 use tracing_subscriber::{Layer, layer::Context};
 
 use crate::{
-    capture::{title, why::Why},
+    capture::{filter::unknown_fields, title, why::Why},
     contain::contained,
     lock::lock,
     reentry,
@@ -26,6 +26,8 @@ use crate::{
 
 /// Different titles, each with a reason, that are kept.
 const MISSES: usize = 500;
+/// Different sentences that are kept.
+const SAID: usize = 100;
 /// Most of a message that is kept, in bytes.
 const MESSAGE: usize = 512;
 /// Why a title is folded.
@@ -33,7 +35,11 @@ const FOLDED: &str = "its call site has opened 5 titles in 10 min";
 
 /// What did not page.
 #[derive(Debug, Default)]
-pub(super) struct Notebook(Mutex<Vec<Miss>>);
+pub(super) struct Notebook {
+    misses: Mutex<Vec<Miss>>,
+    /// Of fields that mean nothing.
+    said: Mutex<Vec<String>>,
+}
 
 /// A title that did not page, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +51,22 @@ pub(super) struct Miss {
 
 impl Notebook {
     pub(super) fn misses(&self) -> Vec<Miss> {
-        lock(&self.0).clone()
+        lock(&self.misses).clone()
+    }
+
+    pub(super) fn said(&self) -> Vec<String> {
+        lock(&self.said).clone()
+    }
+
+    fn say(&self, sentence: String) {
+        let mut said = lock(&self.said);
+        if said.len() < SAID && !said.contains(&sentence) {
+            said.push(sentence);
+        }
     }
 
     fn note(&self, title: String, why: String) {
-        let mut misses = lock(&self.0);
+        let mut misses = lock(&self.misses);
         // What becomes of the title that it was folded into is nothing of its own.
         if misses.iter().any(|miss| miss.title == title && miss.why.starts_with(FOLDED)) {
             return;
@@ -92,6 +109,7 @@ impl<S: Subscriber> Layer<S> for Observer {
         contained(|| {
             let normalized = event.normalized_metadata();
             let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
+            unknown_fields(meta).for_each(|sentence| self.notebook.say(sentence));
             let mut seen = Seen::default();
             event.record(&mut seen);
             let off = || seen.why_not(*meta.level());

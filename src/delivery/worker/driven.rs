@@ -16,7 +16,10 @@ use super::{Parts, Worker, poll_attempts};
 use crate::{
     clock::Clock,
     contain::contained,
-    delivery::transport::{Endpoint, Sent, Transport},
+    delivery::{
+        printer::Printer,
+        transport::{Endpoint, Sent, Transport},
+    },
     lock::lock,
     queue, reentry,
     webhook::Tokens,
@@ -54,7 +57,9 @@ impl Driven {
     /// From now on it works.
     pub(crate) fn begin(&self, parts: Parts, endpoints: Vec<Endpoint>, tokens: &Tokens) {
         let transports = Transport::keep(endpoints, tokens, &self.clock, &self.sent);
-        *lock(&self.worker) = Some(Worker::new(parts, transports));
+        let mut worker = Worker::new(parts, transports);
+        worker.printer = Printer::keeping();
+        *lock(&self.worker) = Some(worker);
     }
 
     /// From now on nobody works, and nothing more is said.
@@ -66,6 +71,20 @@ impl Driven {
     pub(crate) fn sent(&self) -> Vec<Sent> {
         queue::Driven::drive(self);
         lock(&self.sent).clone()
+    }
+
+    /// What a person would have been told of paging itself.
+    pub(crate) fn said(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        self.work(|worker, _| {
+            if let Some(worker) = worker {
+                if let Some(line) = worker.lines.rest() {
+                    worker.printer.print(&line);
+                }
+                said = worker.printer.kept();
+            }
+        });
+        said
     }
 
     /// Moves the clock, and stops wherever there is something to do.

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::child;
 
 /// What an assertion that fails says, as lines, with `…` for the place of this module.
 fn said(check: impl FnOnce()) -> Vec<String> {
@@ -33,6 +34,7 @@ fn near_misses_are_told_each_with_its_reason() {
     error!(target: "noisy", "again");
     error!(spike = false, "never mind");
     info!(spike.status = "resolved", "over");
+    let line = line!() - 1;
     debug!("too low");
     error!(target: "shop::cache", "no node");
     for order in 0..3 {
@@ -54,6 +56,12 @@ fn near_misses_are_told_each_with_its_reason() {
             "  no node in shop::cache: not as often yet as its rule's after() wants",
             "  card payment failed…, 2 times: a repeat of an open incident, told with the next \
              repeat",
+            "what it says of that:",
+            &format!(
+                "  spike.status at {}:{line} is neither \"resolve\" nor \"trigger\"; below ERROR \
+                 nothing is sent for it",
+                file!()
+            ),
             "nearest to \"card payment faild\": \"card payment failed…\"",
         ]
     );
@@ -107,6 +115,22 @@ fn what_is_not_as_expected_is_told_page_by_page() {
     let told = said(|| assert_paged!(spike, "card payment failed", open()));
     assert_eq!(told[0], "\"card payment failed\" paged, expected open(), found it resolved");
     assert_eq!(told[3], "  card payment failed…: resolved at 1s 500ms");
+}
+
+#[test]
+fn fields_that_mean_nothing_are_told() {
+    const TEST: &str = "testing::said::fields_that_mean_nothing_are_told";
+    // The pipelines of other tests would be told, too.
+    child::run(TEST, &[], || {
+        let spike = spike();
+        let _inside = spike.enter();
+        warn!(spike.titel = "disk is full", "no room");
+        assert_paged!(spike, "no room");
+        let told = said(|| assert_paged!(spike, "disk is full"));
+        let expected = "  unknown event field spike.titel at tests/it/testing/said.rs:";
+        assert!(told[4].starts_with(expected), "{told:#?}");
+    })
+    .well();
 }
 
 #[test]

@@ -82,3 +82,55 @@ fn the_kit_says_what_spike_is_told() {
     (kit.muted_for, live.muted_for) = (None, None);
     assert_eq!(kit, live);
 }
+
+/// What a random program does at one moment.
+fn act(handle: &Handle, random: u64) {
+    let title = ["one", "two", "three", "four"][usize::try_from(random % 4).unwrap()];
+    let number = random / 4 % 7;
+    match random / 64 % 8 {
+        0..=2 => error!(number, spike.title = title),
+        3 => error!(spike.severity = "sev1", spike.title = title),
+        4 => error!(target: "billing", number, "row {number} is bad"),
+        5 => info!(spike.status = "resolve", spike.title = title),
+        6 => handle.trigger(Incident::new(title).field("number", number)).unwrap(),
+        _ => handle.resolve(title).unwrap(),
+    }
+}
+
+#[test]
+fn the_kit_says_what_spike_is_told_whatever_the_program_does() {
+    let habits = |builder| paging(builder).budget(1_000, 1_000);
+    for seed in 1..=20_u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let acts: Vec<u64> = std::iter::repeat_with(|| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random >> 8
+        })
+        .take(60)
+        .collect();
+        let play = |handle: &Handle| {
+            for random in &acts {
+                act(handle, *random);
+                assert!(handle.flush(Duration::from_secs(20)).is_complete());
+            }
+        };
+        let spike = Spike::new(habits).unwrap();
+        let inside = spike.enter();
+        play(&spike.handle());
+        drop(inside);
+        let kit: Vec<_> = spike.pages().iter().map(|page| told(page.json().clone())).collect();
+
+        let sandbox = Sandbox::start().unwrap();
+        let builder = habits(tracing_spike::builder(sandbox.webhook_url()));
+        let (layer, guard) = builder.build::<Registry>().unwrap();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            play(&guard.handle());
+        });
+        let live = sandbox.requests();
+        let live: Vec<_> = live.iter().map(|sent| told(sent.json().unwrap())).collect();
+        assert!(kit.len() > 10, "seed {seed}: {kit:#?}");
+        assert_eq!(kit, live, "seed {seed}");
+    }
+}
