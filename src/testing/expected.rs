@@ -26,23 +26,34 @@ const NEAR: f64 = 0.5;
 ///
 /// `severity`, `priority`, `body` and `endpoint` are about one page or repeat: all of them have to
 /// be true of the same one. `times`, `repeats`, `resolved` and `open` are about all that has become
-/// of the title.
+/// of the title, and for `assert_paged!` alone; `occurred` is for `assert_not_paged!`.
 ///
 /// ```
-/// use tracing_spike::{Rule, Severity, assert_paged, testing::Spike};
+/// use std::time::Duration;
+/// use tracing_spike::{Priority, Severity, assert_not_paged, assert_paged, testing::Spike};
 ///
-/// let spike = Spike::new(|builder| builder.severity(Severity::Sev2))?;
-/// let inside = spike.enter();
-/// tracing::error!(order = 4711, "card payment failed");
+/// let spike = Spike::new(|builder| builder.severity(Severity::Sev2).priority(Priority::P1))?;
+/// let _inside = spike.enter();
+/// for _ in 0..2 {
+///     tracing::error!(order = 4711, "card payment failed");
+///     spike.advance(Duration::from_secs(60));
+/// }
 /// assert_paged!(
 ///     spike,
 ///     "card payment failed",
 ///     severity(Severity::Sev2),
+///     priority(Priority::P1),
 ///     body("fields.order", 4711),
+///     endpoint("default"),
 ///     times(1),
+///     repeats(1),
 ///     open(),
 /// );
-/// # drop(inside);
+/// tracing::info!(spike.status = "resolve", "card payment failed");
+/// assert_paged!(spike, "card payment failed", resolved());
+///
+/// tracing::warn!("cache is cold");
+/// assert_not_paged!(spike, "cache is cold", occurred());
 /// # Ok::<(), tracing_spike::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -150,9 +161,12 @@ impl Expected {
         let mut out = String::new();
         if !pages.iter().any(|page| self.fits(page)) {
             line(&mut out, format_args!("{:?} paged, but not as expected:", self.title));
-            for page in pages.iter().take(LINES) {
-                line(&mut out, format_args!("  {}", shown(page)));
-                for (what, expected, found) in self.differences(page) {
+            let mut differ: Vec<_> =
+                pages.iter().map(|page| (shown(page), self.differences(page))).collect();
+            differ.sort_by_key(|(_, differences)| differences.len());
+            for (page, differences) in differ.into_iter().take(LINES) {
+                line(&mut out, format_args!("  {page}"));
+                for (what, expected, found) in differences {
                     line(&mut out, format_args!("    {what}: expected {expected}, found {found}"));
                 }
             }
@@ -183,6 +197,11 @@ impl Expected {
 
     /// `Err` says what paged.
     pub(super) fn not_paged(&self, seen: Seen<'_>) -> Result<(), String> {
+        if self.times.is_some() || self.repeats.is_some() || self.open.is_some() {
+            let text = "times(), repeats(), open() and resolved() are conditions of \
+                        assert_paged!, not of assert_not_paged!";
+            return Err(text.to_owned());
+        }
         let paged = |page: &&Page| !page.is_resolve() && self.fits(page);
         let found: Vec<&Page> = self.titled(seen.pages).filter(paged).collect();
         if !found.is_empty() {

@@ -153,6 +153,8 @@ fn what_pages_and_should_not_is_told() {
     let told = said(|| assert_not_paged!(spike, "cache is cold", occurred()));
     assert_eq!(told[0], "\"cache is cold\" did not page, but nothing like it occurred");
     assert_not_paged!(spike, "cache is cold");
+    let told = said(|| assert_not_paged!(spike, "cache is cold", times(1)));
+    assert!(told[0].ends_with("are conditions of assert_paged!, not of assert_not_paged!"));
 }
 
 #[test]
