@@ -7,7 +7,7 @@ use tracing_spike::{Rule, Severity};
 
 use crate::{
     child::{self, Ended},
-    rig::eventually,
+    rig::{DEADLINE, eventually},
 };
 
 const DRY: (&str, &str) = ("SPIKE_MODE", "dry-run");
@@ -23,11 +23,13 @@ fn on_a_terminal(test: &str, variables: &[(&str, &str)]) -> Ended {
 
 fn page() {
     let rule = Rule::target("billing").severity(Severity::Sev1);
-    let _spike = tracing_spike::from_env().rule(rule).init().unwrap();
+    let spike = tracing_spike::from_env().rule(rule).init().unwrap();
     for order in 0..3 {
         error!(target: "billing", order, "card payment failed");
     }
     info!(spike = true, "night is over");
+    // What is over before it was sent would be cancelled.
+    assert!(spike.handle().flush(DEADLINE).is_complete());
     info!(target: "billing", { spike.status = "resolve" }, "card payment failed");
 }
 

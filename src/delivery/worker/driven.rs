@@ -35,8 +35,11 @@ pub(crate) struct Driven {
     worker: Mutex<Option<Worker>>,
     sent: Arc<Mutex<Vec<Sent>>>,
     /// The address of the test's layer, and what tells whether that is the calling thread's.
-    layer: OnceLock<(usize, fn(usize) -> bool)>,
+    layer: OnceLock<(usize, IsHere)>,
 }
+
+/// Tells whether the calling thread's events come to the layer at this address.
+type IsHere = fn(usize) -> bool;
 
 impl Driven {
     pub(crate) fn new() -> Self {
@@ -46,7 +49,7 @@ impl Driven {
     }
 
     /// Whose events it gets.
-    pub(crate) fn belongs_to(&self, layer: usize, is_here: fn(usize) -> bool) {
+    pub(crate) fn belongs_to(&self, layer: usize, is_here: IsHere) {
         self.layer.get_or_init(|| (layer, is_here));
     }
 
