@@ -1,14 +1,16 @@
 //! The test kit: what it says is what the layer would do, and what it says when a test fails.
 
 use std::{
-    sync::Arc,
+    fmt,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
 
 use tracing::{debug, dispatcher, error, info, instrument::WithSubscriber, warn};
 use tracing_spike::{
-    Builder, Priority, Rule, Severity, assert_not_paged, assert_paged, testing::Spike,
+    Builder, Handle, Incident, Priority, Rule, Severity, assert_not_paged, assert_paged,
+    testing::Spike,
 };
 use tracing_subscriber::prelude::*;
 
@@ -183,6 +185,37 @@ fn what_waits_for_delivery_in_production_does_not_wait_here() {
     assert!(handle.flush(Duration::from_secs(60)).is_complete());
     assert!(handle.health().is_good());
     drop(spike);
-    assert!(handle.trigger(tracing_spike::Incident::new("late")).is_err_and(|e| e.is_closed()));
+    assert!(handle.trigger(Incident::new("late")).is_err_and(|e| e.is_closed()));
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_program_that_asks_while_it_is_looked_at_waits_for_nobody() {
+    static HANDLE: OnceLock<Handle> = OnceLock::new();
+    fn ask() {
+        error!("asked");
+        if let Some(handle) = HANDLE.get() {
+            assert!(handle.flush(Duration::from_secs(60)).pending == 0);
+            handle.trigger(Incident::new("by who was told")).unwrap();
+        }
+    }
+    struct Asks;
+    impl fmt::Debug for Asks {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            ask();
+            f.write_str("it asks")
+        }
+    }
+    let began = Instant::now();
+    let spike = Spike::new(|builder| paging(builder).on_problem(|_| ask())).unwrap();
+    HANDLE.get_or_init(|| spike.handle());
+    let _inside = spike.enter();
+    info!(spike.status = "odd", "is told to on_problem");
+    assert_paged!(spike, "by who was told", times(1));
+    error!(value = ?Asks, "import failed");
+    assert_paged!(spike, "import failed", body("fields.value", "it asks"));
+    assert_not_paged!(spike, "asked");
+    assert!(began.elapsed() < Duration::from_secs(5));
+    let stats = spike.handle().stats();
+    assert_eq!((stats.pending, stats.accounted()), (0, stats.seen));
 }

@@ -1,7 +1,7 @@
 //! What the kit says is what Spike is told: the same events, to the kit and to the sandbox.
 
 use serde_json::Value as Json;
-use tracing_spike::{Handle, Incident, sandbox::Sandbox};
+use tracing_spike::sandbox::Sandbox;
 use tracing_subscriber::Registry;
 
 use super::*;

@@ -113,6 +113,21 @@ fn one_test_s_pages_may_be_shared_by_all_of_a_process() {
 }
 
 #[test]
+fn records_of_the_log_crate_come_along() {
+    const TEST: &str = "testing::scoped::records_of_the_log_crate_come_along";
+    child::run(TEST, &[], || {
+        tracing_log::LogTracer::init().unwrap();
+        let spike = spike();
+        let _inside = spike.enter();
+        log::error!(target: "billing", "invoice {} is lost", 17);
+        log::warn!("cache is cold");
+        assert_paged!(spike, "invoice # is lost in billing", severity(Severity::Sev1));
+        assert_not_paged!(spike, "cache is cold in it::testing::scoped", occurred());
+    })
+    .well();
+}
+
+#[test]
 fn it_may_be_global() {
     const TEST: &str = "testing::scoped::it_may_be_global";
     child::run(TEST, &[], || {
