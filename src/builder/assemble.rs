@@ -90,7 +90,12 @@ impl Builder {
             }
             _ => {
                 let network = Network { clock: clock.clone(), roots, proxies: self.proxies };
-                let shared = (&counters, &board, spool);
+                let shared = Shared {
+                    counters: &counters,
+                    board: &board,
+                    spool,
+                    redact: Arc::clone(&settings.scrubber),
+                };
                 Some(self.start((dry, source), shared, network, endpoints)?)
             }
         };
@@ -142,11 +147,11 @@ impl Builder {
             storm: storm_title(source.service.as_deref()),
             severity: self.severity,
             priority: self.priority,
-            scrubber: Scrubber::new(
+            scrubber: Arc::new(Scrubber::new(
                 endpoints.tokens(),
                 self.redaction.clone(),
                 &self.redacted_names,
-            ),
+            )),
             keep,
             panics,
             witness: None,
@@ -282,11 +287,12 @@ impl Builder {
     fn start(
         &self,
         (dry, source): (Option<Dry>, Source),
-        (counters, board, spool): (&Arc<Counters>, &Arc<Board>, Option<Arc<Spool>>),
+        shared: Shared<'_>,
         network: Network,
         endpoints: Endpoints,
     ) -> Result<Sender, Error> {
         let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
+        let Shared { counters, board, spool, redact } = shared;
         let counters = Arc::clone(counters);
         let entropy = RandomState::new().hash_one(std::process::id());
         let (board, on_problem) = (Arc::clone(board), self.on_problem);
@@ -294,6 +300,7 @@ impl Builder {
             clock: network.clock.clone(),
             receiver,
             counters,
+            redact,
             source,
             entropy,
             board,
@@ -316,6 +323,14 @@ impl Builder {
         })?;
         Ok(sender)
     }
+}
+
+/// What the worker has in common with the caller's side.
+struct Shared<'a> {
+    counters: &'a Arc<Counters>,
+    board: &'a Arc<Board>,
+    spool: Option<Arc<Spool>>,
+    redact: Arc<Scrubber>,
 }
 
 /// The title of the storm incident, in words that any title may have.

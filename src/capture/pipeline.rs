@@ -39,6 +39,7 @@ pub(crate) use panicked::{Panicked, Panics};
 mod asked;
 mod manual;
 mod panicked;
+mod repeat;
 mod replay;
 mod resolve;
 mod watched;
@@ -53,7 +54,7 @@ pub(crate) struct Settings {
     pub(crate) storm: String,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
-    pub(crate) scrubber: Scrubber,
+    pub(crate) scrubber: Arc<Scrubber>,
     /// `None`: there is no spool.
     pub(crate) keep: Option<Arc<dyn Keep>>,
     /// `None`: panics are not reported.
@@ -203,23 +204,13 @@ impl Pipeline {
         Ok(queue)
     }
 
-    /// Opens or repeats an incident. `Err` says where it ended instead of on its way; the caller
-    /// counts that. `build` runs only when there is a slot for what it builds.
-    pub(crate) fn trigger(
+    /// Does what [`trigger_through`](Self::trigger_through) says.
+    fn admit(
         &self,
+        queue: &Sender,
         asked: Asked<'_>,
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
-        let title = asked.head.title;
-        let paged = self.admit(asked, build);
-        if let Err(why) = paged {
-            self.tell_stopped(title, why);
-        }
-        paged
-    }
-
-    fn admit(&self, asked: Asked<'_>, build: impl FnOnce() -> Detail) -> Result<(), Count> {
-        let queue = self.admitting()?;
         if self.mute.left(|| self.clock.now()).is_some() {
             return Err(Count::SuppressedMute);
         }
@@ -352,10 +343,15 @@ impl Pipeline {
             Err(no_slot) => return Err(refused(no_slot)),
         };
         let mut detail = build();
-        if let Detail::Event(event) = &mut detail
+        let notes = match &mut detail {
+            Detail::Raw(event) => Some(&mut event.notes),
+            Detail::Event(panic) => Some(&mut panic.notes),
+            _ => None,
+        };
+        if let Some(notes) = notes
             && let Some(followers) = self.causes.followers(at(head.endpoint, ask.key))
         {
-            event.notes.push_text("same_cause", |out| {
+            notes.push_text("same_cause", |out| {
                 out.push_str(&followers);
                 false
             });

@@ -89,6 +89,8 @@ impl Dry {
         let why = match &op.detail {
             _ if op.panic => "a panic".to_owned(),
             Detail::Event(_) if kind == Kind::Resolve => "its field spike.status".to_owned(),
+            // Of which nothing may be shown; the worker makes an event of it first.
+            Detail::Raw(_) => "an event".to_owned(),
             Detail::Event(event) => self.explain.why(event.level, event.fields.text(event.target)),
             Detail::Manual(_) => "by hand, with a Handle".to_owned(),
             Detail::Storm(_) => "more new titles than the budget pays for".to_owned(),
