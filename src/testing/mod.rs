@@ -165,7 +165,7 @@ impl Spike {
     }
 
     /// Moves the clock, which else stands still: repeats, quiet periods and whatever else waits for
-    /// a time happens on the way. Takes no time.
+    /// a time happens on the way. Takes no time. At most a year each time.
     ///
     /// ```
     /// use std::time::Duration;

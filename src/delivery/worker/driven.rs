@@ -27,6 +27,8 @@ use crate::{
 
 /// The clock is moved by this at least, so that no worker who asks for now keeps it standing.
 const STEP: Duration = Duration::from_millis(1);
+/// And by this at most, each time.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// The worker of a user's test.
 pub(crate) struct Driven {
@@ -92,7 +94,7 @@ impl Driven {
 
     /// Moves the clock, and stops wherever there is something to do.
     pub(crate) fn advance(&self, by: Duration) {
-        let until = self.clock.now().saturating_add(by);
+        let until = self.clock.now().saturating_add(by.min(LONGEST));
         self.work(|worker, clock| {
             loop {
                 let wake = worker.as_mut().and_then(Worker::work_off);
