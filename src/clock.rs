@@ -5,10 +5,19 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+#[cfg(feature = "testing")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 /// Reads the monotonic clock as time since the pipeline started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    /// Of a user's test: the time in nanoseconds, which stands still until it is moved.
+    #[cfg(feature = "testing")]
+    moved: Option<Arc<AtomicU64>>,
     /// Of a proof that can't wait: it runs so many times as fast as the system's.
     #[cfg(test)]
     speed: u32,
@@ -24,28 +33,54 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             start: Instant::now(),
+            #[cfg(feature = "testing")]
+            moved: None,
             #[cfg(test)]
             speed: SPEED.get(),
         }
     }
 
+    /// A clock that stands at zero until [`advance`](Clock::advance) moves it, and all its clones.
+    #[cfg(feature = "testing")]
+    pub(crate) fn standing() -> Self {
+        Self { moved: Some(Arc::default()), ..Self::start() }
+    }
+
+    /// Moves a standing clock.
+    #[cfg(feature = "testing")]
+    pub(crate) fn advance(&self, by: Duration) {
+        if let Some(moved) = &self.moved {
+            let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+            moved.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
     /// Time since the pipeline started.
-    pub(crate) fn now(self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
+        #[cfg(feature = "testing")]
+        if let Some(moved) = &self.moved {
+            return Duration::from_nanos(moved.load(Ordering::Relaxed));
+        }
         let passed = self.start.elapsed();
         #[cfg(test)]
         let passed = passed * self.speed;
         passed
     }
 
-    /// What `time` of this clock takes on the system's: the same, but for a proof's.
-    pub(crate) fn takes(self, time: Duration) -> Duration {
+    /// What `time` of this clock takes on the system's: the same, but for a proof's, and nothing
+    /// on a clock that stands.
+    pub(crate) fn takes(&self, time: Duration) -> Duration {
+        #[cfg(feature = "testing")]
+        if self.moved.is_some() {
+            return Duration::ZERO;
+        }
         #[cfg(test)]
         let time = time / self.speed;
         time
     }
 
     /// The same moment as an instant that `tokio` can sleep until.
-    pub(crate) fn instant(self, at: Duration) -> tokio::time::Instant {
+    pub(crate) fn instant(&self, at: Duration) -> tokio::time::Instant {
         let far = Duration::from_secs(365 * 86_400);
         let at = self.start.checked_add(self.takes(at.min(far))).unwrap_or(self.start);
         tokio::time::Instant::from_std(at)

@@ -17,6 +17,7 @@ mod config;
 mod context;
 mod data;
 mod delivery;
+mod dry;
 mod exit;
 mod faults;
 mod flush;
@@ -34,6 +35,8 @@ mod secrets;
 mod smoke;
 mod spool;
 mod storms;
+#[cfg(feature = "testing")]
+mod testing;
 mod tidy;
 mod titles;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

@@ -19,7 +19,7 @@ const COLUMNS: usize = 100;
 
 /// What may be imported by nobody above: the modules of each floor, from the top.
 const FLOORS: [&[&str]; 5] = [
-    &["lib", "proofs"],
+    &["lib", "proofs", "testing"],
     &["builder", "internals"],
     &["at_exit", "panic"],
     &["env", "guard"],
@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 15] = [
+const PURE: [&str; 18] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
@@ -37,12 +37,15 @@ const PURE: [&str; 15] = [
     "capture/source",
     "capture/threshold",
     "capture/title",
+    "capture/why",
+    "delivery/dry",
     "delivery/flush",
     "delivery/outbox",
     "delivery/outcome",
     "delivery/spool/record",
     "backoff",
     "sandbox/model",
+    "testing/expected",
 ];
 
 struct Source {
@@ -242,7 +245,9 @@ fn nothing_of_ours_can_panic_or_print_where_it_must_not() {
         "let _ =",
     ];
     hold("no panic, no print", ("capture/layer", "let x = y.unwrap();"), |source| {
-        if source.is_test() { Vec::new() } else { places(source, &words) }
+        // Those of the test kit fail a user's test.
+        let fails = source.is_test() || source.name == "testing/macros";
+        if fails { Vec::new() } else { places(source, &words) }
     });
     let writes = ["stderr()", "stdout()", "writeln!("];
     hold("who writes to a stream", ("capture/event", "writeln!(io::stderr(), \"\")"), |source| {
