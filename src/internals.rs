@@ -58,6 +58,6 @@ impl Gate {
     /// Whether an occurrence of the title of this key goes out.
     pub fn admits(&self, key: u64, now: Duration) -> bool {
         let ask = Ask { key, rank: 0, meant: false, before: None };
-        self.0.counts_repeat(ask, now) || matches!(self.0.admit(ask, now), Admission::Send(_))
+        !self.0.counts_repeat(ask, now) && matches!(self.0.admit(ask, now), Admission::Send(_))
     }
 }
