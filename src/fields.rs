@@ -75,13 +75,9 @@ pub(crate) struct Fields {
 impl Clone for Fields {
     /// An exact copy without spare room: at most two allocations.
     fn clone(&self) -> Self {
-        Self {
-            text: self.text.clone(),
-            list: self.list.clone(),
-            section: self.section,
-            omitted: self.omitted,
-            redacted: self.redacted,
-        }
+        let mut copy = Self::default();
+        copy.copy_from(self);
+        copy
     }
 }
 
@@ -92,6 +88,23 @@ impl Fields {
         self.section = 0;
         self.omitted = 0;
         self.redacted = 0;
+    }
+
+    /// Becomes a copy of another, in its own buffers.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let Self { text, list, section, omitted, redacted } = self;
+        text.clear();
+        text.reserve_exact(other.text.len());
+        text.push_str(&other.text);
+        list.clear();
+        list.reserve_exact(other.list.len());
+        list.extend_from_slice(&other.list);
+        (*section, *omitted, *redacted) = (other.section, other.omitted, other.redacted);
+    }
+
+    /// What its buffers have room for, in bytes.
+    pub(crate) fn room(&self) -> usize {
+        self.text.capacity().saturating_add(self.list.capacity().saturating_mul(size_of::<Field>()))
     }
 
     /// What the set holds, in bytes.

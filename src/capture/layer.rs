@@ -362,7 +362,7 @@ where
         message,
         thread,
         error,
-        fields: Fields::clone(fields),
+        fields: taker.scrubber.pool().copy(fields),
         spans_cut,
         notes: notes.clone(),
     }

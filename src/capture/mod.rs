@@ -12,6 +12,7 @@ pub(crate) mod layer;
 pub(crate) mod literals;
 pub(crate) mod mute;
 pub(crate) mod pipeline;
+pub(crate) mod pool;
 pub(crate) mod recall;
 pub(crate) mod redact;
 pub(crate) mod routes;

@@ -9,10 +9,13 @@
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    capture::redact::{
-        names::{Kind, Names, Number},
-        scan::Scan,
-        text::Text,
+    capture::{
+        pool::Pool,
+        redact::{
+            names::{Kind, Names, Number},
+            scan::Scan,
+            text::Text,
+        },
     },
     fields::{Taken, head},
     webhook::{LONGEST_TOKEN, Tokens},
@@ -61,6 +64,8 @@ pub(crate) struct Scrubber {
     names: Names,
     /// Names that are not listed.
     open: Clean,
+    /// What events were captured in.
+    pool: Pool,
 }
 
 /// What becomes of the value of a field.
@@ -87,7 +92,18 @@ impl Default for Scrubber {
 impl Scrubber {
     /// `added`: names beside the listed ones.
     pub(crate) fn new(tokens: Tokens, redaction: Redaction, added: &[String]) -> Self {
-        Self { tokens, redaction, names: Names::new(added), open: Clean::default() }
+        Self {
+            tokens,
+            redaction,
+            names: Names::new(added),
+            open: Clean::default(),
+            pool: Pool::default(),
+        }
+    }
+
+    /// Where buffers are for what is to be [redacted](crate::incident::Redact).
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// What becomes of the value of a field with this name.

@@ -38,6 +38,7 @@ impl Redact for Scrubber {
         let (message, thread) = (text(message), text(thread));
         let chained = error.filter(|(own, whole)| own != whole).map(|(_, whole)| whole);
         let (error, chain) = (error.map(|(own, _)| text(own)), chained.map(text));
+        self.pool.give(fields);
         let fields = clean;
         Captured {
             level,
