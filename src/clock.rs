@@ -5,13 +5,33 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+#[cfg(feature = "cli")]
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Reads the monotonic clock as time since the pipeline started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    /// Who tells the time in the system's place.
+    #[cfg(feature = "cli")]
+    hand: Option<&'static Hand>,
     /// Of a proof that can't wait: it runs so many times as fast as the system's.
     #[cfg(test)]
     speed: u32,
+}
+
+/// The time of a clock that somebody sets: that of a log, say.
+#[cfg(feature = "cli")]
+#[derive(Debug, Default)]
+pub(crate) struct Hand(AtomicU64);
+
+#[cfg(feature = "cli")]
+impl Hand {
+    /// To the microsecond.
+    pub(crate) fn set(&self, now: Duration) {
+        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        self.0.store(micros, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -24,13 +44,25 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             start: Instant::now(),
+            #[cfg(feature = "cli")]
+            hand: None,
             #[cfg(test)]
             speed: SPEED.get(),
         }
     }
 
+    /// A clock that shows what its hand does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of(hand: &'static Hand) -> Self {
+        Self { hand: Some(hand), ..Self::start() }
+    }
+
     /// Time since the pipeline started.
     pub(crate) fn now(self) -> Duration {
+        #[cfg(feature = "cli")]
+        if let Some(Hand(micros)) = self.hand {
+            return Duration::from_micros(micros.load(Ordering::Relaxed));
+        }
         let passed = self.start.elapsed();
         #[cfg(test)]
         let passed = passed * self.speed;

@@ -127,6 +127,13 @@ impl Rules {
         self.find(target).map_or(self.default, |rule| rule.level) == LevelFilter::OFF
     }
 
+    /// The mildest level that pages by itself, for whatever target.
+    #[cfg(feature = "cli")]
+    pub(crate) fn mildest(&self) -> LevelFilter {
+        let levels = self.targets.iter().map(|rule| rule.level);
+        levels.fold(self.default, |mildest, level| mildest.max(level))
+    }
+
     /// Remembers that the rule for this target is in use.
     fn mark(&self, target: &str) {
         if let Some(rule) = self.find(target)

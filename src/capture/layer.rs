@@ -39,7 +39,7 @@ use crate::{
     stats::Count,
 };
 
-mod titling;
+pub(crate) mod titling;
 
 /// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
 /// whatever its program says.
@@ -255,13 +255,13 @@ fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
 }
 
 /// What an event asks for.
-enum Wish {
+pub(crate) enum Wish {
     Trigger,
     Resolve,
 }
 
 /// What an event asks for, from its rule, its level and its `spike` fields.
-fn wish(concern: Concern, level: Level, controls: &Controls) -> Result<Wish, Count> {
+pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Result<Wish, Count> {
     if controls.page == Some(false) {
         return Err(Count::IgnoredField);
     }

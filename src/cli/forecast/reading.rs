@@ -1,0 +1,246 @@
+//! From lines to the tally: which lines matter, in which order, and what is odd about them.
+//!
+//! Invariant: a line that is skipped unread could not have paged: it names no level that pages,
+//! and no `spike` field.
+
+use std::{io, process::ExitCode, time::Duration};
+
+use memchr::memmem::Finder;
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    super::Failed,
+    clock::LogClock,
+    input::{Input, Piece, Place},
+    line::{Event, Line},
+    progress::Progress,
+    replay::Replay,
+    tally::{Counting, CountingAfter, Tally},
+};
+use crate::{builder::Decided, capture::filter::Concern, rule::Threshold, stats::Stats};
+
+/// Names of unknown fields that are told.
+const UNKNOWN: usize = 3;
+
+/// Lines by what they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines {
+    pub(super) all: u64,
+    /// Events, whether or not they were looked at.
+    pub(super) events: u64,
+    /// Neither JSON nor with a level: of a stack trace, say.
+    pub(super) foreign: u64,
+    /// They begin as JSON and are none.
+    pub(super) broken: u64,
+    pub(super) too_long: u64,
+    /// Events of which it was guessed where the message ends.
+    pub(super) guessed: u64,
+    /// What a panic prints.
+    pub(super) panics: u64,
+    /// Events that page, of which file and line are not known.
+    pub(super) without_site: u64,
+    /// `spike.` fields that are none.
+    pub(super) unknown_fields: Vec<String>,
+    /// Files that ended early.
+    pub(super) cut_off: Vec<String>,
+}
+
+/// A log while it is read.
+pub(super) struct Reading {
+    replay: Replay,
+    after: Replay,
+    clock: LogClock,
+    tally: Tally,
+    lines: Lines,
+    names: Vec<String>,
+    words: Vec<Finder<'static>>,
+    panic: Finder<'static>,
+    /// The newest line that was not looked at, for the time of the last.
+    last: Vec<u8>,
+}
+
+/// What was found.
+pub(super) struct Found<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) clock: &'a LogClock,
+    pub(super) lines: &'a Lines,
+    pub(super) stats: Stats,
+    pub(super) names: &'a [String],
+    pub(super) after: Threshold,
+}
+
+impl Found<'_> {
+    pub(super) fn has_events(&self) -> bool {
+        self.lines.events > 0
+    }
+}
+
+impl Reading {
+    /// `after` is weighed against what was decided.
+    pub(super) fn new(decided: Decided, weighed: Decided, after: Threshold) -> Self {
+        let mildest = decided.rules.mildest();
+        let levels = [("WARN", LevelFilter::WARN), ("INFO", LevelFilter::INFO)];
+        let levels = levels.into_iter().filter(|(_, level)| *level <= mildest);
+        let words = ["ERROR", "spike"].into_iter().chain(levels.map(|(word, _)| word));
+        Self {
+            replay: Replay::new(decided, None),
+            after: Replay::new(weighed, Some(after)),
+            clock: LogClock::default(),
+            tally: Tally::new(),
+            lines: Lines::default(),
+            names: Vec::new(),
+            words: words.map(Finder::new).collect(),
+            panic: Finder::new("' panicked at "),
+            last: Vec::new(),
+        }
+    }
+
+    pub(super) fn found(&self) -> Found<'_> {
+        Found {
+            tally: &self.tally,
+            clock: &self.clock,
+            lines: &self.lines,
+            stats: self.replay.stats(),
+            names: &self.names,
+            after: super::WEIGHED,
+        }
+    }
+
+    pub(super) fn read(&mut self, place: &Place, progress: &mut Progress) -> Result<(), Failed> {
+        let name = place.name();
+        let failed = |error: io::Error| {
+            let why = format!("expected a log that can be read at {name}, found: {error}");
+            Failed::new(why, ExitCode::from(2))
+        };
+        let mut input = place.open().map_err(failed)?;
+        let before = self.lines.all;
+        loop {
+            match input.next() {
+                Ok(Some(Piece::Line(line))) => self.line(line),
+                Ok(Some(Piece::TooLong)) => {
+                    self.lines.all = self.lines.all.saturating_add(1);
+                    self.lines.too_long = self.lines.too_long.saturating_add(1);
+                }
+                Ok(None) => break,
+                // What was read of it counts.
+                Err(_) if self.lines.all > before => {
+                    self.lines.cut_off.push(name.clone());
+                    break;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+            progress.see(&input, self.lines.all);
+        }
+        progress.file_ends(&input);
+        self.see_last();
+        self.names.push(name);
+        Ok(())
+    }
+
+    /// The program is over, too.
+    pub(super) fn end(&mut self) {
+        let Self { replay, after, clock, tally, .. } = self;
+        replay.end(&mut Counting { tally, clock, event: None });
+        let key = |title: &str| replay.key(title);
+        after.end(&mut CountingAfter { tally, key: &key });
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let lines = &mut self.lines;
+        lines.all = lines.all.saturating_add(1);
+        if self.words.iter().any(|word| word.find(line).is_some()) {
+            self.last.clear();
+            return self.event(&String::from_utf8_lossy(line));
+        }
+        match (line.first(), line.last()) {
+            (Some(b'{'), Some(b'}')) => lines.events = lines.events.saturating_add(1),
+            (Some(b'{'), _) => lines.broken = lines.broken.saturating_add(1),
+            (Some(b'\x1b' | b'0'..=b'9'), _) => lines.events = lines.events.saturating_add(1),
+            _ => {
+                let is_panic = self.panic.find(line).is_some();
+                lines.panics = lines.panics.saturating_add(u64::from(is_panic));
+                lines.foreign = lines.foreign.saturating_add(1);
+                return;
+            }
+        }
+        if self.clock.span.is_none() {
+            self.see(line);
+        }
+        self.last.clear();
+        self.last.extend_from_slice(line.get(..line.len().min(4_096)).unwrap_or(line));
+    }
+
+    /// A log begins and ends with lines that matter to its length only.
+    fn see(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        if let Line::Event(Event { time: Some(time), .. }) = Event::read(&text) {
+            self.clock.see(time);
+        }
+    }
+
+    fn see_last(&mut self) {
+        let last = std::mem::take(&mut self.last);
+        if !last.is_empty() {
+            self.see(&last);
+        }
+    }
+
+    /// A line that may page.
+    fn event(&mut self, text: &str) {
+        let lines = &mut self.lines;
+        let event = match Event::read(text) {
+            Line::Event(event) => event,
+            Line::Broken => return lines.broken = lines.broken.saturating_add(1),
+            Line::Foreign => {
+                let is_panic = self.panic.find(text.as_bytes()).is_some();
+                lines.panics = lines.panics.saturating_add(u64::from(is_panic));
+                return lines.foreign = lines.foreign.saturating_add(1);
+            }
+        };
+        lines.events = lines.events.saturating_add(1);
+        let concern = self.replay.concern(&event);
+        if concern == Concern::No {
+            event.time.into_iter().for_each(|time| self.clock.see(time));
+            return;
+        }
+        lines.guessed = lines.guessed.saturating_add(u64::from(event.is_guess));
+        lines.without_site = lines.without_site.saturating_add(u64::from(event.site() == 0));
+        note_unknown(&event, &mut lines.unknown_fields);
+        let now = self.clock.at(event.time);
+        self.take(&event, concern, now);
+    }
+
+    fn take(&mut self, event: &Event<'_>, concern: Concern, now: Duration) {
+        let Self { replay, after, clock, tally, .. } = self;
+        let at = clock.wall(now);
+        replay.advance(now, &mut Counting { tally, clock, event: None });
+        replay.take(event, concern, &mut Counting { tally, clock, event: Some((event, at)) });
+        let key = |title: &str| replay.key(title);
+        after.advance(now, &mut CountingAfter { tally, key: &key });
+        after.take(event, concern, &mut CountingAfter { tally, key: &key });
+    }
+}
+
+/// Fields that are a typo, most likely.
+fn note_unknown(event: &Event<'_>, unknown: &mut Vec<String>) {
+    for (name, _) in &event.fields {
+        let is_unknown = name.starts_with("spike.") && !super::names::is_known(name);
+        if is_unknown && unknown.len() < UNKNOWN && !unknown.iter().any(|known| known == name) {
+            unknown.push(name.as_ref().to_owned());
+        }
+    }
+}
+
+impl Progress {
+    /// A line was read.
+    fn see(&mut self, input: &Input, lines: u64) {
+        // Looked at once in a while: it costs more than a line.
+        if lines & 0xfff == 0 {
+            self.show(input.read.get(), lines);
+        }
+    }
+
+    fn file_ends(&mut self, input: &Input) {
+        self.add(input.read.get());
+    }
+}

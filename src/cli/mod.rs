@@ -1,0 +1,88 @@
+//! The command `spike`: a sandbox to look at, a test page, a contract to try, the settings in
+//! words, and what logs would have paged.
+//!
+//! Invariants: what it prints holds no token; no line is wider than the terminal; it ends with 0
+//! when all is well, with 1 when it is not, and with 2 when it was asked something that it can't do.
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand};
+
+use terminal::Screen;
+
+mod forecast;
+mod terminal;
+
+/// Pages through Spike.sh what a Rust program logs: try it, check it, foresee it.
+#[derive(Debug, Parser)]
+#[command(name = "spike", version, max_term_width = 100)]
+struct Spike {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What these logs would have paged
+    Forecast(Box<forecast::Forecast>),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let spike = match Spike::try_parse() {
+        Ok(spike) => spike,
+        Err(said) => {
+            // Help is no failure.
+            said.print().ok();
+            return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match spike.command {
+        Command::Forecast(forecast) => forecast.run(),
+    };
+    done.unwrap_or_else(|failed| {
+        if !failed.why.is_empty() {
+            writeln!(io::stderr(), "spike: {}", failed.why).ok();
+        }
+        failed.code
+    })
+}
+
+/// Why a command has failed, for a person.
+#[derive(Debug)]
+struct Failed {
+    why: Cow<'static, str>,
+    code: ExitCode,
+}
+
+impl Failed {
+    fn new(why: impl Into<Cow<'static, str>>, code: ExitCode) -> Self {
+        Self { why: why.into(), code }
+    }
+
+    /// It was asked something that it can't do.
+    fn usage(why: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(why, ExitCode::from(2))
+    }
+}
+
+/// Prints to stdout. A reader that has seen enough (`| head`) is no failure.
+fn write_out(text: &str) -> Result<(), Failed> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failed::usage(format!("stdout takes nothing: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A duration in words: `90s`, `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "expected a time such as 90s, 5m or 1h".to_owned())
+}
