@@ -12,26 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
-    /// Who tells the time in the system's place.
+    /// Of a log that is read: the time in microseconds, which stands still until it is moved.
     #[cfg(feature = "cli")]
-    hand: Option<&'static Hand>,
+    moved: Option<&'static AtomicU64>,
     /// Of a proof that can't wait: it runs so many times as fast as the system's.
     #[cfg(test)]
     speed: u32,
-}
-
-/// The time of a clock that somebody sets: that of a log, say.
-#[cfg(feature = "cli")]
-#[derive(Debug, Default)]
-pub(crate) struct Hand(AtomicU64);
-
-#[cfg(feature = "cli")]
-impl Hand {
-    /// To the microsecond.
-    pub(crate) fn set(&self, now: Duration) {
-        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.0.store(micros, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
@@ -45,23 +31,33 @@ impl Clock {
         Self {
             start: Instant::now(),
             #[cfg(feature = "cli")]
-            hand: None,
+            moved: None,
             #[cfg(test)]
             speed: SPEED.get(),
         }
     }
 
-    /// A clock that shows what its hand does.
+    /// A clock that stands at zero until [`advance`](Clock::advance) moves it, and all its copies.
     #[cfg(feature = "cli")]
-    pub(crate) fn of(hand: &'static Hand) -> Self {
-        Self { hand: Some(hand), ..Self::start() }
+    pub(crate) fn standing() -> Self {
+        // One for each log: as long as the process that reads it.
+        Self { moved: Some(Box::leak(Box::default())), ..Self::start() }
+    }
+
+    /// Moves a standing clock.
+    #[cfg(feature = "cli")]
+    pub(crate) fn advance(&self, by: Duration) {
+        if let Some(moved) = self.moved {
+            let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+            moved.fetch_add(by, Ordering::Relaxed);
+        }
     }
 
     /// Time since the pipeline started.
     pub(crate) fn now(self) -> Duration {
         #[cfg(feature = "cli")]
-        if let Some(Hand(micros)) = self.hand {
-            return Duration::from_micros(micros.load(Ordering::Relaxed));
+        if let Some(moved) = self.moved {
+            return Duration::from_micros(moved.load(Ordering::Relaxed));
         }
         let passed = self.start.elapsed();
         #[cfg(test)]

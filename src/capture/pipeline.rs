@@ -7,7 +7,7 @@
 //! still wants to page.
 
 use std::{
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::{BuildHasher, Hasher},
     io::Write,
     process,
     sync::{
@@ -24,6 +24,7 @@ use crate::{
         gate::{self, Admission, Ask, Gate, Openings, rank},
         mute::Mute,
         redact::Scrubber,
+        seed::Seed,
         threshold::Waiting,
     },
     clock::{Clock, millis},
@@ -72,7 +73,7 @@ pub(crate) struct Pipeline {
     waiting: Waiting,
     fold: Fold,
     /// Seeded per process: messages carry strangers' text.
-    hasher: RandomState,
+    hasher: Seed,
     /// `None`: paging is off.
     queue: Option<Sender>,
     counters: Arc<Counters>,
@@ -101,7 +102,18 @@ impl Pipeline {
         counters: Arc<Counters>,
         settings: Settings,
     ) -> Self {
-        let (seq, hasher) = (Arc::new(AtomicU64::new(1)), RandomState::new());
+        Self::seeded(Seed::random(), clock, queue, counters, settings)
+    }
+
+    /// One whose keys are what the seed makes them.
+    pub(crate) fn seeded(
+        hasher: Seed,
+        clock: Clock,
+        queue: Option<Sender>,
+        counters: Arc<Counters>,
+        settings: Settings,
+    ) -> Self {
+        let seq = Arc::new(AtomicU64::new(1));
         let gate = |_| {
             Arc::new(Gate::new(gate::Settings {
                 repeat_every: settings.repeat_every,

@@ -28,9 +28,10 @@ use crate::{
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
         routes::Routes,
         scratch::{Scratch, Taker},
+        seed::Seed,
         title::{self, Titles},
     },
-    clock::{Clock, Hand},
+    clock::Clock,
     delivery::{
         outbox::{Limits, Next, Outbox},
         outcome::Outcome,
@@ -46,7 +47,7 @@ const END: Duration = Duration::from_secs(3_600);
 
 /// A pipeline whose time is that of a log.
 pub(super) struct Replay {
-    hand: &'static Hand,
+    clock: Clock,
     now: Duration,
     rules: Rules,
     routes: Routes,
@@ -80,7 +81,7 @@ pub(super) enum Fate {
 }
 
 /// Who is told what happens.
-pub(super) trait Witness {
+pub(super) trait Onlooker {
     /// An event was taken.
     fn taken(&mut self, taken: Taken<'_>);
     /// An op was sent at this time of the log's clock, and accepted.
@@ -91,12 +92,16 @@ impl Replay {
     pub(super) fn new(decided: Decided, threshold: Option<Threshold>) -> Self {
         let Decided { rules, routes, settings, titles, group_by, queue_capacity } = decided;
         let (sender, receiver) = queue::bounded(queue_capacity, 1);
-        // One for the life of the process.
-        let hand: &'static Hand = Box::leak(Box::default());
-        let counters = Arc::new(Counters::new());
-        let clock = Clock::of(hand);
+        let (clock, counters) = (Clock::standing(), Arc::new(Counters::new()));
+        let pipeline = Pipeline::seeded(
+            Seed::Fixed,
+            Clock::clone(&clock),
+            Some(sender),
+            Arc::clone(&counters),
+            settings,
+        );
         Self {
-            hand,
+            clock,
             now: Duration::ZERO,
             rules,
             routes,
@@ -104,7 +109,7 @@ impl Replay {
             names: Names::with(&group_by),
             group_by,
             threshold,
-            pipeline: Pipeline::new(clock, Some(sender), Arc::clone(&counters), settings),
+            pipeline,
             counters,
             receiver,
             arrived: VecDeque::new(),
@@ -139,32 +144,32 @@ impl Replay {
     }
 
     /// The log's clock has come to `now`: what waited is sent.
-    pub(super) fn advance(&mut self, now: Duration, witness: &mut dyn Witness) {
+    pub(super) fn advance(&mut self, now: Duration, onlooker: &mut dyn Onlooker) {
         while let Some(wake) = self.wake.filter(|wake| *wake <= now) {
             self.set(wake.max(self.now));
-            self.deliver(witness);
+            self.deliver(onlooker);
         }
         self.set(now.max(self.now));
     }
 
     /// The log has ended, and so has the program, which delivers what it holds.
-    pub(super) fn end(&mut self, witness: &mut dyn Witness) {
+    pub(super) fn end(&mut self, onlooker: &mut dyn Onlooker) {
         let last = self.now.saturating_add(END);
         self.outbox.hurry(u64::MAX);
-        self.deliver(witness);
+        self.deliver(onlooker);
         while let Some(wake) = self.wake.filter(|wake| *wake <= last && self.outbox.pending() > 0) {
             self.set(wake.max(self.now));
-            self.deliver(witness);
+            self.deliver(onlooker);
         }
     }
 
     fn set(&mut self, now: Duration) {
+        self.clock.advance(now.saturating_sub(self.now));
         self.now = now;
-        self.hand.set(now);
     }
 
     /// What the worker does, at an endpoint that accepts everything at once.
-    fn deliver(&mut self, witness: &mut dyn Witness) {
+    fn deliver(&mut self, onlooker: &mut dyn Onlooker) {
         for lane in &mut self.receiver.lanes {
             lane.drain(usize::MAX, usize::MAX, &mut self.arrived);
         }
@@ -173,7 +178,7 @@ impl Replay {
         }
         loop {
             match self.outbox.next(self.now) {
-                Next::Attempt { op, .. } => witness.sent(op, self.now),
+                Next::Attempt { op, .. } => onlooker.sent(op, self.now),
                 // What is over already would be asked about for ever.
                 Next::Wait(until) => {
                     let next = self.now.saturating_add(Duration::from_millis(1));
@@ -190,12 +195,12 @@ impl Replay {
         &mut self,
         event: &Event<'_>,
         concern: Concern,
-        witness: &mut dyn Witness,
+        onlooker: &mut dyn Onlooker,
     ) {
         self.counters.add(Count::Seen);
-        let fate = Scratch::lend(|scratch| self.page(event, concern, scratch, witness));
+        let fate = Scratch::lend(|scratch| self.page(event, concern, scratch, onlooker));
         match fate {
-            Ok(()) => self.deliver(witness),
+            Ok(()) => self.deliver(onlooker),
             Err(count) => self.counters.add(count),
         }
     }
@@ -205,7 +210,7 @@ impl Replay {
         event: &Event<'_>,
         concern: Concern,
         scratch: &mut Scratch,
-        witness: &mut dyn Witness,
+        onlooker: &mut dyn Onlooker,
     ) -> Result<(), Count> {
         let Some(level) = event.level else { return Err(Count::IgnoredUnwanted) };
         let is_silent = self.decide(event, scratch);
@@ -243,7 +248,7 @@ impl Replay {
                 Fate::Trigger(self.pipeline.trigger(asked, build))
             }
         };
-        witness.taken(Taken { title: draft.title(), key, fate });
+        onlooker.taken(Taken { title: draft.title(), key, fate });
         let (Fate::Trigger(end) | Fate::Resolve(end)) = fate;
         end
     }

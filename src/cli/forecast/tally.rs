@@ -10,7 +10,7 @@ use std::{
 use super::{
     clock::LogClock,
     line::Event,
-    replay::{Fate, Taken, Witness},
+    replay::{Fate, Taken, Onlooker},
     time::{DAY, SECOND},
 };
 use crate::{
@@ -168,7 +168,7 @@ impl Counting<'_> {
     }
 }
 
-impl Witness for Counting<'_> {
+impl Onlooker for Counting<'_> {
     fn taken(&mut self, taken: Taken<'_>) {
         let Fate::Trigger(end) = taken.fate else { return };
         self.tally.events = self.tally.events.saturating_add(1);
@@ -237,7 +237,7 @@ pub(super) struct CountingAfter<'a> {
     pub(super) key: &'a dyn Fn(&str) -> u64,
 }
 
-impl Witness for CountingAfter<'_> {
+impl Onlooker for CountingAfter<'_> {
     fn taken(&mut self, _: Taken<'_>) {}
 
     fn sent(&mut self, op: &Op, _: Duration) {
