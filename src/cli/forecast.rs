@@ -22,12 +22,12 @@ mod line;
 mod machine;
 mod names;
 mod progress;
-#[cfg(test)]
-mod proof;
 mod reading;
 mod replay;
 mod report;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 

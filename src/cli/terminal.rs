@@ -117,7 +117,9 @@ pub(super) fn harmless(text: &str) -> String {
             | '\u{feff}' | '\u{61c}')
     };
     let shown = text.chars().filter(|c| !hidden(*c));
-    shown.map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+    shown
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect()
 }
 
 /// Words in lines of at most so many columns, the first behind `first`, the others behind as much

@@ -152,7 +152,8 @@ fn patterns(title: &Title) -> Vec<(u64, usize)> {
 }
 
 fn describe(titles: &[&Title], pattern: String, is_sure: bool) -> Loose {
-    let sum = |of: fn(&Title) -> u64| titles.iter().fold(0, |sum: u64, one| sum.saturating_add(of(one)));
+    let sum =
+        |of: fn(&Title) -> u64| titles.iter().fold(0, |sum: u64, one| sum.saturating_add(of(one)));
     let target = titles.first().map(|title| title.target.clone()).unwrap_or_default();
     let place = if target.is_empty() { String::new() } else { format!(" in {target}") };
     Loose {

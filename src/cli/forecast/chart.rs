@@ -74,7 +74,7 @@ pub(super) fn chart(tally: &Tally, (first, last): (i64, i64), screen: Screen) ->
     let (from, to) = (cell(first).0, cell(last).0);
     let columns = scale.row / scale.column;
     let wide = if scale.row > DAY { 3 } else { if columns == 12 { 2 } else { 1 } };
-    let mut lines = vec![format!("{:16}{}", "", screen.dim(scale.head))];
+    let mut lines = vec![format!("{:18}{}", "", screen.dim(scale.head))];
     let (mut quiet, mut shown) = (0_i64, 0_usize);
     for row in from..=to {
         let in_row = |column: i64| cells.get(&(row, column)).copied().unwrap_or(0);
@@ -85,11 +85,11 @@ pub(super) fn chart(tally: &Tally, (first, last): (i64, i64), screen: Screen) ->
             continue;
         }
         if std::mem::take(&mut quiet) > 0 {
-            lines.push(screen.dim(&format!("{:16}⋮", "")));
+            lines.push(screen.dim(&format!("{:18}⋮", "")));
         }
         shown = shown.saturating_add(1);
         if shown > ROWS {
-            lines.push(screen.dim(&format!("{:16}… and more", "")));
+            lines.push(screen.dim(&format!("{:18}… and more", "")));
             break;
         }
         let begins = row.saturating_mul(scale.row).saturating_sub(shift);
@@ -110,7 +110,7 @@ pub(super) fn legend(tally: &Tally, (first, last): (i64, i64)) -> &'static str {
     scale(first, last, tally.slot).what
 }
 
-/// 14 columns.
+/// 16 columns.
 fn label(at: i64, scale: &Scale) -> String {
     let date = Date::of(at);
     if scale.row < DAY {
@@ -121,7 +121,7 @@ fn label(at: i64, scale: &Scale) -> String {
     }
     .chars()
     .chain(std::iter::repeat(' '))
-    .take(14)
+    .take(16)
     .collect()
 }
 

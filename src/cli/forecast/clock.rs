@@ -35,13 +35,16 @@ impl LogClock {
             return self.now();
         };
         self.see(time);
-        let offset = *self.offset.get_or_insert(time.saturating_neg());
+        let Some(offset) = self.offset else {
+            (self.offset, self.newest) = (Some(time.saturating_neg()), time);
+            return self.now();
+        };
         let behind = self.newest.saturating_sub(time);
-        if self.now > 0 && behind > SWAPPED {
+        if behind > SWAPPED {
             self.set_back = self.set_back.saturating_add(1);
             self.offset = Some(self.now.saturating_sub(time));
             self.newest = time;
-        } else if self.now > 0 && behind > 0 {
+        } else if behind > 0 {
             self.swapped = self.swapped.saturating_add(1);
         } else {
             self.newest = time;

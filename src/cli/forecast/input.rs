@@ -4,11 +4,11 @@
 //! the lines that it has.
 
 use std::{
+    cell::Cell,
     fs::File,
     io::{self, Cursor, Read},
     path::{Path, PathBuf},
     rc::Rc,
-    cell::Cell,
 };
 
 use flate2::read::MultiGzDecoder;
@@ -64,7 +64,9 @@ impl Place {
     pub(super) fn size(&self) -> Option<u64> {
         match self {
             Self::Stdin => None,
-            Self::File(path) => path.metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len()),
+            Self::File(path) => {
+                path.metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len())
+            }
         }
     }
 
@@ -116,8 +118,11 @@ impl Input {
         let is_gzip = known == 2 && head == [0x1f, 0x8b];
         let head = Cursor::new(head.into_iter().take(known).collect::<Vec<u8>>());
         let from = head.chain(from);
-        let from: Box<dyn Read> =
-            if is_gzip { Box::new(MultiGzDecoder::new(Buffered::new(from))) } else { Box::new(from) };
+        let from: Box<dyn Read> = if is_gzip {
+            Box::new(MultiGzDecoder::new(Buffered::new(from)))
+        } else {
+            Box::new(from)
+        };
         Ok(Self { from, block: vec![0; BLOCK], start: 0, end: 0, skips: false, read })
     }
 

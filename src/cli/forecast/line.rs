@@ -54,10 +54,11 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads a line without its end.
+    /// Reads a line without its end. JSON may stand behind a prefix, as containers have it.
     pub(super) fn read(line: &'a str) -> Line<'a> {
-        if line.starts_with('{') {
-            return match json::read(line) {
+        let begins = if line.starts_with('{') { Some(0) } else { line.find("{\"timestamp\":") };
+        if let Some(json) = begins.and_then(|begins| line.get(begins..)) {
+            return match json::read(json) {
                 Ok(event) if event.level.is_some() => Line::Event(event),
                 Ok(_) => Line::Foreign,
                 Err(_) => Line::Broken,

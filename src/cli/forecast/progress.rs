@@ -32,7 +32,8 @@ impl Progress {
         Self {
             clock: Clock::start(),
             next: io::stderr().is_terminal().then_some(PATIENCE),
-            size: sizes.map(|sizes| sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size))),
+            size: sizes
+                .map(|sizes| sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size))),
             done: 0,
         }
     }

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{builder::Decided, capture::filter::Concern, rule::Threshold, stats::Stats};
 
+/// Bytes of a message that goes on in further lines: more than a title is made of.
+const MESSAGE: usize = 8 << 10;
+
 /// Names of unknown fields that are told.
 const UNKNOWN: usize = 3;
 
@@ -55,8 +58,21 @@ pub(super) struct Reading {
     names: Vec<String>,
     words: Vec<Finder<'static>>,
     panic: Finder<'static>,
+    json: Finder<'static>,
+    /// A text of which more may follow; empty if there is none.
+    open: String,
     /// The newest line that was not looked at, for the time of the last.
     last: Vec<u8>,
+}
+
+/// What a line is, before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Text,
+    Broken,
+    /// Of a stack trace, or of a message that began before.
+    Foreign,
 }
 
 /// What was found.
@@ -90,7 +106,9 @@ impl Reading {
             lines: Lines::default(),
             names: Vec::new(),
             words: words.map(Finder::new).collect(),
-            panic: Finder::new("' panicked at "),
+            panic: Finder::new(" panicked at "),
+            json: Finder::new("\"level\":\""),
+            open: String::new(),
             last: Vec::new(),
         }
     }
@@ -132,6 +150,7 @@ impl Reading {
             progress.see(&input, self.lines.all);
         }
         progress.file_ends(&input);
+        self.finish_text();
         self.see_last();
         self.names.push(name);
         Ok(())
@@ -146,28 +165,78 @@ impl Reading {
     }
 
     fn line(&mut self, line: &[u8]) {
-        let lines = &mut self.lines;
-        lines.all = lines.all.saturating_add(1);
+        self.lines.all = self.lines.all.saturating_add(1);
+        let kind = self.kind(line);
+        if kind == Kind::Foreign && self.goes_on(line) {
+            return;
+        }
+        self.finish_text();
         if self.words.iter().any(|word| word.find(line).is_some()) {
             self.last.clear();
-            return self.event(&String::from_utf8_lossy(line));
+            let text = String::from_utf8_lossy(line);
+            return match kind {
+                Kind::Text => self.open.push_str(&text),
+                Kind::Json | Kind::Broken | Kind::Foreign => self.event(&text),
+            };
         }
-        match (line.first(), line.last()) {
-            (Some(b'{'), Some(b'}')) => lines.events = lines.events.saturating_add(1),
-            (Some(b'{'), _) => lines.broken = lines.broken.saturating_add(1),
-            (Some(b'\x1b' | b'0'..=b'9'), _) => lines.events = lines.events.saturating_add(1),
-            _ => {
-                let is_panic = self.panic.find(line).is_some();
-                lines.panics = lines.panics.saturating_add(u64::from(is_panic));
-                lines.foreign = lines.foreign.saturating_add(1);
-                return;
+        let lines = &mut self.lines;
+        let count = match kind {
+            Kind::Json | Kind::Text => &mut lines.events,
+            Kind::Broken => &mut lines.broken,
+            Kind::Foreign => &mut lines.foreign,
+        };
+        *count = count.saturating_add(1);
+        match kind {
+            Kind::Foreign => self.see_panic(line),
+            Kind::Json | Kind::Text | Kind::Broken => {
+                if self.clock.span.is_none() {
+                    self.see(line);
+                }
+                self.last.clear();
+                self.last.extend_from_slice(line.get(..line.len().min(4_096)).unwrap_or(line));
             }
         }
-        if self.clock.span.is_none() {
-            self.see(line);
+    }
+
+    /// What a line is, as far as its ends tell.
+    fn kind(&self, line: &[u8]) -> Kind {
+        match (line.first(), line.last()) {
+            (Some(b'{'), Some(b'}')) => return Kind::Json,
+            (Some(b'{'), _) => return Kind::Broken,
+            (Some(b'\x1b' | b'[' | b'0'..=b'9'), _) => return Kind::Text,
+            // Behind a prefix, as containers have it.
+            (_, Some(b'}')) if self.json.find(line).is_some() => return Kind::Json,
+            _ => {}
         }
-        self.last.clear();
-        self.last.extend_from_slice(line.get(..line.len().min(4_096)).unwrap_or(line));
+        let line = line.trim_ascii_start();
+        let levels: [&[u8]; 5] = [b"ERROR ", b"WARN ", b"INFO ", b"DEBUG ", b"TRACE "];
+        let is_level = levels.iter().any(|level| line.starts_with(level));
+        if is_level || line.starts_with(b"20") { Kind::Text } else { Kind::Foreign }
+    }
+
+    /// A message of text may go on in the next lines.
+    fn goes_on(&mut self, line: &[u8]) -> bool {
+        let goes_on = !self.open.is_empty() && self.panic.find(line).is_none();
+        if goes_on && self.open.len() < MESSAGE {
+            self.open.push('\n');
+            self.open.push_str(&String::from_utf8_lossy(line));
+        }
+        goes_on
+    }
+
+    /// The message of text has come to its end.
+    fn finish_text(&mut self) {
+        if !self.open.is_empty() {
+            let text = std::mem::take(&mut self.open);
+            self.event(&text);
+            self.open = text;
+            self.open.clear();
+        }
+    }
+
+    fn see_panic(&mut self, line: &[u8]) {
+        let is_panic = self.panic.find(line).is_some();
+        self.lines.panics = self.lines.panics.saturating_add(u64::from(is_panic));
     }
 
     /// A log begins and ends with lines that matter to its length only.
@@ -192,9 +261,8 @@ impl Reading {
             Line::Event(event) => event,
             Line::Broken => return lines.broken = lines.broken.saturating_add(1),
             Line::Foreign => {
-                let is_panic = self.panic.find(text.as_bytes()).is_some();
-                lines.panics = lines.panics.saturating_add(u64::from(is_panic));
-                return lines.foreign = lines.foreign.saturating_add(1);
+                lines.foreign = lines.foreign.saturating_add(1);
+                return self.see_panic(text.as_bytes());
             }
         };
         lines.events = lines.events.saturating_add(1);

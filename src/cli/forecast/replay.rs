@@ -225,8 +225,7 @@ impl Replay {
         let build = || Detail::Manual(Manual::default());
         let fate = match wish {
             Wish::Resolve => {
-                let goes =
-                    if is_derived { Goes::To(0) } else { Goes::WhereOpen { or: 0 } };
+                let goes = if is_derived { Goes::To(0) } else { Goes::WhereOpen { or: 0 } };
                 Fate::Resolve(self.pipeline.resolve(draft.title(), goes, build))
             }
             Wish::Trigger => {
@@ -302,7 +301,11 @@ impl Replay {
     }
 
     /// Takes from a span what joins the key and was not found further in.
-    fn find_groups(&self, fields: &[(std::borrow::Cow<'_, str>, Value<'_>)], scratch: &mut Scratch) {
+    fn find_groups(
+        &self,
+        fields: &[(std::borrow::Cow<'_, str>, Value<'_>)],
+        scratch: &mut Scratch,
+    ) {
         let missing = |name: &str, scratch: &Scratch| {
             let mut groups = self.group_by.iter().zip(&scratch.groups);
             groups.any(|(group, found)| group == name && !found.found)

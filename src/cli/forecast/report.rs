@@ -79,8 +79,14 @@ impl Report<'_> {
             let tenths = tenths / days.saturating_add(DAY / 2).max(DAY).div_euclid(DAY).max(1);
             let at = day.saturating_mul(DAY);
             let day = format!("{} {}", weekday(at), Date::of(at).day());
-            write!(rate, "{}.{} a day; the worst, {day}, has {}", tenths / 10, tenths % 10, number(pages))
-                .ok();
+            write!(
+                rate,
+                "{}.{} a day; the worst, {day}, has {}",
+                tenths / 10,
+                tenths % 10,
+                number(pages)
+            )
+            .ok();
         }
         self.line("");
         let stats = &self.found.stats;
@@ -93,7 +99,11 @@ impl Report<'_> {
             (suppressed.storm, "event", "counted on a storm incident, not sent"),
             (suppressed.same_cause, "event", "of a failure that has paged under another title"),
             (suppressed.threshold, "event", "too few for a rule's after()"),
-            (suppressed.cancelled, "event", "over before it was sent, or replaced by a newer state"),
+            (
+                suppressed.cancelled,
+                "event",
+                "over before it was sent, or replaced by a newer state",
+            ),
             (stats.ignored.field, "event", "said spike = false, or is off"),
             (stats.ignored.bad_status, "event", "with a mistyped spike.status, not sent"),
         ];
@@ -162,11 +172,8 @@ impl Report<'_> {
             let date = Date::of(storm.at);
             let events = self.found.stats.suppressed.storm.max(storm.events);
             let events = if tally.storms.len() == 1 { events } else { storm.events };
-            let about = format!(
-                "{} of about {}",
-                count(events, "event"),
-                count(storm.titles, "title")
-            );
+            let about =
+                format!("{} of about {}", count(events, "event"), count(storm.titles, "title"));
             let about = format!("  {} {}  {about}", date.day(), date.clock());
             self.line(&fit(&about, self.screen.columns));
             for title in &storm.sample {
@@ -187,15 +194,12 @@ impl Report<'_> {
         }
         self.section("Titles that would not group", "one problem each, under many titles");
         for one in &loose {
-            let sure = if one.is_sure { "from one line of the source" } else { "alike but for …" };
+            let sure =
+                if one.is_sure { "from one line of the source" } else { "alike but for …" };
             let pattern = fit(&one.pattern, self.screen.columns.saturating_sub(2));
             self.line(&format!("  {pattern}"));
-            let about = format!(
-                "{}, {}, {}: ",
-                count(one.titles, "title"),
-                count(one.pages, "page"),
-                sure
-            );
+            let about =
+                format!("{}, {}, {}:", count(one.titles, "title"), count(one.pages, "page"), sure);
             let about = fit(&about, self.screen.columns.saturating_sub(6));
             let room = self.screen.columns.saturating_sub(6);
             let about = self.screen.dim(&about);
@@ -218,16 +222,16 @@ impl Report<'_> {
             return;
         }
         let pages = count(self.found.tally.pages, "page");
-        self.section("What would quieten it", &format!("pages left of {pages}, about"));
+        self.section("What would quieten it", &format!("about how many of {pages} it would leave"));
         let room = self.screen.columns.saturating_sub(13);
         for rule in rules {
             let (n, within) = (self.found.after.n, self.found.after.within.as_secs());
             let target = &rule.target;
             let text = match rule.rule {
                 How::Off => format!("SPIKE_FILTER=error,{target}=off"),
-                How::After => format!(
-                    "Rule::target(\"{target}\").after({n}, Duration::from_secs({within}))"
-                ),
+                How::After => {
+                    format!("Rule::target(\"{target}\").after({n}, Duration::from_secs({within}))")
+                }
             };
             self.line(&format!("{:>11}  {}", number(rule.left), fit(&text, room)));
         }
@@ -260,9 +264,17 @@ pub(super) fn odd(found: &Found<'_>) -> Vec<String> {
     say(lines.too_long, "line", "are longer than 4 MiB and were skipped");
     say(clock.untimed, "event", "have no time, and were taken to be as old as the one before");
     say(clock.swapped, "event", "stand behind newer ones, and were taken to be as old as those");
-    say(clock.set_back, "time", "the log goes back by more than a minute: another run, or a clock that was set");
+    say(
+        clock.set_back,
+        "time",
+        "the log goes back by more than a minute: another run, or a clock that was set",
+    );
     say(lines.panics, "panic", "were printed; each pages as `panic: …`, which is not counted here");
-    say(lines.guessed, "event", "are text, where it is a guess what is message and what is field; JSON tells");
+    say(
+        lines.guessed,
+        "event",
+        "are text, where it is a guess what is message and what is field; JSON tells",
+    );
     if lines.without_site > 0 && tally.pages > 0 {
         said.push(
             "The log does not tell file and line, so it is not foreseen what would be folded into \

@@ -10,7 +10,7 @@ use std::{
 use super::{
     clock::LogClock,
     line::Event,
-    replay::{Fate, Taken, Onlooker},
+    replay::{Fate, Onlooker, Taken},
     time::{DAY, SECOND},
 };
 use crate::{

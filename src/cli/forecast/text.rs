@@ -10,17 +10,29 @@ use super::{
     time,
 };
 
+/// Threads that are called so in most programs.
+const THREADS: [&str; 3] = ["main", "tokio-runtime-worker", "tokio-rt-worker"];
+
 /// Characters of a line before its level: a time and a few brackets.
 const HEAD: usize = 64;
 
 pub(super) fn read(line: &str) -> Option<Event<'_>> {
-    if line.contains('\x1b') { coloured(line) } else { plain(line, &[]) }
+    if line.contains('\x1b') { coloured(line) } else { plain(line, &Colours::default()) }
 }
 
-/// Reads a line with escapes, which are dropped; names of fields are in italics.
+/// Where colours begin, in a line without them.
+#[derive(Default)]
+struct Colours {
+    /// Names of fields are in italics.
+    names: Vec<usize>,
+    /// Spans are bold, and a target is dim.
+    places: Vec<usize>,
+}
+
+/// Reads a line with escapes, which are dropped.
 fn coloured(line: &str) -> Option<Event<'_>> {
     let mut text = String::with_capacity(line.len());
-    let mut names = Vec::new();
+    let mut colours = Colours::default();
     let mut parts = line.split('\x1b');
     text.push_str(parts.next()?);
     for part in parts {
@@ -29,34 +41,50 @@ fn coloured(line: &str) -> Option<Event<'_>> {
             continue;
         };
         let (code, rest) = rest.split_once('m').unwrap_or((rest, ""));
-        if code == "3" {
-            names.push(text.len());
+        match code {
+            "1" | "2" => colours.places.push(text.len()),
+            "3" => colours.names.push(text.len()),
+            _ => {}
         }
         text.push_str(rest);
     }
-    plain(&text, &names).map(Event::into_owned)
+    plain(&text, &colours).map(Event::into_owned)
 }
 
-/// Reads a line without escapes. `names`: where names of fields begin, if that is known.
-fn plain<'a>(line: &'a str, names: &[usize]) -> Option<Event<'a>> {
+/// Reads a line without escapes.
+fn plain<'a>(line: &'a str, colours: &Colours) -> Option<Event<'a>> {
     let begin = line.trim_start();
     let (time, rest) = match time::read(begin) {
         Some((time, rest)) => (Some(time), rest),
         None => (None, begin),
     };
     let (level, rest) = find_level(rest)?;
-    let rest = threads(rest.trim_start());
-    let (spans, rest) = scope(rest);
-    let (target, rest) = rest.split_once(": ").filter(|(word, _)| is_path(word))?;
-    let (file, line_number, rest) = place(rest);
     let from = line.len().saturating_sub(rest.len());
-    let names: Vec<usize> = names.iter().filter_map(|at| at.checked_sub(from)).collect();
-    let starts = if names.is_empty() { guessed(rest) } else { names };
-    let mut event = Event { time, level: Some(level), spans, file, line: line_number, ..Event::default() };
-    event.target = Cow::Borrowed(target);
-    event.is_guess = !starts.is_empty() && !line.contains('\x1b');
-    split(rest, &starts, &mut event.fields);
-    Some(event)
+    let place = colours.places.iter().find(|at| **at >= from);
+    let rest = match place.and_then(|at| line.get(*at..)) {
+        Some(rest) => rest,
+        None => threads(rest.trim_start()),
+    };
+    let (spans, rest) = scope(rest);
+    let target = rest.split_once(": ").filter(|(word, _)| is_path(word));
+    let (target, rest) = target.unwrap_or(("", rest));
+    let (file, line_number, rest) = self::place(rest);
+    let from = line.len().saturating_sub(rest.len());
+    let names: Vec<usize> = colours.names.iter().filter_map(|at| at.checked_sub(from)).collect();
+    let is_known = !colours.places.is_empty();
+    let starts = if is_known { names } else { guessed(rest) };
+    let mut fields = Vec::new();
+    split(rest, &starts, &mut fields);
+    Some(Event {
+        time,
+        level: Some(level),
+        target: Cow::Borrowed(target),
+        file,
+        line: line_number,
+        fields,
+        spans,
+        is_guess: !is_known,
+    })
 }
 
 /// The level, which is the first word or stands near the beginning, and what follows.
@@ -81,12 +109,21 @@ fn find_level(text: &str) -> Option<(tracing::Level, &str)> {
 
 /// What follows the name and id of the thread, if they are there.
 fn threads(text: &str) -> &str {
-    match text.split_once("ThreadId(") {
-        Some((before, behind)) if !before.contains(": ") => {
-            behind.split_once(") ").map_or(text, |(_, rest)| rest.trim_start())
+    let mut rest = text;
+    for _ in 0..2 {
+        let Some((word, behind)) = rest.split_once(' ') else { return text };
+        let behind = behind.trim_start();
+        let next = behind.split(' ').next().unwrap_or("");
+        let is_thread = word.starts_with("ThreadId(")
+            || THREADS.contains(&word)
+            || is_path(word) && !word.ends_with(':') && next.contains("::") && next.ends_with(':')
+            || is_path(word) && next.starts_with("ThreadId(");
+        if !is_thread {
+            return rest;
         }
-        _ => text,
+        rest = behind;
     }
+    rest
 }
 
 /// The spans before the target, and what follows: `load{user=4}:query: shop::db: …`.
@@ -176,7 +213,7 @@ fn guessed(text: &str) -> Vec<usize> {
         before = byte;
         match byte {
             _ if quoted => {}
-            b' ' => word = Some(at.saturating_add(1)),
+            b' ' | b'\n' => word = Some(at.saturating_add(1)),
             b'=' => starts.extend(word.take().filter(|start| *start < at)),
             b'.' | b'_' | b'#' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {}
             _ => word = None,
