@@ -127,6 +127,13 @@ impl Rules {
         self.find(target).map_or(self.default, |rule| rule.level) == LevelFilter::OFF
     }
 
+    /// What pages of targets that no rule names, and each rule, longest target first.
+    #[cfg(feature = "cli")]
+    pub(crate) fn told(&self) -> (LevelFilter, impl Iterator<Item = (&str, LevelFilter)>) {
+        let targets = self.targets.iter().map(|rule| (rule.target.as_str(), rule.level));
+        (self.default, targets)
+    }
+
     /// The mildest level that pages by itself, for whatever target.
     #[cfg(feature = "cli")]
     pub(crate) fn mildest(&self) -> LevelFilter {

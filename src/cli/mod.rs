@@ -15,8 +15,13 @@ use clap::{Parser, Subcommand};
 
 use terminal::Screen;
 
+mod check;
+mod contract;
 mod forecast;
+mod inbox;
+mod post;
 mod terminal;
+mod test_page;
 
 /// Pages through Spike.sh what a Rust program logs: try it, check it, foresee it.
 #[derive(Debug, Parser)]
@@ -28,7 +33,15 @@ struct Spike {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What these logs would have paged
+    /// Runs a Spike on this machine, with an inbox to look at
+    Sandbox(inbox::Inbox),
+    /// Sends a test page to the configured webhook, and resolves it
+    Test(test_page::TestPage),
+    /// Says what the environment makes page, where to, and what is odd about it
+    Check(check::Check),
+    /// Finds out, with you, what Spike's documentation leaves open
+    Contract(contract::Contract),
+    /// Tells what logs would have paged
     Forecast(Box<forecast::Forecast>),
 }
 
@@ -43,6 +56,10 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match spike.command {
+        Command::Sandbox(inbox) => inbox.run(),
+        Command::Test(page) => page.run(),
+        Command::Check(check) => check.run(),
+        Command::Contract(contract) => contract.run(),
         Command::Forecast(forecast) => forecast.run(),
     };
     done.unwrap_or_else(|failed| {

@@ -3,9 +3,12 @@
 //! Invariants: no line is wider than it was asked to be; a text that came from a log moves no
 //! cursor; colour only where a person sees it and has not said `NO_COLOR`.
 
-use std::{env, io::IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
-use terminal_size::{Width, terminal_size_of};
+use terminal_size::{Width, terminal_size};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns where there is no terminal.
@@ -19,6 +22,7 @@ const NARROWEST: usize = 40;
 pub(super) struct Screen {
     pub(super) columns: usize,
     ink: Ink,
+    is_for_people: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,25 +33,28 @@ enum Ink {
 
 impl Screen {
     pub(super) fn stdout() -> Self {
-        let stream = std::io::stdout();
-        let width = terminal_size_of(&stream).map(|(Width(width), _)| usize::from(width));
-        Self::new(width, stream.is_terminal())
+        Self::of(&io::stdout())
     }
 
     pub(super) fn stderr() -> Self {
-        let stream = std::io::stderr();
-        let width = terminal_size_of(&stream).map(|(Width(width), _)| usize::from(width));
-        Self::new(width, stream.is_terminal())
+        Self::of(&io::stderr())
     }
 
-    fn new(width: Option<usize>, is_terminal: impl Into<Seen>) -> Self {
+    fn of(stream: &impl IsTerminal) -> Self {
         let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let forced = set("CLICOLOR_FORCE");
-        let is_terminal = is_terminal.into() == Seen::ByPerson;
-        let coloured = (is_terminal || forced) && !set("NO_COLOR");
+        let is_for_people = stream.is_terminal();
+        let is_coloured = (is_for_people || set("CLICOLOR_FORCE")) && !set("NO_COLOR");
+        let width = is_for_people.then(terminal_size).flatten();
+        let width = width.map(|(Width(width), _)| usize::from(width));
         let told = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let columns = width.or(told).unwrap_or(COLUMNS).clamp(NARROWEST, WIDEST);
-        Self { columns, ink: if coloured { Ink::Coloured } else { Ink::Plain } }
+        let ink = if is_coloured { Ink::Coloured } else { Ink::Plain };
+        Self { columns, ink, is_for_people }
+    }
+
+    /// Whether a person looks at it.
+    pub(super) fn is_for_people(self) -> bool {
+        self.is_for_people
     }
 
     pub(super) fn bold(self, text: &str) -> String {
@@ -75,19 +82,6 @@ impl Screen {
             Ink::Coloured if !text.is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),
             _ => text.to_owned(),
         }
-    }
-}
-
-/// Who looks at a stream.
-#[derive(PartialEq, Eq)]
-enum Seen {
-    ByPerson,
-    ByProgram,
-}
-
-impl From<bool> for Seen {
-    fn from(is_terminal: bool) -> Self {
-        if is_terminal { Self::ByPerson } else { Self::ByProgram }
     }
 }
 
