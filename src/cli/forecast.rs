@@ -2,11 +2,11 @@
 //!
 //! Invariant: sends nothing, and holds no more than a bounded part of what it reads.
 
-use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{Failed, Screen, duration, write_out};
+use super::{Failed, Screen, complain, duration, write_out};
 use crate::{
     builder,
     rule::{Rule, Threshold},
@@ -125,8 +125,7 @@ impl Forecast {
             return ExitCode::SUCCESS;
         }
         let day = time::Date::of(day.saturating_mul(time::DAY)).day();
-        let line = format!("spike: {pages} pages on {day}, expected {most} a day at most");
-        writeln!(std::io::stderr(), "{line}").ok();
+        complain(&format!("{pages} pages on {day}, expected {most} a day at most"));
         ExitCode::FAILURE
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use terminal::Screen;
+use terminal::{Screen, harmless, wrap};
 
 mod check;
 mod contract;
@@ -25,7 +25,7 @@ mod test_page;
 
 /// Pages through Spike.sh what a Rust program logs: try it, check it, foresee it.
 #[derive(Debug, Parser)]
-#[command(name = "spike", version, max_term_width = 100)]
+#[command(name = "spike", version, max_term_width = 80)]
 struct Spike {
     #[command(subcommand)]
     command: Command,
@@ -51,7 +51,13 @@ pub fn main() -> ExitCode {
         Ok(spike) => spike,
         Err(said) => {
             // Help is no failure.
-            said.print().ok();
+            if said.use_stderr() {
+                let text = said.render().to_string();
+                let lines = text.lines().map(|line| wrap("", line, Screen::stderr().columns));
+                io::stderr().write_all(lines.collect::<String>().as_bytes()).ok();
+            } else {
+                said.print().ok();
+            }
             return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2));
         }
     };
@@ -64,10 +70,17 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|failed| {
         if !failed.why.is_empty() {
-            writeln!(io::stderr(), "spike: {}", failed.why).ok();
+            complain(&failed.why);
         }
         failed.code
     })
+}
+
+/// Says to a person why it ends as it does.
+fn complain(why: &str) {
+    let text = wrap("spike: ", &harmless(why), Screen::stderr().columns);
+    // Not eprintln!, which panics when stderr is closed.
+    io::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// Why a command has failed, for a person.

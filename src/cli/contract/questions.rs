@@ -44,7 +44,7 @@ const TITLE: &str = "spike contract: ";
 pub(super) fn all() -> Vec<Question> {
     vec![
         Question::new("a resolve with nothing open", 2, resolve_with_nothing_open),
-        Question::new("a token that nobody has", 1, unregistered_token),
+        Question::new("a token that nobody has", 2, unregistered_token),
         Question::new("a body of 256 KiB", 2, size_limit),
         Question::new("titles alike but for case and space", 4, normalised),
         Question::new("what is no incident at all", 1, dropped),
@@ -107,8 +107,11 @@ fn nobodys() -> String {
 }
 
 fn unregistered_token(run: &mut Run<'_>) -> Result<String, Failed> {
-    let payload = trigger(&title("a token that nobody has"));
-    let answer = run.sent("trigger", |post| post.send_with(&nobodys(), &payload))?;
+    let (title, token) = (title("a token that nobody has"), nobodys());
+    let answer = run.sent("trigger", |post| post.send_with(&token, &trigger(&title)))?;
+    if answer.is_accepted() {
+        run.sent("resolve", |post| post.send_with(&token, &resolve(&title)))?;
+    }
     Ok(told(&answer))
 }
 
@@ -138,12 +141,15 @@ fn normalised(run: &mut Run<'_>) -> Result<String, Failed> {
     }
     let question = "Are these two incidents? (\"one title or two\", and \"One Title or Two\" with \
                     spaces around)";
-    let found = match run.saw(question)? {
+    let saw = run.saw(question)?;
+    let found = match saw {
         Some(Found::Yes) => "two titles: taken as they are",
         Some(Found::No) => "one title: normalised",
         None => UNKNOWN,
     };
-    for title in &titles {
+    // A second resolve of one title might open it anew.
+    let open = if saw == Some(Found::No) { 1 } else { titles.len() };
+    for title in titles.iter().take(open) {
         run.sent("resolve", |post| post.send(&resolve(title)))?;
     }
     Ok(found.to_owned())

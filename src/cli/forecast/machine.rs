@@ -20,8 +20,7 @@ pub(super) fn json(found: &Found<'_>) -> String {
     let mut titles: Vec<&Title> =
         tally.titles.values().filter(|title| title.pages > 0 || title.events > 0).collect();
     titles.sort_by(|one, other| {
-        let weight = |title: &Title| (title.pages, title.events);
-        weight(other).cmp(&weight(one)).then_with(|| one.title.cmp(&other.title))
+        other.weight().cmp(&one.weight()).then_with(|| one.title.cmp(&other.title))
     });
     titles.truncate(TITLES);
     let days: Map<String, Value> = tally
@@ -85,7 +84,7 @@ fn title(title: &Title) -> Value {
         "target": title.target,
         "pages": title.pages,
         "repeats": title.repeats,
-        "events": title.events,
+        "events": title.occurrences(),
         "in_storms": title.in_storms,
         "first": moment(title.first),
         "last": moment(title.last),

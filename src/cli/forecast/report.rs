@@ -138,8 +138,7 @@ impl Report<'_> {
             return;
         }
         titles.sort_by(|one, other| {
-            let weight = |title: &Title| (title.pages, title.events);
-            weight(other).cmp(&weight(one)).then_with(|| one.title.cmp(&other.title))
+            other.weight().cmp(&one.weight()).then_with(|| one.title.cmp(&other.title))
         });
         let all = titles.len() as u64;
         let beside = if all > NOISIEST as u64 {
@@ -152,7 +151,7 @@ impl Report<'_> {
         self.line(&head);
         let room = self.screen.columns.saturating_sub(20);
         for title in titles.into_iter().take(NOISIEST) {
-            let (pages, events) = (number(title.pages), number(title.events.max(title.pages)));
+            let (pages, events) = (number(title.pages), number(title.occurrences()));
             let name = fit(&title.title, room);
             self.line(&format!("{pages:>7} {events:>10}  {name}"));
             if title.sample != title.title && !title.sample.is_empty() {
@@ -170,10 +169,8 @@ impl Report<'_> {
         self.section("Storms", "new titles beyond the budget, folded into one incident");
         for storm in tally.storms.iter().take(STORMS) {
             let date = Date::of(storm.at);
-            let events = self.found.stats.suppressed.storm.max(storm.events);
-            let events = if tally.storms.len() == 1 { events } else { storm.events };
-            let about =
-                format!("{} of about {}", count(events, "event"), count(storm.titles, "title"));
+            let (events, titles) = (count(storm.events, "event"), count(storm.titles, "title"));
+            let about = format!("{events} of about {titles}");
             let about = format!("  {} {}  {about}", date.day(), date.clock());
             self.line(&fit(&about, self.screen.columns));
             for title in &storm.sample {

@@ -14,7 +14,7 @@ use super::{
     time::{DAY, SECOND},
 };
 use crate::{
-    incident::{Detail, Op, Status},
+    incident::{Detail, Op, Status, StormDetail},
     stats::Count,
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Title {
     pub(super) site: u64,
     /// Events that asked to page.
     pub(super) events: u64,
+    /// Events that its pages and repeats have told of.
+    pub(super) told: u64,
     /// Incidents opened.
     pub(super) pages: u64,
     /// Repeats told.
@@ -71,11 +73,12 @@ pub(super) struct Tally {
     pub(super) pages: u64,
     pub(super) repeats: u64,
     pub(super) resolves: u64,
-    /// Events that a storm incident has counted.
-    pub(super) in_storms: u64,
     pub(super) pages_after: u64,
     pub(super) storms: Vec<Storm>,
-    pub(super) storm_pages: u64,
+    /// Counted on a storm incident that is not sent yet.
+    unsent: Storm,
+    /// The key of the newest storm, until it is resolved.
+    open_storm: Option<u64>,
     /// Pages by day, and by slot.
     pub(super) days: BTreeMap<i64, u64>,
     pub(super) slots: BTreeMap<i64, u64>,
@@ -85,6 +88,20 @@ pub(super) struct Tally {
     open_after: HashSet<u64>,
 }
 
+impl Title {
+    /// Events under this title, its own or what was folded into it.
+    pub(super) fn occurrences(&self) -> u64 {
+        self.events.max(self.told)
+    }
+
+    /// How much it matters.
+    pub(super) fn weight(&self) -> (u64, u64) {
+        (self.pages, self.occurrences())
+    }
+}
+
+/// Titles of a storm that are told.
+const SAMPLES: usize = 3;
 /// Storms that are told one by one.
 const STORMS: usize = 100;
 
@@ -105,14 +122,39 @@ impl Tally {
 
     /// Drops the half that matters least.
     fn prune(&mut self) {
-        let weight = |title: &Title| (title.pages, title.events);
-        let mut weights: Vec<_> = self.titles.values().map(weight).collect();
+        let mut weights: Vec<_> = self.titles.values().map(Title::weight).collect();
         let middle = weights.len() / 2;
         let (_, least, _) = weights.select_nth_unstable(middle);
         let least = *least;
         let before = self.titles.len();
-        self.titles.retain(|_, title| weight(title) > least);
+        self.titles.retain(|_, title| title.weight() > least);
         self.dropped = self.dropped.saturating_add(before.saturating_sub(self.titles.len()) as u64);
+    }
+
+    /// An event was counted on the storm incident.
+    fn fold(&mut self, title: &str, is_new: bool) {
+        let is_open = self.open_storm.is_some();
+        let unsent = &mut self.unsent;
+        let storm = if is_open { self.storms.last_mut().unwrap_or(unsent) } else { unsent };
+        storm.events = storm.events.saturating_add(1);
+        storm.titles = storm.titles.saturating_add(u64::from(is_new));
+        if is_new && storm.sample.len() < SAMPLES {
+            storm.sample.push(title.to_owned());
+        }
+    }
+
+    /// The storm incident was sent, with the event that made it go out.
+    fn storm(&mut self, detail: &StormDetail, at: i64, is_page: bool) {
+        if is_page && self.storms.len() < STORMS {
+            let Storm { events, titles, sample, .. } = std::mem::take(&mut self.unsent);
+            self.storms.push(Storm { at, events, titles: titles.saturating_add(1), sample });
+        }
+        let Some(storm) = self.storms.last_mut() else { return };
+        storm.events = storm.events.saturating_add(1);
+        storm.titles = storm.titles.max(detail.titles);
+        if storm.sample.is_empty() {
+            storm.sample.clone_from(&detail.sample);
+        }
     }
 
     fn page(&mut self, at: i64) {
@@ -174,7 +216,8 @@ impl Onlooker for Counting<'_> {
         self.tally.events = self.tally.events.saturating_add(1);
         let Some((event, at)) = self.event else { return };
         let title = self.tally.title(taken.key, taken.title);
-        if title.events == 0 {
+        let is_new = title.events == 0;
+        if is_new {
             title.sample = sample(event);
             title.target = event.target.as_ref().to_owned();
             title.site = event.site();
@@ -184,7 +227,7 @@ impl Onlooker for Counting<'_> {
         title.last = title.last.max(at);
         if end == Err(Count::SuppressedStorm) {
             title.in_storms = title.in_storms.saturating_add(1);
-            self.tally.in_storms = self.tally.in_storms.saturating_add(1);
+            self.tally.fold(taken.title, is_new);
         }
     }
 
@@ -193,6 +236,7 @@ impl Onlooker for Counting<'_> {
         match op.status {
             Status::Resolve { .. } => {
                 self.tally.open.remove(&op.key);
+                self.tally.open_storm.take_if(|storm| *storm == op.key);
                 self.tally.resolves = self.tally.resolves.saturating_add(1);
                 return;
             }
@@ -200,16 +244,8 @@ impl Onlooker for Counting<'_> {
         }
         let is_page = open(&mut self.tally.open, op.key);
         if let Detail::Storm(detail) = &op.detail {
-            let storms = &mut self.tally.storms;
-            if is_page && storms.len() < STORMS {
-                storms.push(Storm { at, ..Storm::default() });
-            }
-            if let Some(storm) = storms.last_mut() {
-                storm.events = op.occurrences.count;
-                storm.titles = detail.titles;
-                storm.sample.clone_from(&detail.sample);
-            }
-            self.tally.storm_pages = self.tally.storm_pages.saturating_add(u64::from(is_page));
+            self.tally.storm(detail, at, is_page);
+            self.tally.open_storm = Some(op.key);
         }
         let event = self.event.map(|(event, _)| event);
         let title = self.tally.title(op.key, &op.title);
@@ -220,6 +256,7 @@ impl Onlooker for Counting<'_> {
             title.first = at;
         }
         title.last = title.last.max(at);
+        title.told = title.told.saturating_add(op.occurrences.since_last);
         if is_page {
             title.pages = title.pages.saturating_add(1);
             self.tally.page(at);
