@@ -177,7 +177,7 @@ fn pages(level: LevelFilter) -> &'static str {
 /// Why no event of a module has this target.
 fn never_matches(target: &str) -> Option<String> {
     let mended = target.replace('-', "_").replace('.', "::");
-    let mended = mended.replace("::", "\0").replace(':', "::").replace('\0', "::");
+    let mended = mended.replace("::", "\0").replace([':', '\0'], "::");
     let first = target.split("::").next().unwrap_or(target);
     if first == "tracing_spike" {
         return Some(format!(

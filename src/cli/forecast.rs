@@ -76,7 +76,7 @@ pub(super) struct Forecast {
 
 impl Forecast {
     pub(super) fn run(self) -> Result<ExitCode, Failed> {
-        let reading = self.read()?;
+        let reading = self.reading()?;
         let screen = Screen::stdout();
         let found = reading.found();
         let text = if self.json { machine::json(&found) } else { report::text(&found, screen) };
@@ -87,7 +87,7 @@ impl Forecast {
         Ok(self.judge(&found))
     }
 
-    fn read(&self) -> Result<Reading, Failed> {
+    fn reading(&self) -> Result<Reading, Failed> {
         let decided = || self.builder().decided().map_err(|error| Failed::usage(error.to_string()));
         let mut places: Vec<_> = self.logs.iter().map(|path| input::Place::of(path)).collect();
         input::in_order(&mut places);

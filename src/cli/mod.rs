@@ -2,7 +2,7 @@
 //! words, and what logs would have paged.
 //!
 //! Invariants: what it prints holds no token; no line is wider than the terminal; it ends with 0
-//! when all is well, with 1 when it is not, and with 2 when it was asked something that it can't do.
+//! when all is well, with 1 when it is not, and with 2 when it was asked what it can't do.
 
 use std::{
     borrow::Cow,

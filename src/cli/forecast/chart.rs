@@ -47,7 +47,7 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 fn scale(first: i64, last: i64, slot: i64) -> &'static Scale {
     let [hours, days, weeks] = &SCALES;
     let length = last.saturating_sub(first);
-    if slot <= hours.column && length < 8 * hours.row {
+    if slot <= hours.column && length < hours.row.saturating_mul(8) {
         hours
     } else if slot <= days.column && length < 31 * DAY {
         days
@@ -63,7 +63,7 @@ pub(super) fn chart(tally: &Tally, (first, last): (i64, i64), screen: Screen) ->
     let shift = if scale.row > DAY { 3 * DAY } else { 0 };
     let cell = |at: i64| {
         let at = at.saturating_add(shift);
-        (at.div_euclid(scale.row), at.rem_euclid(scale.row) / scale.column)
+        (at.div_euclid(scale.row), at.rem_euclid(scale.row).div_euclid(scale.column))
     };
     let mut cells = std::collections::BTreeMap::new();
     for (slot, count) in &tally.slots {
@@ -72,7 +72,7 @@ pub(super) fn chart(tally: &Tally, (first, last): (i64, i64), screen: Screen) ->
     }
     let most = cells.values().copied().max().unwrap_or(0);
     let (from, to) = (cell(first).0, cell(last).0);
-    let columns = scale.row / scale.column;
+    let columns = scale.row.div_euclid(scale.column);
     let wide = if scale.row > DAY { 3 } else { if columns == 12 { 2 } else { 1 } };
     let mut lines = vec![format!("{:18}{}", "", screen.dim(scale.head))];
     let (mut quiet, mut shown) = (0_i64, 0_usize);
@@ -129,7 +129,7 @@ fn show(count: u64, most: u64, wide: usize, screen: Screen) -> String {
     let cell = match count {
         0 => '·',
         _ => {
-            let level = count.saturating_mul(8).saturating_sub(1) / most.max(1);
+            let level = count.saturating_mul(8).saturating_sub(1).checked_div(most).unwrap_or(7);
             let level = usize::try_from(level.min(7)).unwrap_or(7);
             LEVELS.get(level).copied().unwrap_or('█')
         }

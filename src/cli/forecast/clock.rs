@@ -11,7 +11,7 @@ const SWAPPED: i64 = 60 * SECOND;
 
 /// Microseconds everywhere: since 1970, or since the first line.
 #[derive(Debug, Default)]
-pub(super) struct LogClock {
+pub(super) struct LogTime {
     /// What is to be added to a time of the log; `None` before the first.
     offset: Option<i64>,
     /// The newest time, as the log has it.
@@ -27,7 +27,7 @@ pub(super) struct LogClock {
     pub(super) untimed: u64,
 }
 
-impl LogClock {
+impl LogTime {
     /// The time that a line has, since the first one.
     pub(super) fn at(&mut self, time: Option<i64>) -> Duration {
         let Some(time) = time else {
@@ -74,11 +74,11 @@ impl LogClock {
 mod tests {
     use std::time::Duration;
 
-    use super::{LogClock, SECOND};
+    use super::{LogTime, SECOND};
 
     #[test]
     fn time_goes_on_whatever_the_lines_say() {
-        let mut clock = LogClock::default();
+        let mut clock = LogTime::default();
         let mut at = |seconds: i64| clock.at(Some(1_000_000 * SECOND + seconds * SECOND)).as_secs();
         assert_eq!([at(0), at(10), at(8), at(12)], [0, 10, 10, 12], "a swapped line");
         assert_eq!([at(-3_600), at(-3_590), at(-3_600)], [12, 22, 22], "it was set back");

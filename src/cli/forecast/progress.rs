@@ -46,14 +46,15 @@ impl Progress {
             return;
         }
         *next = now.saturating_add(EVERY);
-        let speed = u128::from(lines).saturating_mul(1_000) / now.as_millis().max(1);
-        let speed = u64::try_from(speed).unwrap_or(u64::MAX) / 1_000 * 1_000;
+        let speed = u128::from(lines).checked_div(now.as_millis()).unwrap_or(0);
+        let speed = u64::try_from(speed).unwrap_or(u64::MAX).saturating_mul(1_000);
         let read = self.done.saturating_add(read);
         let bar = match self.size {
             Some(size) if size > 0 => {
-                let filled = (read.saturating_mul(BAR) / size).min(BAR);
+                let share =
+                    |of: u64| read.saturating_mul(of).checked_div(size).unwrap_or(of).min(of);
+                let (filled, percent) = (share(BAR), share(100));
                 let bar = |n: u64, c: &str| c.repeat(usize::try_from(n).unwrap_or(0));
-                let percent = (read.saturating_mul(100) / size).min(100);
                 let rest = bar(BAR.saturating_sub(filled), "░");
                 format!("{}{rest} {percent:3} %  ", bar(filled, "█"))
             }

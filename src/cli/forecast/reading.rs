@@ -10,7 +10,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     super::Failed,
-    clock::LogClock,
+    clock::LogTime,
     input::{Input, Piece, Place},
     line::{Event, Line},
     progress::Progress,
@@ -52,7 +52,7 @@ pub(super) struct Lines {
 pub(super) struct Reading {
     replay: Replay,
     after: Replay,
-    clock: LogClock,
+    clock: LogTime,
     tally: Tally,
     lines: Lines,
     names: Vec<String>,
@@ -78,7 +78,7 @@ enum Kind {
 /// What was found.
 pub(super) struct Found<'a> {
     pub(super) tally: &'a Tally,
-    pub(super) clock: &'a LogClock,
+    pub(super) clock: &'a LogTime,
     pub(super) lines: &'a Lines,
     pub(super) stats: Stats,
     pub(super) names: &'a [String],
@@ -101,7 +101,7 @@ impl Reading {
         Self {
             replay: Replay::new(decided, None),
             after: Replay::new(weighed, Some(after)),
-            clock: LogClock::default(),
+            clock: LogTime::default(),
             tally: Tally::new(),
             lines: Lines::default(),
             names: Vec::new(),

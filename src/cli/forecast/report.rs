@@ -75,8 +75,8 @@ impl Report<'_> {
         if let Some((day, pages)) = tally.worst_day()
             && days >= DAY
         {
-            let tenths = i64::try_from(tally.pages).unwrap_or(i64::MAX).saturating_mul(10);
-            let tenths = tenths / days.saturating_add(DAY / 2).max(DAY).div_euclid(DAY).max(1);
+            let whole = u64::try_from(days.saturating_add(DAY / 2).div_euclid(DAY)).unwrap_or(1);
+            let tenths = tally.pages.saturating_mul(10).checked_div(whole).unwrap_or(0);
             let at = day.saturating_mul(DAY);
             let day = format!("{} {}", weekday(at), Date::of(at).day());
             write!(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    clock::LogClock,
+    clock::LogTime,
     line::Event,
     replay::{Fate, Onlooker, Taken},
     time::{DAY, SECOND},
@@ -199,7 +199,7 @@ fn open(titles: &mut HashSet<u64>, key: u64) -> bool {
 /// Counts for one event, or for what happens between two.
 pub(super) struct Counting<'a> {
     pub(super) tally: &'a mut Tally,
-    pub(super) clock: &'a LogClock,
+    pub(super) clock: &'a LogTime,
     /// The event at hand, and when it was.
     pub(super) event: Option<(&'a Event<'a>, i64)>,
 }

@@ -91,7 +91,7 @@ fn plain<'a>(line: &'a str, colours: &Colours) -> Option<Event<'a>> {
 fn find_level(text: &str) -> Option<(tracing::Level, &str)> {
     let mut rest = text;
     loop {
-        rest = rest.trim_start_matches(|c: char| c == ' ' || c == '[');
+        rest = rest.trim_start_matches([' ', '[']);
         if text.len().saturating_sub(rest.len()) > HEAD {
             return None;
         }
