@@ -17,7 +17,6 @@ pub(crate) struct Decided {
     pub(crate) settings: Settings,
     pub(crate) titles: Titles,
     pub(crate) group_by: Vec<String>,
-    pub(crate) queue_capacity: usize,
 }
 
 impl Builder {
@@ -29,7 +28,7 @@ impl Builder {
         let (endpoints, routes) = Endpoints::of(self.routes.clone(), None, true)?;
         let source = self.source(from_env)?;
         let settings = self.settings((&endpoints, &source, None), None, Mode::Off);
-        let Self { titles, group_by, queue_capacity, .. } = self;
-        Ok(Decided { rules, routes, settings, titles, group_by, queue_capacity })
+        let Self { titles, group_by, .. } = self;
+        Ok(Decided { rules, routes, settings, titles, group_by })
     }
 }

@@ -21,6 +21,7 @@ mod json;
 mod line;
 mod machine;
 mod names;
+mod program;
 mod progress;
 mod reading;
 mod replay;

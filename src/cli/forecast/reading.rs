@@ -13,11 +13,17 @@ use super::{
     clock::LogTime,
     input::{Input, Piece, Place},
     line::{Event, Line},
+    program::Program,
     progress::Progress,
     replay::Replay,
     tally::{Counting, CountingAfter, Tally},
 };
-use crate::{builder::Decided, capture::filter::Concern, rule::Threshold, stats::Stats};
+use crate::{
+    builder::Decided,
+    capture::{filter::Concern, scratch::Scratch},
+    rule::Threshold,
+    stats::Stats,
+};
 
 /// Bytes of a message that goes on in further lines: more than a title is made of.
 const MESSAGE: usize = 8 << 10;
@@ -50,6 +56,7 @@ pub(super) struct Lines {
 
 /// A log while it is read.
 pub(super) struct Reading {
+    program: Program,
     replay: Replay,
     after: Replay,
     clock: LogTime,
@@ -94,13 +101,15 @@ impl Found<'_> {
 impl Reading {
     /// `after` is weighed against what was decided.
     pub(super) fn new(decided: Decided, weighed: Decided, after: Threshold) -> Self {
-        let mildest = decided.rules.mildest();
+        let Decided { rules, routes, settings, titles, group_by, .. } = decided;
+        let mildest = rules.mildest();
         let levels = [("WARN", LevelFilter::WARN), ("INFO", LevelFilter::INFO)];
         let levels = levels.into_iter().filter(|(_, level)| *level <= mildest);
         let words = ["ERROR", "spike"].into_iter().chain(levels.map(|(word, _)| word));
         Self {
-            replay: Replay::new(decided, None),
-            after: Replay::new(weighed, Some(after)),
+            program: Program::new(rules, routes, titles, group_by),
+            replay: Replay::new(settings, None),
+            after: Replay::new(weighed.settings, Some(after)),
             clock: LogTime::default(),
             tally: Tally::new(),
             lines: Lines::default(),
@@ -118,7 +127,7 @@ impl Reading {
             tally: &self.tally,
             clock: &self.clock,
             lines: &self.lines,
-            stats: self.replay.stats(),
+            stats: self.replay.stats(self.program.rules.unmatched()),
             names: &self.names,
             after: super::WEIGHED,
         }
@@ -160,8 +169,7 @@ impl Reading {
     pub(super) fn end(&mut self) {
         let Self { replay, after, clock, tally, .. } = self;
         replay.end(&mut Counting { tally, clock, event: None });
-        let key = |title: &str| replay.key(title);
-        after.end(&mut CountingAfter { tally, key: &key });
+        after.end(&mut CountingAfter { tally });
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -266,7 +274,7 @@ impl Reading {
             }
         };
         lines.events = lines.events.saturating_add(1);
-        let concern = self.replay.concern(&event);
+        let concern = self.program.concern(&event);
         if concern == Concern::No {
             event.time.into_iter().for_each(|time| self.clock.see(time));
             return;
@@ -279,13 +287,20 @@ impl Reading {
     }
 
     fn take(&mut self, event: &Event<'_>, concern: Concern, now: Duration) {
-        let Self { replay, after, clock, tally, .. } = self;
+        let Self { program, replay, after, clock, tally, .. } = self;
         let at = clock.wall(now);
         replay.advance(now, &mut Counting { tally, clock, event: None });
-        replay.take(event, concern, &mut Counting { tally, clock, event: Some((event, at)) });
-        let key = |title: &str| replay.key(title);
-        after.advance(now, &mut CountingAfter { tally, key: &key });
-        after.take(event, concern, &mut CountingAfter { tally, key: &key });
+        after.advance(now, &mut CountingAfter { tally });
+        Scratch::lend(|scratch| {
+            let made = match program.make(event, concern, replay.taker(), scratch) {
+                Ok(made) => made,
+                Err(why) => return replay.ignore(why),
+            };
+            let what = (&*program, event);
+            let mut counting = Counting { tally, clock, event: Some((event, at)) };
+            replay.take(what, &made, scratch, &mut counting);
+            after.take(what, &made, scratch, &mut CountingAfter { tally });
+        });
     }
 }
 

@@ -270,8 +270,6 @@ impl Onlooker for Counting<'_> {
 /// Counts what would page if it took several occurrences, whatever the title.
 pub(super) struct CountingAfter<'a> {
     pub(super) tally: &'a mut Tally,
-    /// What a title is known by in the tally.
-    pub(super) key: &'a dyn Fn(&str) -> u64,
 }
 
 impl Onlooker for CountingAfter<'_> {
@@ -282,7 +280,7 @@ impl Onlooker for CountingAfter<'_> {
             self.tally.open_after.remove(&op.key);
         } else if open(&mut self.tally.open_after, op.key) {
             self.tally.pages_after = self.tally.pages_after.saturating_add(1);
-            let title = self.tally.title((self.key)(&op.title), &op.title);
+            let title = self.tally.title(op.key, &op.title);
             title.pages_after = title.pages_after.saturating_add(1);
         }
     }

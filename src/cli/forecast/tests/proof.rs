@@ -24,6 +24,7 @@ use super::super::{WEIGHED, input::Place, progress::Progress, reading::Reading, 
 use crate::{
     Builder, Rule, Stats,
     backoff::scramble,
+    builder::QUEUE_CAPACITY,
     capture::{
         filter::RulesFilter, layer::SpikeLayer, pipeline::Pipeline, seed::Seed, title::Titles,
     },
@@ -218,7 +219,7 @@ type Told = BTreeMap<String, u64>;
 /// Runs a program; returns what the sandbox got, the counters, and the log.
 fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let decided = settings(seed).decided().unwrap();
-    let (sender, receiver) = queue::bounded(decided.queue_capacity, 1);
+    let (sender, receiver) = queue::bounded(QUEUE_CAPACITY, 1);
     let (clock, counters) = (Clock::standing(), Arc::new(Counters::new()));
     let webhook = Webhook::parse(&sandbox.webhook_url(), "the test").unwrap();
     let network =
