@@ -53,12 +53,6 @@ impl Title {
     fn site_known(&self) -> bool {
         self.events > 0 && self.site != 0
     }
-
-    /// The title without its place.
-    fn text(&self) -> &str {
-        let place = self.title.strip_suffix(self.target.as_str());
-        place.and_then(|text| text.strip_suffix(" in ")).unwrap_or(&self.title)
-    }
 }
 
 /// Those of one line in the source.

@@ -154,7 +154,7 @@ impl Report<'_> {
             let (pages, events) = (number(title.pages), number(title.occurrences()));
             let name = fit(&title.title, room);
             self.line(&format!("{pages:>7} {events:>10}  {name}"));
-            if title.sample != title.title && !title.sample.is_empty() {
+            if title.sample != title.text() && !title.sample.is_empty() {
                 let sample = self.screen.dim(&fit(&title.sample, room));
                 self.line(&format!("{:20}{sample}", ""));
             }
@@ -225,7 +225,7 @@ impl Report<'_> {
             let (n, within) = (self.found.after.n, self.found.after.within.as_secs());
             let target = &rule.target;
             let text = match rule.rule {
-                How::Off => format!("SPIKE_FILTER=error,{target}=off"),
+                How::Off => format!("{target}=off in the filter"),
                 How::After => {
                     format!("Rule::target(\"{target}\").after({n}, Duration::from_secs({within}))")
                 }

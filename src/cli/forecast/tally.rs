@@ -94,6 +94,12 @@ impl Title {
         self.events.max(self.told)
     }
 
+    /// The title without its place.
+    pub(super) fn text(&self) -> &str {
+        let place = self.title.strip_suffix(self.target.as_str());
+        place.and_then(|text| text.strip_suffix(" in ")).unwrap_or(&self.title)
+    }
+
     /// How much it matters.
     pub(super) fn weight(&self) -> (u64, u64) {
         (self.pages, self.occurrences())

@@ -54,7 +54,7 @@ fn a_forecast_tells_what_when_and_what_to_do() {
         "error storm in shop",
         "plan … of a customer is gone in shop::plans",
         "error!(plan, \"plan is gone\")",
-        "SPIKE_FILTER=error,shop::search=off",
+        "shop::search=off in the filter",
         "a row is an hour, a column 5 minutes",
         ".with_file(true).with_line_number(true)",
     ] {
