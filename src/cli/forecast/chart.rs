@@ -1,7 +1,7 @@
 //! When it would have paged, as a map that a terminal shows: a row a day and a column an hour, or
 //! finer or coarser, as the log is long.
 //!
-//! Invariant: no wider than 24 columns and what stands beside them, no more than [`ROWS`] rows.
+//! Invariant: no wider than the screen, no more than [`ROWS`] rows.
 
 use super::{
     super::terminal::{Screen, number},
@@ -11,6 +11,11 @@ use super::{
 
 /// Rows at most; the newest are shown.
 const ROWS: usize = 31;
+
+/// Columns before the chart; fewer on a screen that is narrower than this.
+const LONG: usize = 18;
+const SHORT: usize = 6;
+const NARROW: usize = 50;
 
 /// How long a row and a column are, and what the columns are called.
 struct Scale {
@@ -73,8 +78,13 @@ pub(super) fn chart(tally: &Tally, (first, last): (i64, i64), screen: Screen) ->
     let most = cells.values().copied().max().unwrap_or(0);
     let (from, to) = (cell(first).0, cell(last).0);
     let columns = scale.row.div_euclid(scale.column);
-    let wide = if scale.row > DAY { 3 } else { if columns == 12 { 2 } else { 1 } };
-    let mut lines = vec![format!("{:18}{}", "", screen.dim(scale.head))];
+    let wide = match columns {
+        7 => 3,
+        12 => 2,
+        _ => 1,
+    };
+    let indent = if screen.columns < NARROW { SHORT } else { LONG };
+    let mut lines = vec![format!("{:indent$}{}", "", screen.dim(scale.head))];
     let (mut quiet, mut shown) = (0_i64, 0_usize);
     for row in from..=to {
         let in_row = |column: i64| cells.get(&(row, column)).copied().unwrap_or(0);
@@ -85,15 +95,15 @@ pub(super) fn chart(tally: &Tally, (first, last): (i64, i64), screen: Screen) ->
             continue;
         }
         if std::mem::take(&mut quiet) > 0 {
-            lines.push(screen.dim(&format!("{:18}⋮", "")));
+            lines.push(screen.dim(&format!("{:indent$}⋮", "")));
         }
         shown = shown.saturating_add(1);
         if shown > ROWS {
-            lines.push(screen.dim(&format!("{:18}… and more", "")));
+            lines.push(screen.dim(&format!("{:indent$}… and more", "")));
             break;
         }
         let begins = row.saturating_mul(scale.row).saturating_sub(shift);
-        let mut line = format!("  {}", label(begins, scale));
+        let mut line = format!("{:indent$}", label(begins, scale, indent));
         for column in 0..columns {
             line.push_str(&show(in_row(column), most, wide, screen));
         }
@@ -110,19 +120,17 @@ pub(super) fn legend(tally: &Tally, (first, last): (i64, i64)) -> &'static str {
     scale(first, last, tally.slot).what
 }
 
-/// 16 columns.
-fn label(at: i64, scale: &Scale) -> String {
+/// When a row begins.
+fn label(at: i64, scale: &Scale, indent: usize) -> String {
     let date = Date::of(at);
-    if scale.row < DAY {
-        let (day, clock) = (date.day(), date.clock());
-        format!("{} {clock}   ", day.get(5..).unwrap_or(""))
-    } else {
-        format!("{} {}", weekday(at), date.day())
+    let (day, clock) = (date.day(), date.clock());
+    let short = day.get(5..).unwrap_or(&day);
+    match (scale.row < DAY, indent == SHORT) {
+        (true, true) => clock,
+        (true, false) => format!("  {short} {clock}"),
+        (false, true) => short.to_owned(),
+        (false, false) => format!("  {} {day}", weekday(at)),
     }
-    .chars()
-    .chain(std::iter::repeat(' '))
-    .take(16)
-    .collect()
 }
 
 fn show(count: u64, most: u64, wide: usize, screen: Screen) -> String {
@@ -137,4 +145,19 @@ fn show(count: u64, most: u64, wide: usize, screen: Screen) -> String {
     let cell = cell.to_string().repeat(wide.min(2));
     let cell = format!("{cell:<wide$}");
     if count == 0 { screen.dim(&cell) } else { screen.red(&cell) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::time::DAY, SCALES, scale};
+
+    #[test]
+    fn a_chart_is_as_fine_as_its_rows_allow() {
+        let minutes = SCALES[0].column;
+        let row = |length: i64, slot: i64| scale(0, length, slot).row;
+        assert_eq!(row(DAY / 24, minutes), SCALES[0].row);
+        assert_eq!(row(7 * DAY, minutes), SCALES[1].row);
+        assert_eq!(row(60 * DAY, minutes), SCALES[2].row);
+        assert_eq!(row(DAY / 24, 12 * minutes), SCALES[1].row, "what was counted is coarser");
+    }
 }

@@ -275,7 +275,7 @@ pub(super) fn odd(found: &Found<'_>) -> Vec<String> {
     if lines.without_site > 0 && tally.pages > 0 {
         said.push(
             "The log does not tell file and line, so it is not foreseen what would be folded into \
-             \"more kinds of: …\". With .with_file(true).with_line_number(true) it does."
+             \"more kinds of: …\". With with_file(true) and with_line_number(true) it does."
                 .to_owned(),
         );
     }

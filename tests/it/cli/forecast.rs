@@ -56,7 +56,7 @@ fn a_forecast_tells_what_when_and_what_to_do() {
         "error!(plan, \"plan is gone\")",
         "shop::search=off in the filter",
         "a row is an hour, a column 5 minutes",
-        ".with_file(true).with_line_number(true)",
+        "with_line_number(true)",
     ] {
         assert!(stdout.contains(said), "{said}: {stdout}");
     }
@@ -129,4 +129,20 @@ fn a_rule_is_tried_before_it_is_written() {
     assert_eq!(pages(&["--after", "shop::plans=2/60s"]), all - 6);
     assert!(pages(&["--budget", "1,1"]) < all);
     assert!(pages(&["--resolve-after", "60s"]) >= all);
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let log = file(&log());
+    let path = log.path().to_str().unwrap();
+    for columns in [40, 50, 60, 79] {
+        let mut command = spike(&["forecast", path]);
+        let (stdout, ..) = run(command.env("COLUMNS", columns.to_string()));
+        let widest = stdout.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(columns), "{columns}: {stdout}");
+    }
+    let mut command = spike(&["forecast", path]);
+    let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\x1b[1m"), "it can be coloured");
+    run(spike(&["forecast", path]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1"));
 }
