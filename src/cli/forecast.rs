@@ -28,7 +28,7 @@ mod replay;
 mod report;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod time;
 

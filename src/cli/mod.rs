@@ -17,7 +17,7 @@ use terminal::{Screen, harmless, wrap};
 
 mod check;
 mod contract;
-mod forecast;
+pub(crate) mod forecast;
 mod inbox;
 mod post;
 mod terminal;

@@ -5,34 +5,18 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 
-use super::super::{
-    WEIGHED,
-    input::{Place, in_order},
-    line::Event,
-    progress::Progress,
-    reading::Reading,
+use super::{
+    super::{line::Event, reading::Reading},
+    read,
 };
 
+fn settings() -> crate::Builder {
+    crate::from_env().service("shop")
+}
+
 /// Reads these bytes, as a file each.
-fn read(files: &[&[u8]]) -> Reading {
-    let decided = || crate::from_env().service("shop").decided().unwrap();
-    let mut reading = Reading::new(decided(), decided(), WEIGHED);
-    let files: Vec<_> = files
-        .iter()
-        .map(|bytes| {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            file.write_all(bytes).unwrap();
-            file
-        })
-        .collect();
-    let mut places: Vec<Place> = files.iter().map(|file| Place::of(file.path())).collect();
-    in_order(&mut places);
-    let mut progress = Progress::new(&places);
-    for place in &places {
-        reading.read(place, &mut progress).unwrap();
-    }
-    reading.end();
-    reading
+fn read_all(files: &[&[u8]]) -> Reading {
+    read(files, settings)
 }
 
 fn error(time: &str, message: &str) -> String {
@@ -60,7 +44,7 @@ fn what_is_no_line_of_a_log_is_counted_and_does_not_page() {
         error("08:00:02", "disk full").as_str(),
     ]
     .concat();
-    let reading = read(&[log.as_bytes()]);
+    let reading = read_all(&[log.as_bytes()]);
     let found = reading.found();
     let lines = found.lines;
     assert_eq!((lines.all, lines.events, lines.broken, lines.foreign), (8, 2, 2, 4), "{lines:?}");
@@ -76,7 +60,7 @@ fn lines_that_are_swapped_and_clocks_that_are_set_are_told() {
         error("07:00:40", "disk full"),
     ]
     .concat();
-    let reading = read(&[log.as_bytes()]);
+    let reading = read_all(&[log.as_bytes()]);
     let found = reading.found();
     assert_eq!((found.clock.swapped, found.clock.set_back), (1, 1));
     // Forty seconds after the clock was set, the first repeat is due.
@@ -87,10 +71,10 @@ fn lines_that_are_swapped_and_clocks_that_are_set_are_told() {
 fn files_are_read_in_the_order_of_their_times_gzip_or_not() {
     let (newer, older) = (error("09:00:00", "disk full"), error("08:00:00", "disk full"));
     let (newer, older) = (newer.into_bytes(), gzip(&older));
-    let reading = read(&[&newer, &older]);
+    let reading = read_all(&[&newer, &older]);
     assert_eq!((reading.found().clock.set_back, reading.found().tally.events), (0, 2));
     let cut = older.get(..older.len() - 6).unwrap();
-    let reading = read(&[cut]);
+    let reading = read_all(&[cut]);
     let found = reading.found();
     assert_eq!((found.tally.pages, found.lines.cut_off.len()), (1, 1), "{:?}", found.lines);
 }
@@ -99,7 +83,7 @@ fn files_are_read_in_the_order_of_their_times_gzip_or_not() {
 fn text_that_goes_on_in_further_lines_is_one_message() {
     let log = "2026-11-28T08:00:00Z ERROR shop: import failed\n\nCaused by:\n    0: disk full\n\
                2026-11-28T08:00:01Z  INFO shop: going on\n   of nobody\n";
-    let reading = read(&[log.as_bytes()]);
+    let reading = read_all(&[log.as_bytes()]);
     let found = reading.found();
     let titles: Vec<_> = found.tally.titles.values().map(|title| title.title.as_str()).collect();
     assert_eq!(titles, ["import failed Caused by: #: disk full in shop"]);
@@ -113,7 +97,7 @@ fn containers_put_their_prefix_before_a_line() {
         error("08:00:00", "a gone"),
         error("08:00:00", "b gone")
     );
-    let reading = read(&[log.as_bytes()]);
+    let reading = read_all(&[log.as_bytes()]);
     assert_eq!((reading.found().tally.pages, reading.found().lines.events), (2, 2));
 }
 
@@ -131,12 +115,12 @@ fn what_is_held_is_bounded_whatever_is_read() {
             format!("{year}-{month:02}-{day:02}T08:00:00Z ERROR shop: {word} has failed me\n")
         })
         .collect();
-    let reading = read(&[log.as_bytes()]);
+    let reading = read_all(&[log.as_bytes()]);
     let tally = reading.found().tally;
     assert_eq!((tally.events, tally.pages), (24_000, 24_000));
     assert!(tally.titles.len() <= 16_384 && tally.dropped > 7_000, "{}", tally.dropped);
     let long = [&[b'x'; 5 << 20][..], b"\n", error("08:00:00", "disk full").as_bytes()].concat();
-    let reading = read(&[&long]);
+    let reading = read_all(&[&long]);
     assert_eq!((reading.found().lines.too_long, reading.found().tally.pages), (1, 1));
 }
 
@@ -151,7 +135,7 @@ proptest! {
         Event::read(&format!("{{\"level\":\"ERROR\",\"fields\":{line}}}"));
         let mut log = b"2026-11-28T08:00:00Z ERROR ".to_vec();
         log.extend(bytes);
-        let reading = read(&[&log]);
+        let reading = read_all(&[&log]);
         prop_assert!(reading.found().tally.pages <= 10);
     }
 }
