@@ -23,6 +23,7 @@ const SPIKE: &str = "https://hooks.spike.sh";
 
 /// What `spike check` was asked.
 #[derive(Args, Debug)]
+#[command(after_help = "Ends with 1 if anything is wrong, so that a program would not page.")]
 pub(super) struct Check {
     /// Ends with 1 if anything is odd, too
     #[arg(long)]

@@ -35,8 +35,22 @@ mod time;
 /// What it would take to page, where `Rule::after` is weighed.
 const WEIGHED: Threshold = Threshold { n: 5, within: Duration::from_secs(60) };
 
+/// What it is for, and how it ends.
+const EXAMPLES: &str = "\
+Examples:
+  spike forecast app.log*
+  kubectl logs deploy/shop | spike forecast -
+  spike forecast app.log --filter error,noisy=off --max-pages-per-day 5
+
+It reads what tracing-subscriber's fmt prints: JSON best, flattened or not; also \
+text, with or without colour. What it can't know it says at the end.
+
+Ends with 1 if a day has more pages than --max-pages-per-day, and with 2 if there \
+is no log to read.";
+
 /// What `spike forecast` was asked.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Forecast {
     /// Logs, gzip too; `-` is stdin. Several are put in the order of their times
     #[arg(value_name = "LOG", required = true)]

@@ -25,11 +25,16 @@ mod test_page;
 
 /// Pages through Spike.sh what a Rust program logs: try it, check it, foresee it.
 #[derive(Debug, Parser)]
-#[command(name = "spike", version, max_term_width = 80)]
+#[command(name = "spike", version, max_term_width = 80, after_help = BEGIN)]
 struct Spike {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Where to begin.
+const BEGIN: &str = "\
+To try it without an account, run `spike sandbox`, set the line that it prints \
+in another terminal, and run `spike test` there.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
