@@ -30,6 +30,16 @@ pub(crate) enum Value {
     Span,
 }
 
+impl Value {
+    /// The same, if it is a text as one that was cut.
+    pub(crate) fn cut(self) -> Self {
+        match self {
+            Self::Text { start, end, .. } => Self::Text { start, end, cut: true },
+            plain => plain,
+        }
+    }
+}
+
 /// What was done to a text when it was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
@@ -89,10 +99,6 @@ impl Fields {
         self.text.len().saturating_add(self.list.len().saturating_mul(size_of::<Field>()))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.omitted == 0
-    }
-
     /// How many fields were left out because there were too many.
     pub(crate) fn omitted(&self) -> u32 {
         self.omitted
@@ -130,27 +136,9 @@ impl Fields {
         self.section = self.list.len();
     }
 
-    /// Appends a copy of each of `other`'s fields.
-    pub(crate) fn extend(&mut self, other: &Fields) {
-        for field in other.iter() {
-            if self.admits() {
-                let value = self.copied(other, field.value);
-                self.list.push(Field { name: field.name, value });
-            }
-        }
-        self.omitted = self.omitted.saturating_add(other.omitted);
-        self.add_redacted(other.redacted);
-    }
-
-    /// `value` of `other` as a value of this set.
-    fn copied(&mut self, other: &Fields, value: Value) -> Value {
-        match value {
-            Value::Text { cut, .. } => self.text_value(|out| {
-                out.push_str(other.text(value));
-                cut
-            }),
-            plain => plain,
-        }
+    /// Counts fields that were left out elsewhere.
+    pub(crate) fn add_omitted(&mut self, omitted: u32) {
+        self.omitted = self.omitted.saturating_add(omitted);
     }
 
     /// A text that `write` writes to the end of the buffer it is given, telling what was done to
@@ -168,6 +156,17 @@ impl Fields {
         }
     }
 
+    /// The first bytes of a text value as a value of its own.
+    pub(crate) fn head_of(value: Value, length: usize) -> Value {
+        match value {
+            Value::Text { start, end, cut } => {
+                let length = u32::try_from(length).unwrap_or(u32::MAX);
+                Value::Text { start, end: start.saturating_add(length).min(end), cut }
+            }
+            plain => plain,
+        }
+    }
+
     /// Appends a text field, written as [`text_value`](Fields::text_value) says.
     pub(crate) fn push_text<T: Into<Taken>>(
         &mut self,
@@ -177,42 +176,6 @@ impl Fields {
         if self.admits() {
             let value = self.text_value(write);
             self.list.push(Field { name, value });
-        }
-    }
-
-    /// Takes over `newer`, field by field: a field of the same name is replaced.
-    pub(crate) fn merge(&mut self, newer: &Fields) {
-        for field in newer.iter() {
-            let known = self.list.iter().position(|old| old.name == field.name);
-            if known.is_none() && !self.admits() {
-                continue;
-            }
-            let value = self.copied(newer, field.value);
-            match known.and_then(|at| self.list.get_mut(at)) {
-                Some(old) => old.value = value,
-                None => self.list.push(Field { name: field.name, value }),
-            }
-        }
-        self.omitted = self.omitted.saturating_add(newer.omitted);
-        self.add_redacted(newer.redacted);
-        self.compact();
-    }
-
-    /// Drops the text that replaced values left behind, so that a span that records one field
-    /// for ever stays small.
-    fn compact(&mut self) {
-        let live: usize = self.list.iter().map(|field| self.text(field.value).len()).sum();
-        if self.text.len() <= live.saturating_mul(2).saturating_add(TEXT_CAP) {
-            return;
-        }
-        let old = std::mem::take(&mut self.text);
-        for field in &mut self.list {
-            if let Value::Text { start, end, .. } = &mut field.value {
-                let from = self.text.len();
-                self.text.push_str(slice(&old, *start, *end));
-                *start = u32::try_from(from).unwrap_or(0);
-                *end = u32::try_from(self.text.len()).unwrap_or(0);
-            }
         }
     }
 

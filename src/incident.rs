@@ -20,9 +20,11 @@ use crate::{
     stats::{Count, Counters},
 };
 
+pub(crate) use raw::{Place, Raw, Redact};
 pub(crate) use weight::Manual;
 
 mod nested;
+mod raw;
 mod weight;
 
 /// How bad it is: Spike's `severity`.
@@ -271,6 +273,8 @@ pub(crate) struct Occurrences {
 /// What the body is made of; rendered by the worker.
 #[derive(Clone, Debug)]
 pub(crate) enum Detail {
+    /// Of which nothing may be shown before it is an [`Event`](Detail::Event).
+    Raw(Raw),
     Event(Captured),
     Manual(Manual),
     Storm(StormDetail),
@@ -328,7 +332,7 @@ pub(crate) trait Replay: Send + Sync {
     fn is_muted(&self) -> bool;
 }
 
-/// An event as it was captured on the caller's thread. All texts are in `fields`.
+/// An event, with no secret in it. All texts are in `fields`.
 #[derive(Clone, Debug)]
 pub(crate) struct Captured {
     pub(crate) level: tracing::Level,

@@ -1,7 +1,6 @@
-//! The public [`Rule`]: what the incidents of a target get, and what a target matches.
+//! The public [`Rule`]: what the incidents of a target get, and what a target is.
 //!
-//! Invariants: its webhook is in no `Debug` and no error; a target matches whole path segments
-//! only.
+//! Invariant: its webhook is in no `Debug` and no error.
 
 use std::{fmt, time::Duration};
 
@@ -178,11 +177,6 @@ pub(crate) fn named(target: &str) -> String {
     format!("rule(\"{target}\")")
 }
 
-/// Whether a rule for the target `rule` is one for `target`, too.
-pub(crate) fn covers(rule: &str, target: &str) -> bool {
-    target.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-}
-
 /// What was found where no target is.
 pub(crate) fn bad_target(target: &str) -> Option<String> {
     if target.is_empty() {
@@ -211,18 +205,8 @@ impl fmt::Debug for Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, bad_target, covers};
+    use super::{Rule, bad_target};
     use std::time::Duration;
-
-    #[test]
-    fn a_target_covers_itself_and_what_is_below_it() {
-        for covered in ["billing", "billing::cards"] {
-            assert!(covers("billing", covered), "{covered}");
-        }
-        for other in ["", "bill", "billings", "billing:cards", "shop::billing"] {
-            assert!(!covers("billing", other), "{other}");
-        }
-    }
 
     #[test]
     fn what_matches_no_target_is_none() {

@@ -4,7 +4,7 @@
 //! nothing is in motion. Counting never allocates, locks or fails.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -53,19 +53,43 @@ pub(crate) enum Count {
 
 pub(crate) const COUNTS: usize = Count::PanickedTitles as usize + 1;
 
+/// Threads count in so many places, so that a storm on several of them does not have their
+/// processors take one piece of memory from one another at each event.
+const SHARDS: usize = 16;
+
 /// The live counters, shared by the caller's threads and the worker.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    counts: [AtomicU64; COUNTS],
+    /// A count is the sum over all of them; each of them may have passed 0, and begun at the top.
+    shards: Box<[Shard; SHARDS]>,
+}
+
+/// What some threads have counted, on pieces of memory that no other shard has a part of.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard([AtomicU64; COUNTS]);
+
+thread_local! {
+    /// The shard of this thread.
+    static SHARD: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
 }
 
 impl Counters {
     pub(crate) fn new() -> Self {
-        Self { counts: [const { AtomicU64::new(0) }; COUNTS] }
+        let shard = |_| Shard([const { AtomicU64::new(0) }; COUNTS]);
+        Self { shards: Box::new(std::array::from_fn(shard)) }
+    }
+
+    fn here(&self, count: Count) -> Option<&AtomicU64> {
+        let shard = SHARD.try_with(|shard| *shard).unwrap_or(0);
+        self.shards.get(shard)?.0.get(count as usize)
     }
 
     pub(crate) fn add(&self, count: Count) {
-        if let Some(counter) = self.counts.get(count as usize) {
+        if let Some(counter) = self.here(count) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -73,25 +97,36 @@ impl Counters {
     /// Something pending was settled as `count`.
     pub(crate) fn settle(&self, count: Count) {
         self.add(count);
-        if let Some(pending) = self.counts.get(Count::Pending as usize) {
+        if let Some(pending) = self.here(Count::Pending) {
             pending.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     #[cfg(test)]
     pub(crate) fn save(&self) -> [u64; COUNTS] {
-        std::array::from_fn(|at| self.counts[at].load(Ordering::Relaxed))
+        std::array::from_fn(|at| self.sum(at))
     }
 
     #[cfg(test)]
     pub(crate) fn restore(&self, counts: &[u64; COUNTS]) {
-        for (counter, count) in self.counts.iter().zip(counts) {
-            counter.store(*count, Ordering::Relaxed);
+        for (number, shard) in self.shards.iter().enumerate() {
+            for (counter, count) in shard.0.iter().zip(counts) {
+                counter.store(if number == 0 { *count } else { 0 }, Ordering::Relaxed);
+            }
         }
     }
 
     pub(crate) fn get(&self, count: Count) -> u64 {
-        self.counts.get(count as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
+        self.sum(count as usize)
+    }
+
+    fn sum(&self, at: usize) -> u64 {
+        let counters = self.shards.iter().filter_map(|shard| shard.0.get(at));
+        let sum =
+            counters.fold(0_u64, |sum, counter| sum.wrapping_add(counter.load(Ordering::Relaxed)));
+        // What was added after its shard was looked at may have been taken away before the other
+        // was.
+        if sum > u64::MAX / 2 { 0 } else { sum }
     }
 
     /// A snapshot; exact once nothing is in motion.

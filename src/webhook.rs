@@ -168,8 +168,9 @@ fn scrub(token: &SecretString, text: &mut String, from: usize) -> bool {
 
 /// Where the token stands. For a short text `str::find` takes longer to begin than this to end.
 fn find(text: &[u8], token: &[u8]) -> Option<usize> {
-    let first = token.first();
-    text.windows(token.len()).position(|window| window.first() == first && window == token)
+    let first = *token.first()?;
+    memchr::memchr_iter(first, text)
+        .find(|&at| text.get(at..).is_some_and(|rest| rest.starts_with(token)))
 }
 
 /// Host, token and the rest of `host/token/rest`.

@@ -82,7 +82,12 @@ impl Builder {
             }
             _ => {
                 let network = Network { clock, roots, proxies: self.proxies };
-                let shared = (&counters, &board, spool);
+                let shared = Shared {
+                    counters: &counters,
+                    board: &board,
+                    spool,
+                    redact: Arc::clone(&settings.scrubber),
+                };
                 Some(self.start((mode, source), shared, network, endpoints)?)
             }
         };
@@ -132,11 +137,11 @@ impl Builder {
             storm: storm_title(source.service.as_deref()),
             severity: self.severity,
             priority: self.priority,
-            scrubber: Scrubber::new(
+            scrubber: Arc::new(Scrubber::new(
                 endpoints.tokens(),
                 self.redaction.clone(),
                 &self.redacted_names,
-            ),
+            )),
             keep,
             panics,
             endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
@@ -271,11 +276,12 @@ impl Builder {
     fn start(
         &self,
         (mode, source): (Mode, Source),
-        (counters, board, spool): (&Arc<Counters>, &Arc<Board>, Option<Arc<Spool>>),
+        shared: Shared<'_>,
         network: Network,
         endpoints: Endpoints,
     ) -> Result<Sender, Error> {
         let (sender, receiver) = queue::bounded(self.queue_capacity, endpoints.len());
+        let Shared { counters, board, spool, redact } = shared;
         let counters = Arc::clone(counters);
         let entropy = RandomState::new().hash_one(std::process::id());
         let (board, on_problem) = (Arc::clone(board), self.on_problem);
@@ -283,6 +289,7 @@ impl Builder {
             clock: network.clock,
             receiver,
             counters,
+            redact,
             source,
             entropy,
             board,
@@ -302,6 +309,14 @@ impl Builder {
         })?;
         Ok(sender)
     }
+}
+
+/// What the worker has in common with the caller's side.
+struct Shared<'a> {
+    counters: &'a Arc<Counters>,
+    board: &'a Arc<Board>,
+    spool: Option<Arc<Spool>>,
+    redact: Arc<Scrubber>,
 }
 
 /// The title of the storm incident, in words that any title may have.

@@ -20,8 +20,9 @@ use crate::{clock::millis, fields::head, lock::lock};
 /// The same error again within this time is the same failure.
 pub(crate) const WINDOW: Duration = Duration::from_secs(1);
 
-/// Causes known at most.
-const CAUSES: usize = 64;
+/// Causes known at most: so many sets, by hash, of so many.
+const SETS: usize = 8;
+const CAUSES: usize = 8;
 /// Leading titles whose followers wait to be told, at most, and followers of each.
 const LEADERS: usize = 16;
 const FOLLOWERS: usize = 3;
@@ -43,7 +44,7 @@ pub(crate) struct Causes {
 
 #[derive(Debug)]
 struct Recent {
-    causes: [Cause; CAUSES],
+    causes: [[Cause; CAUSES]; SETS],
     leaders: [Leader; LEADERS],
     panics: [Panic; PANICS],
 }
@@ -92,7 +93,7 @@ impl Causes {
             panics_until: AtomicU64::new(0),
             leading: array::from_fn(|_| AtomicU64::new(0)),
             recent: Mutex::new(Recent {
-                causes: [Cause::default(); CAUSES],
+                causes: [[Cause::default(); CAUSES]; SETS],
                 leaders: array::from_fn(|_| Leader::default()),
                 panics: array::from_fn(|_| Panic::default()),
             }),
@@ -111,10 +112,11 @@ impl Causes {
         let Failure { hash, title, .. } = failure;
         let mut recent = lock(&self.recent);
         let of_it = |Cause { failure, .. }: &Cause| failure.hash == hash && failure.title == title;
-        let known = recent.causes.iter().position(of_it);
+        let causes = recent.causes_of(hash);
+        let known = causes.iter().position(of_it);
         let place = match known {
-            Some(known) => recent.causes.get_mut(known),
-            None => recent.causes.iter_mut().min_by_key(|cause| cause.at),
+            Some(known) => causes.get_mut(known),
+            None => causes.iter_mut().min_by_key(|cause| cause.at),
         };
         if let Some(place) = place {
             *place = cause;
@@ -131,9 +133,8 @@ impl Causes {
             let is_same = hash == failure.hash && title != failure.title && rank >= failure.rank;
             is_same && cause.at > oldest && cause.at > 0
         };
-        let Some(leader) = recent.causes.iter().find(leads).map(|cause| cause.failure.title) else {
-            return false;
-        };
+        let leader = recent.causes_of(failure.hash).iter().find(leads);
+        let Some(leader) = leader.map(|cause| cause.failure.title) else { return false };
         self.lead(leader);
         recent.follow(leader, name, millis(now));
         true
@@ -198,6 +199,12 @@ impl Causes {
 }
 
 impl Recent {
+    /// Where the causes with this hash are.
+    fn causes_of(&mut self, hash: u64) -> &mut [Cause] {
+        let set = usize::try_from(hash).unwrap_or_default() % SETS;
+        self.causes.get_mut(set).map_or(&mut [], |causes| causes)
+    }
+
     fn follow(&mut self, title: u64, name: &str, now: u64) {
         let known = self.leaders.iter().position(|leader| leader.title == title);
         let place = match known {

@@ -6,27 +6,25 @@
 use std::{
     error::Error,
     fmt::{self, Write},
-    hash::Hasher,
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use tracing::field::{Field, Visit};
+use tracing::{
+    Event,
+    field::{Field, Visit},
+};
 
 use crate::{
     capture::{
         redact::Verdict,
         scratch::{Capped, Scratch, Taker, hide},
+        span::GROUP_CAP,
     },
-    fields::{Fields, TEXT_CAP, Taken, Value},
+    fields::{Fields, TEXT_CAP, Taken, Value, head},
     incident::{Priority, Severity},
 };
 
 /// Longest value of a `spike.` field, in bytes, but for the title.
 const WORD_CAP: usize = 64;
-/// Bytes of a value that joins the key that are looked at: more than a title keeps, since what is
-/// invisible goes.
-const GROUP_CAP: usize = 512;
 /// A chain of error sources is followed this far; a cyclic one ends here.
 const CHAIN_DEPTH: usize = 16;
 
@@ -100,7 +98,7 @@ impl Controls {
 }
 
 /// Whether a field is an instruction to us and no content.
-fn is_control(name: &str) -> bool {
+pub(crate) fn is_control(name: &str) -> bool {
     name == "spike" || name.starts_with("spike.")
 }
 
@@ -139,7 +137,11 @@ pub(crate) struct Deciding<'a> {
 
 impl Deciding<'_> {
     /// Takes the value if the field joins the key; `write` writes it as `Display` does.
+    #[inline]
     fn group(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        if self.group_by.is_empty() {
+            return;
+        }
         let name = field.name();
         let groups = self.group_by.iter().zip(&mut self.scratch.groups);
         if let Some((_, group)) = groups.into_iter().find(|(of, _)| *of == name) {
@@ -149,10 +151,19 @@ impl Deciding<'_> {
         }
     }
 
+    #[inline]
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        let name = field.name();
+        // `message`, `spike`, `error`: of most fields, the first letter tells enough.
+        if matches!(name.as_bytes().first(), Some(b'm' | b's' | b'e')) {
+            self.decide(name, write);
+        }
+    }
+
+    fn decide(&mut self, name: &'static str, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
         let Scratch { message, taken, error, holes, error_holes, controls, recall, .. } =
             &mut *self.scratch;
-        match field.name() {
+        match name {
             "message" => {
                 message.clear();
                 *taken = self.taker.take_message(message, holes, recall, write);
@@ -205,69 +216,138 @@ impl Visit for Deciding<'_> {
     }
 }
 
-/// A pass for the event's error alone, of which nothing is kept but its hash.
-pub(crate) struct Hashing<'a, H> {
-    pub(crate) state: &'a mut H,
-    /// There was an error, and nothing of it panicked.
-    pub(crate) found: bool,
+/// The event's error: its own text, and behind that its sources'.
+#[derive(Debug, Default)]
+pub(crate) struct Failure {
+    text: String,
+    /// Where its own text ends.
+    own: usize,
+    /// The field that has it.
+    field: Option<&'static str>,
+    /// It is a number, which stays a field like any other.
+    number: bool,
+    /// It was looked for.
+    read: bool,
+    /// Its own text could be had.
+    whole: bool,
 }
 
-impl<H: Hasher> Hashing<'_, H> {
-    fn text(&mut self, value: impl fmt::Display) {
-        if self.found {
-            return;
+impl Failure {
+    pub(crate) fn clear(&mut self) {
+        let Self { text, own, field, number, read, whole } = self;
+        text.clear();
+        (*own, *field, *number, *read, *whole) = (0, None, false, false, false);
+    }
+
+    /// Looks for it, unless that was done.
+    pub(crate) fn read(&mut self, event: &Event<'_>, taker: Taker<'_>) {
+        if !self.read {
+            self.read = true;
+            event.record(&mut Failing { failure: self, taker });
         }
-        let mut rest = Rest { state: &mut *self.state, room: TEXT_CAP };
-        match catch_unwind(AssertUnwindSafe(|| write!(rest, "{value}"))) {
-            // An error is a formatter's that gave up, or the cap: what was written counts.
-            Ok(_) => self.found = true,
-            // Dropping the payload could panic again.
-            Err(payload) => mem::forget(payload),
+    }
+
+    /// Looks for it in what `record` shows.
+    #[cfg(feature = "cli")]
+    pub(crate) fn read_from(&mut self, taker: Taker<'_>, record: impl FnOnce(&mut dyn Visit)) {
+        self.read = true;
+        record(&mut Failing { failure: self, taker });
+    }
+
+    /// What two events have in common when one has caused the other: the error's text without its
+    /// sources, as `%error` has none. `None`: there is no error, or its text could not be had.
+    pub(crate) fn own(&self) -> Option<&str> {
+        let own = head(self.text.get(..self.own)?, TEXT_CAP);
+        self.whole.then_some(own)
+    }
+
+    /// Appends it to the texts of an event: its own, and with its sources.
+    fn append_to(&self, fields: &mut Fields) -> Option<(Value, Value)> {
+        self.field.filter(|_| !self.number)?;
+        let whole = fields.text_value(|out| {
+            out.push_str(&self.text);
+            false
+        });
+        Some((Fields::head_of(whole, self.own), whole))
+    }
+}
+
+/// A pass for the event's error alone.
+struct Failing<'a> {
+    failure: &'a mut Failure,
+    taker: Taker<'a>,
+}
+
+impl Failing<'_> {
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        let Failure { text, own, field: of, whole, .. } = &mut *self.failure;
+        if of.is_none() {
+            *of = Some(field.name());
+            *whole = !self.taker.take_raw(text, write);
+            *own = text.len();
+        }
+    }
+
+    fn number(&mut self, field: &Field, value: impl fmt::Debug) {
+        if is_error_name(field.name()) && self.failure.field.is_none() {
+            self.text(field, |out| write!(out, "{value:?}"));
+            self.failure.number = true;
         }
     }
 }
 
-impl<H: Hasher> Visit for Hashing<'_, H> {
+impl Visit for Failing<'_> {
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.number(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.number(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.number(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.number(field, value);
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if is_error_name(field.name()) {
-            self.text(format_args!("{value:?}"));
+            self.text(field, |out| write!(out, "{value:?}"));
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if is_error_name(field.name()) {
-            self.text(value);
+            self.text(field, |out| out.write_str(value));
         }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        if !is_control(field.name()) {
-            // Without its sources: `%error` has none.
-            self.text(value);
+        if is_control(field.name()) || self.failure.field.is_some() {
+            return;
         }
-    }
-}
-
-/// Hashes what is written, up to a number of bytes.
-struct Rest<'a, H> {
-    state: &'a mut H,
-    room: usize,
-}
-
-impl<H: Hasher> Write for Rest<'_, H> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let fits = text.as_bytes().get(..self.room.min(text.len())).unwrap_or_default();
-        self.state.write(fits);
-        self.room = self.room.saturating_sub(text.len());
-        if self.room == 0 { Err(fmt::Error) } else { Ok(()) }
+        self.text(field, |out| write!(out, "{value}"));
+        let Failure { text, whole, .. } = &mut *self.failure;
+        if *whole {
+            self.taker.take_behind(text, |out| write_sources(value, 0, out));
+        }
     }
 }
 
 /// An error and its sources: `a: b: c`. A source whose text the error already ends with is left
 /// out, since many errors print their source themselves.
-fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {
-    let mut start = out.len();
+pub(crate) fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {
+    let start = out.len();
     write!(out, "{error}")?;
+    write_sources(error, start, out)
+}
+
+/// The sources of an error whose own text begins at `start`.
+fn write_sources(error: &(dyn Error + 'static), start: usize, out: &mut Capped<'_>) -> fmt::Result {
+    let mut start = start;
     let mut source = error.source();
     for _ in 0..CHAIN_DEPTH {
         let Some(cause) = source else { break };
@@ -288,7 +368,7 @@ fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Resu
 }
 
 /// Takes the value of a field, as its name says.
-fn take_field(
+pub(crate) fn take_field(
     taker: Taker<'_>,
     name: &'static str,
     out: &mut String,
@@ -302,58 +382,40 @@ fn take_field(
     }
 }
 
-/// The second pass, and the fields of spans: everything that is content.
-pub(crate) struct Capturing<'a> {
-    pub(crate) fields: &'a mut Fields,
-    pub(crate) taker: Taker<'a>,
-    /// An event's error goes to a place of its own; a span's is a field like any other.
-    pub(crate) error: Option<&'a mut CapturedError>,
+/// The second pass: everything that is content, but for the error.
+struct Capturing<'a> {
+    fields: &'a mut Fields,
+    taker: Taker<'a>,
+    /// The field that has the event's error.
+    error: Option<&'static str>,
 }
 
-/// The event's error: its own text, and with its sources.
-#[derive(Debug, Default)]
-pub(crate) struct CapturedError {
-    pub(crate) message: Option<Value>,
-    pub(crate) chain: Option<Value>,
+/// Reads what is content; the event's error, by itself and with its sources, becomes two values.
+pub(crate) fn capture(
+    event: &Event<'_>,
+    taker: Taker<'_>,
+    failure: &mut Failure,
+    fields: &mut Fields,
+) -> Option<(Value, Value)> {
+    failure.read(event, taker);
+    event.record(&mut Capturing { fields, taker, error: failure.field });
+    failure.append_to(fields)
 }
 
 impl Capturing<'_> {
-    fn is_content(&self, name: &str) -> bool {
-        if self.error.is_some() { is_content(name) } else { !is_control(name) }
-    }
-
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
         let (name, taker) = (field.name(), self.taker);
-        if !self.is_content(name) {
-            return;
-        }
-        match &mut self.error {
-            Some(error) if is_error_name(name) && error.message.is_none() => {
-                error.message =
-                    Some(self.fields.text_value(|out| taker.take(out, TEXT_CAP, write)));
-            }
-            _ => self.fields.push_text(name, |out| take_field(taker, name, out, TEXT_CAP, write)),
+        if is_content(name) && self.error != Some(name) {
+            self.fields.push_text(name, |out| {
+                taker.take_raw(out, write);
+                false
+            });
         }
     }
 
-    fn number(&mut self, field: &Field, value: Value) {
-        let name = field.name();
-        if !self.is_content(name) {
-            return;
-        }
-        let hidden = match self.taker.scrubber.verdict_of(name) {
-            Verdict::Open => false,
-            Verdict::Listed(listed) => match value {
-                Value::I64(number) => listed.hides_number(number.unsigned_abs()),
-                Value::U64(number) => listed.hides_number(number),
-                Value::Bool(_) | Value::F64(_) | Value::Text { .. } | Value::Span => false,
-            },
-            Verdict::Hidden => true,
-        };
-        if hidden {
-            self.fields.push_text(name, |out| hide(out, out.len()));
-        } else {
-            self.fields.push(name, value);
+    fn plain(&mut self, field: &Field, value: Value) {
+        if is_content(field.name()) {
+            self.fields.push(field.name(), value);
         }
     }
 }
@@ -368,34 +430,22 @@ impl Visit for Capturing<'_> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.number(field, Value::Bool(value));
+        self.plain(field, Value::Bool(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field, Value::I64(value));
+        self.plain(field, Value::I64(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field, Value::U64(value));
+        self.plain(field, Value::U64(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.number(field, Value::F64(value));
+        self.plain(field, Value::F64(value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let taker = self.taker;
-        match &mut self.error {
-            Some(error) if error.message.is_none() && !is_control(field.name()) => {
-                let fields = &mut *self.fields;
-                error.message = Some(
-                    fields.text_value(|out| taker.take(out, TEXT_CAP, |w| write!(w, "{value}"))),
-                );
-                error.chain = Some(
-                    fields.text_value(|out| taker.take(out, TEXT_CAP, |w| write_chain(value, w))),
-                );
-            }
-            _ => self.text(field, |out| write_chain(value, out)),
-        }
+        self.text(field, |out| write_chain(value, out));
     }
 }

@@ -4,20 +4,23 @@
 //! and no body depends on another layer's settings; DEBUG and TRACE never are. The longest
 //! matching target wins, and a target matches whole path segments only.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::btree_map::Entry,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tracing::{Level, Metadata, level_filters::LevelFilter, subscriber::Interest};
 use tracing_subscriber::layer::{Context, Filter};
 
 use crate::{
-    capture::routes::Routes,
+    capture::{known::Known, routes::Routes, targets::ByTarget},
     error::{Error, Kind, shown},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
-    rule::{self, covers},
+    rule,
 };
 
 /// What pages when nothing is said.
@@ -27,16 +30,17 @@ pub(crate) const DEFAULT_FILTER: &str = "error";
 const KNOWN: [&str; 5] =
     ["spike", "spike.title", "spike.severity", "spike.priority", "spike.status"];
 
-/// Target and level rules, longest target first.
+/// Target and level rules.
 #[derive(Debug)]
 pub(crate) struct Rules {
     default: LevelFilter,
-    targets: Vec<TargetRule>,
+    targets: ByTarget<TargetRule>,
+    /// What they say of the callsites that have asked.
+    known: Known,
 }
 
 #[derive(Debug)]
 struct TargetRule {
-    target: String,
     level: LevelFilter,
     matched: AtomicBool,
 }
@@ -45,12 +49,12 @@ struct TargetRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// Pages by level, unless a `spike` field says otherwise.
-    Level,
+    Level = 1,
     /// Has a `spike` field, whose value decides.
-    Field,
+    Field = 2,
     /// Its target is off: only a resolve goes through.
-    ResolveOnly,
-    No,
+    ResolveOnly = 3,
+    No = 4,
 }
 
 impl Rules {
@@ -58,7 +62,7 @@ impl Rules {
     pub(crate) fn parse(text: &str, from: &'static str) -> Result<Self, Error> {
         let fail = |at: usize, problem: String| Error::new(Kind::Filter { from, at, problem });
         let mut default = None;
-        let mut targets: Vec<TargetRule> = Vec::new();
+        let mut targets = ByTarget::default();
         let mut start = 0_usize;
         for part in text.split(',') {
             let blanks = part.chars().take_while(|c| c.is_whitespace()).count();
@@ -81,22 +85,28 @@ impl Rules {
                     return Err(fail(at, "a second level without a target".to_owned()));
                 }
                 None => default = Some(level),
-                Some(target) if targets.iter().any(|rule| rule.target == target) => {
-                    return Err(fail(at, format!("target {} a second time", shown(target))));
-                }
-                Some(target) => targets.push(TargetRule {
-                    target: target.to_owned(),
-                    level,
-                    matched: AtomicBool::new(false),
-                }),
+                Some(target) => match targets.entry(target.to_owned()) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(TargetRule { level, matched: AtomicBool::new(false) });
+                    }
+                    Entry::Occupied(_) => {
+                        return Err(fail(at, format!("target {} a second time", shown(target))));
+                    }
+                },
             }
         }
-        targets.sort_by_key(|rule| std::cmp::Reverse(rule.target.len()));
-        Ok(Self { default: default.unwrap_or(LevelFilter::ERROR), targets })
+        let default = default.unwrap_or(LevelFilter::ERROR);
+        Ok(Self { default, targets, known: Known::default() })
     }
 
     fn find(&self, target: &str) -> Option<&TargetRule> {
-        self.targets.iter().find(|rule| covers(&rule.target, target))
+        self.targets.matching(target).next()
+    }
+
+    /// As [`concern`](Rules::concern), if the callsite has asked before; never of a `log` record.
+    #[inline]
+    pub(crate) fn known(&self, meta: &Metadata<'_>) -> Option<Concern> {
+        self.known.get(meta)
     }
 
     /// Whether an event like this concerns us. Same answer for the same metadata, always.
@@ -127,17 +137,17 @@ impl Rules {
         self.find(target).map_or(self.default, |rule| rule.level) == LevelFilter::OFF
     }
 
-    /// What pages of targets that no rule names, and each rule, longest target first.
+    /// What pages of targets that no rule names, and each rule, by name.
     #[cfg(feature = "cli")]
     pub(crate) fn told(&self) -> (LevelFilter, impl Iterator<Item = (&str, LevelFilter)>) {
-        let targets = self.targets.iter().map(|rule| (rule.target.as_str(), rule.level));
+        let targets = self.targets.iter().map(|(target, rule)| (target, rule.level));
         (self.default, targets)
     }
 
     /// The mildest level that pages by itself, for whatever target.
     #[cfg(feature = "cli")]
     pub(crate) fn mildest(&self) -> LevelFilter {
-        let levels = self.targets.iter().map(|rule| rule.level);
+        let levels = self.targets.iter().map(|(_, rule)| rule.level);
         levels.fold(self.default, |mildest, level| mildest.max(level))
     }
 
@@ -154,8 +164,8 @@ impl Rules {
     pub(crate) fn unmatched(&self) -> Vec<String> {
         self.targets
             .iter()
-            .filter(|rule| !rule.matched.load(Ordering::Relaxed))
-            .map(|rule| format!("{}={}", rule.target, rule.level))
+            .filter(|(_, rule)| !rule.matched.load(Ordering::Relaxed))
+            .map(|(target, rule)| format!("{target}={}", rule.level))
             .collect()
     }
 }
@@ -185,6 +195,11 @@ fn bad_target(target: &str) -> Option<String> {
     Some(format!("expected a target such as billing::cards, found {found}"))
 }
 
+/// Whether it is the callsite of all `log` records of a level, or a record made from one.
+fn is_log(meta: &Metadata<'_>) -> bool {
+    meta.fields().field("log.target").is_some()
+}
+
 /// The per-layer filter: the rules, or nothing at all when paging is off.
 #[derive(Debug)]
 pub(crate) struct RulesFilter {
@@ -210,12 +225,11 @@ impl RulesFilter {
         }
     }
 
-    fn wants(&self, meta: &Metadata<'_>) -> bool {
-        let Some(rules) = &self.rules else { return false };
-        if meta.is_span() {
-            *meta.level() <= Level::INFO
-        } else {
-            rules.concern(meta) != Concern::No
+    fn concern(&self, meta: &Metadata<'_>) -> Concern {
+        match &self.rules {
+            Some(_) if meta.is_span() && *meta.level() <= Level::INFO => Concern::Level,
+            Some(rules) if !meta.is_span() => rules.concern(meta),
+            Some(_) | None => Concern::No,
         }
     }
 
@@ -236,15 +250,18 @@ impl RulesFilter {
 
 impl<S> Filter<S> for RulesFilter {
     fn enabled(&self, meta: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        if let Some(concern) = self.rules.as_ref().and_then(|rules| rules.known(meta)) {
+            return concern != Concern::No;
+        }
         // A `log` record has no callsite of its own, so this is where its target is first seen.
-        if meta.fields().field("log.target").is_some() {
+        if is_log(meta) {
             self.mark(meta.target());
         }
         // Neither event nor span is the question of an `enabled!`, which no event follows. A "no"
         // would stay behind on this thread and be taken for the answer about the event whose
         // argument asked (tracing#2519). We are asked only when another layer may want it.
         let is_question = !meta.is_event() && !meta.is_span();
-        is_question || self.wants(meta)
+        is_question || self.concern(meta) != Concern::No
     }
 
     /// `sometimes` and not `always` for what we want: with `always`, `enabled` is not called for
@@ -256,7 +273,12 @@ impl<S> Filter<S> for RulesFilter {
         if meta.is_event() {
             self.report_unknown_fields(meta);
         }
-        if self.wants(meta) { Interest::sometimes() } else { Interest::never() }
+        let concern = self.concern(meta);
+        let has_answer = (meta.is_event() || meta.is_span()) && !is_log(meta);
+        if let Some(rules) = self.rules.as_ref().filter(|_| has_answer) {
+            rules.known.note(meta, concern);
+        }
+        if concern == Concern::No { Interest::never() } else { Interest::sometimes() }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

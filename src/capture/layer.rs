@@ -5,7 +5,7 @@
 //! through `reentry` and is contained, so nothing of ours reaches the program.
 
 use std::{
-    fmt::Write,
+    cell::Cell,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
@@ -20,7 +20,7 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::{CapturedError, Capturing, Controls, Deciding, Hashing, Wanted},
+        event::{self, Controls, Deciding, Failure, Wanted},
         filter::{Concern, Rules},
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
@@ -31,19 +31,15 @@ use crate::{
         title::{self, Titles},
     },
     contain::contained,
-    fields::{Fields, TEXT_CAP, Taken},
-    incident::{Captured, Detail},
+    fields::{Fields, Taken},
+    incident::{Detail, Place, Raw},
     problem::{Problem, ProblemKind},
-    queue::Control,
+    queue::{Control, Sender},
     reentry,
     stats::Count,
 };
 
 pub(crate) mod titling;
-
-/// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
-/// whatever its program says.
-const TARGET_CAP: usize = 512;
 
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
@@ -94,22 +90,23 @@ impl SpikeLayer {
     {
         // A second look, since a per-layer filter is bypassed when an argument of the event logs
         // (tracing#2448). A `log` record has its real target only here.
-        let normalized = event.normalized_metadata();
+        let known = self.rules.known(event.metadata());
+        let normalized = if known.is_none() { event.normalized_metadata() } else { None };
         let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
-        let concern = self.rules.concern(meta);
+        let concern = known.unwrap_or_else(|| self.rules.concern(meta));
         if concern == Concern::No {
             return Err(Count::IgnoredUnwanted);
         }
-        self.pipeline.admitting()?;
-        Scratch::lend(|scratch| self.page(event, meta, concern, ctx, scratch))
+        let queue = self.pipeline.admitting()?;
+        Scratch::lend(|scratch| self.page(event, (meta, concern), ctx, queue, scratch))
     }
 
     fn page<S>(
         &self,
         event: &Event<'_>,
-        meta: &Metadata<'_>,
-        concern: Concern,
+        (meta, concern): (&Metadata<'_>, Concern),
         ctx: &Context<'_, S>,
+        queue: &Sender,
         scratch: &mut Scratch,
     ) -> Result<(), Count>
     where
@@ -128,13 +125,38 @@ impl SpikeLayer {
             event.record(&mut Deciding { scratch, taker, wants_error: true, group_by });
         }
         let wish = wish(concern, *meta.level(), &scratch.controls)?;
+        if matches!(wish, Wish::Trigger) && self.counts_repeat(meta, scratch) {
+            return Err(Count::SuppressedRepeat);
+        }
         let is_derived = self.write_title(event, meta, ctx, is_silent, scratch);
-        let Scratch { message, taken, controls, draft, fields, .. } = scratch;
+        self.send(event, (meta, wish, is_derived), ctx, queue, scratch)
+    }
+
+    /// Sends what has its title, if the pipeline lets it through.
+    fn send<S>(
+        &self,
+        event: &Event<'_>,
+        (meta, wish, is_derived): (&Metadata<'_>, Wish, bool),
+        ctx: &Context<'_, S>,
+        queue: &Sender,
+        scratch: &mut Scratch,
+    ) -> Result<(), Count>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let taker = self.taker();
+        let Scratch { message, taken, controls, draft, failure, fields, .. } = scratch;
         let message = (message.as_str(), *taken);
         let notes = &controls.notes;
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
-        let build = || Detail::Event(capture(event, meta, ctx, taker, message, fields, notes));
+        // Whoever asks first formats the error.
+        let failing = Cell::new(Some(failure));
+        let build = || {
+            let (place, mut spare) = (place(event, meta, fields), Failure::default());
+            let failure = failing.take().unwrap_or(&mut spare);
+            Detail::Raw(capture(event, place, ctx, taker, message, (failure, fields), notes))
+        };
         match wish {
             Wish::Trigger => {
                 let key = draft.key();
@@ -150,21 +172,23 @@ impl SpikeLayer {
                     panic: false,
                 };
                 // A title that the event has given itself is meant.
-                let site = if is_derived { site(event, meta) } else { None };
+                let is_log = !std::ptr::eq(meta, event.metadata());
+                let site = if is_derived { site(meta, is_log) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
                 let failure = |state: &mut DefaultHasher| {
                     let Some(leaf) = ctx.event_span(event) else { return false };
-                    let root = leaf.scope().last().map(|root| root.id());
-                    root.hash(state);
-                    let mut hashing = Hashing { state, found: false };
-                    event.record(&mut hashing);
-                    hashing.found
+                    let Some(failure) = failing.take() else { return false };
+                    failure.read(event, taker);
+                    let own = failure.own().map(|own| own.hash(state));
+                    failing.set(Some(failure));
+                    leaf.scope().last().map(|root| root.id()).hash(state);
+                    own.is_some()
                 };
                 let tells = |is_told: &dyn Fn(&str) -> bool| {
                     is_told(message.0) || self.tells_in_error(event, is_told)
                 };
                 let asked = Asked { head, origin, failure: &failure, tells: &tells };
-                self.pipeline.trigger(asked, build)
+                self.pipeline.trigger_through(queue, asked, build)
             }
             Wish::Resolve => {
                 // A title that the event has given itself may be that of any incident.
@@ -173,6 +197,20 @@ impl SpikeLayer {
                 self.pipeline.resolve(draft.title(), goes, build)
             }
         }
+    }
+
+    /// Counts an event as a repeat, if its message has told its title, and that it is one.
+    #[inline]
+    fn counts_repeat(&self, meta: &Metadata<'_>, scratch: &Scratch) -> bool {
+        let Scratch { recall, controls, .. } = scratch;
+        let Some(key) = recall.key() else { return false };
+        if !controls.title.is_empty() || !self.group_by.is_empty() {
+            return false;
+        }
+        let route = self.routes.find(meta.target());
+        let at = (route.endpoint.unwrap_or(0), key);
+        let severity = controls.severity.or(route.severity);
+        self.pipeline.counts_repeat(at, severity, controls.page == Some(true))
     }
 
     /// Whether the event's error, with its sources, is what is looked for.
@@ -246,8 +284,8 @@ where
 }
 
 /// Where the event comes from. `None` for a `log` record that does not say: those are no one's.
-fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
-    if !event.is_log() {
+fn site<'a>(meta: &'a Metadata<'_>, is_log: bool) -> Option<Site<'a>> {
+    if !is_log {
         return Some(Site::Callsite(meta.callsite()));
     }
     let line = meta.line()?;
@@ -279,41 +317,51 @@ pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Resul
     }
 }
 
+/// Where the event comes from.
+fn place(event: &Event<'_>, meta: &Metadata<'_>, fields: &mut Fields) -> Place {
+    if std::ptr::eq(meta, event.metadata()) {
+        return Place::Callsite(event.metadata());
+    }
+    let mut keep = |text: &str| {
+        fields.text_value(|out| {
+            out.push_str(Taker::head_of(text));
+            false
+        })
+    };
+    let (target, file) = (keep(meta.target()), meta.file().map(keep));
+    Place::Record { target, file, line: meta.line() }
+}
+
 /// The second pass: everything that goes into the body.
 fn capture<S>(
     event: &Event<'_>,
-    meta: &Metadata<'_>,
+    place: Place,
     ctx: &Context<'_, S>,
     taker: Taker<'_>,
-    message: (&str, Taken),
-    fields: &mut Fields,
+    (message, taken): (&str, Option<Taken>),
+    (failure, fields): (&mut Failure, &mut Fields),
     notes: &Fields,
-) -> Captured
+) -> Raw
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let mut error = CapturedError::default();
-    event.record(&mut Capturing { fields, taker, error: Some(&mut error) });
+    let error = event::capture(event, taker, failure, fields);
     let spans_cut = span_fields::append(event, ctx, fields);
-    let (message, taken) = message;
-    let message = fields.text_value(|out| {
-        out.push_str(message);
-        taken
-    });
-    let mut keep =
-        |text: &str, cap| fields.text_value(|out| taker.take(out, cap, |out| out.write_str(text)));
-    let target = keep(meta.target(), TARGET_CAP);
-    let file = meta.file().map(|file| keep(file, TEXT_CAP));
-    let thread = keep(thread::current().name().unwrap_or("unnamed"), TEXT_CAP);
-    Captured {
-        level: *meta.level(),
+    let mut keep = |text: &str, taken: Taken| {
+        fields.text_value(|out| {
+            out.push_str(text);
+            taken
+        })
+    };
+    let message = keep(message, taken.unwrap_or_default());
+    let thread = thread::current();
+    let thread = keep(Taker::head_of(thread.name().unwrap_or("unnamed")), Taken::default());
+    Raw {
+        level: *event.metadata().level(),
+        place,
         message,
-        target,
         thread,
-        file,
-        line: meta.line(),
-        error: error.message,
-        chain: error.chain,
+        error,
         fields: Fields::clone(fields),
         spans_cut,
         notes: notes.clone(),

@@ -39,6 +39,7 @@ pub(crate) use panicked::{Panicked, Panics};
 mod asked;
 mod manual;
 mod panicked;
+mod repeat;
 mod replay;
 mod resolve;
 
@@ -52,7 +53,7 @@ pub(crate) struct Settings {
     pub(crate) storm: String,
     pub(crate) severity: Option<Severity>,
     pub(crate) priority: Option<Priority>,
-    pub(crate) scrubber: Scrubber,
+    pub(crate) scrubber: Arc<Scrubber>,
     /// `None`: there is no spool.
     pub(crate) keep: Option<Arc<dyn Keep>>,
     /// `None`: panics are not reported.
@@ -219,6 +220,16 @@ impl Pipeline {
         build: impl FnOnce() -> Detail,
     ) -> Result<(), Count> {
         let queue = self.admitting()?;
+        self.trigger_through(queue, asked, build)
+    }
+
+    /// As [`trigger`](Self::trigger), by the queue of [`admitting`](Self::admitting).
+    pub(crate) fn trigger_through(
+        &self,
+        queue: &Sender,
+        asked: Asked<'_>,
+        build: impl FnOnce() -> Detail,
+    ) -> Result<(), Count> {
         if self.mute.left(|| self.clock.now()).is_some() {
             return Err(Count::SuppressedMute);
         }
@@ -349,10 +360,15 @@ impl Pipeline {
             Err(no_slot) => return Err(refused(no_slot)),
         };
         let mut detail = build();
-        if let Detail::Event(event) = &mut detail
+        let notes = match &mut detail {
+            Detail::Raw(event) => Some(&mut event.notes),
+            Detail::Event(panic) => Some(&mut panic.notes),
+            _ => None,
+        };
+        if let Some(notes) = notes
             && let Some(followers) = self.causes.followers(at(head.endpoint, ask.key))
         {
-            event.notes.push_text("same_cause", |out| {
+            notes.push_text("same_cause", |out| {
                 out.push_str(&followers);
                 false
             });

@@ -22,6 +22,7 @@ pub(crate) use names::{ADDED_LENGTH, ADDED_NAMES, letters};
 
 mod cards;
 mod clean;
+mod event;
 mod keys;
 mod names;
 mod scan;

@@ -4,20 +4,18 @@
 //! longest matching rule that sets it wins; a look-up allocates nothing, and without rules it does
 //! nothing.
 
-use std::{
-    cmp::Reverse,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
+    capture::targets::ByTarget,
     incident::{Priority, Severity},
-    rule::{Threshold, covers},
+    rule::Threshold,
 };
 
-/// The rules of the builder, longest target first.
+/// The rules of the builder; those for one target in its order.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    rules: Vec<Routing>,
+    rules: ByTarget<Vec<Routing>>,
 }
 
 /// One rule, with its webhook as the number of an endpoint.
@@ -42,13 +40,21 @@ pub(crate) struct Route {
 }
 
 impl Routes {
-    pub(crate) fn new(mut rules: Vec<Routing>) -> Self {
-        rules.sort_by_key(|rule| Reverse(rule.target.len()));
-        Self { rules }
+    pub(crate) fn new(rules: Vec<Routing>) -> Self {
+        let mut routes = Self::default();
+        for rule in rules {
+            routes.rules.entry(rule.target.clone()).or_default().push(rule);
+        }
+        routes
     }
 
     /// What the rules say about `target`.
+    #[inline]
     pub(crate) fn find(&self, target: &str) -> Route {
+        if self.rules.is_empty() { Route::default() } else { self.look_up(target) }
+    }
+
+    fn look_up(&self, target: &str) -> Route {
         let mut route = Route::default();
         for rule in self.matching(target) {
             route.severity = route.severity.or(rule.severity);
@@ -71,12 +77,13 @@ impl Routes {
 
     /// The rules that have matched no callsite or `log` target so far.
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = String> {
-        let unmatched = self.rules.iter().filter(|rule| !rule.matched.load(Ordering::Relaxed));
+        let rules = self.rules.iter().flat_map(|(_, rules)| rules);
+        let unmatched = rules.filter(|rule| !rule.matched.load(Ordering::Relaxed));
         unmatched.map(|rule| format!("rule {}", rule.target))
     }
 
     fn matching(&self, target: &str) -> impl Iterator<Item = &Routing> {
-        self.rules.iter().filter(move |rule| covers(&rule.target, target))
+        self.rules.matching(target).flatten()
     }
 }
 

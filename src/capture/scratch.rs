@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     capture::{
-        event::Controls,
+        event::{Controls, Failure},
         literals::Literals,
         recall::Recall,
         redact::{LOOK_AHEAD, Listed, PLACEHOLDER, Scrubber},
@@ -30,8 +30,8 @@ const PANICKED: &str = "<panicked>";
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) message: String,
-    /// What was done to the message.
-    pub(crate) taken: Taken,
+    /// What was done to the message; `None`: nothing yet, and it is to be looked through.
+    pub(crate) taken: Option<Taken>,
     pub(crate) error: String,
     /// The values in `message` and in `error`, if literals are told from them.
     pub(crate) holes: Holes,
@@ -46,6 +46,8 @@ pub(crate) struct Scratch {
     pub(crate) recall: Recall,
     /// For titles that have to be read twice; needs no clearing.
     pub(crate) spare: title::Spare,
+    /// The event's error, while it is known.
+    pub(crate) failure: Failure,
     pub(crate) fields: Fields,
 }
 
@@ -60,12 +62,13 @@ impl Scratch {
         let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let Scratch { message, taken, error, holes, error_holes, .. } = &mut *scratch;
         message.clear();
-        *taken = Taken::default();
+        *taken = None;
         error.clear();
         holes.clear();
         error_holes.clear();
-        let Scratch { controls, groups, draft, fields, .. } = &mut *scratch;
+        let Scratch { controls, groups, draft, failure, fields, .. } = &mut *scratch;
         controls.clear();
+        failure.clear();
         groups.iter_mut().for_each(Group::clear);
         draft.clear();
         fields.clear();
@@ -93,6 +96,34 @@ impl Taker<'_> {
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
     ) -> Taken {
         self.take_noting(out, cap, None, write)
+    }
+
+    /// Appends what `write` writes, with its secrets: as much of it as [`TEXT_CAP`] bytes of it and
+    /// what has to be known beyond them. Tells whether it panicked.
+    pub(crate) fn take_raw(
+        &self,
+        out: &mut String,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) -> bool {
+        self.write(out, TEXT_CAP, None, write) == Written::Panicked
+    }
+
+    /// Appends to what [`take_raw`](Taker::take_raw) took into an empty `out` what belongs to it.
+    pub(crate) fn take_behind(
+        &self,
+        out: &mut String,
+        write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
+    ) {
+        let start = out.len();
+        let room = TEXT_CAP.saturating_sub(start);
+        if self.write(out, room, None, write) == Written::Panicked {
+            out.insert_str(start, ": ");
+        }
+    }
+
+    /// As much of a text as [`take_raw`](Taker::take_raw) would take.
+    pub(crate) fn head_of(text: &str) -> &str {
+        head(text, TEXT_CAP.saturating_add(LOOK_AHEAD))
     }
 
     /// As [`take`](Taker::take), for a field whose name is listed.
@@ -123,29 +154,29 @@ impl Taker<'_> {
         self.take_noting(out, cap, Some(holes), write)
     }
 
-    /// As [`take_with_holes`](Taker::take_with_holes), of an event's message, which may be one
-    /// that is known.
+    /// As [`take_with_holes`](Taker::take_with_holes), of an event's message; `None`: its title is
+    /// known, and it is not looked through.
     pub(crate) fn take_message(
         &self,
         out: &mut String,
         holes: &mut Holes,
         recall: &mut Recall,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
-    ) -> Taken {
+    ) -> Option<Taken> {
         if self.literals.is_some() {
             recall.forget();
-            return self.take_with_holes(out, TEXT_CAP, holes, write);
+            return Some(self.take_with_holes(out, TEXT_CAP, holes, write));
         }
         if self.write(out, TEXT_CAP, None, write) == Written::Panicked {
             recall.forget();
         } else if recall.knows(out) {
-            return Taken::default();
+            return None;
         }
         let taken = self.scrubber.scrub(out, 0, TEXT_CAP);
         if taken != Taken::default() {
             recall.forget();
         }
-        taken
+        Some(taken)
     }
 
     fn take_noting(
@@ -238,7 +269,8 @@ fn write_capped(
 ) -> Written {
     // Look further than the cap, so that a secret across it is recognised.
     let limit = out.len().saturating_add(cap).saturating_add(LOOK_AHEAD);
-    let mut capped = Capped { out, limit, full: false, pieces };
+    let plain = if pieces.is_none() { limit } else { 0 };
+    let mut capped = Capped { out, limit, plain, full: false, pieces };
     match catch_unwind(AssertUnwindSafe(|| write(&mut capped))) {
         Ok(Ok(())) => Written::Whole,
         Ok(Err(fmt::Error)) if capped.full => Written::Whole,
@@ -255,6 +287,8 @@ fn write_capped(
 pub(crate) struct Capped<'a> {
     out: &'a mut String,
     limit: usize,
+    /// The same, as long as all that is written is only to be kept; else 0.
+    plain: usize,
     /// Something did not fit; from then on nothing does.
     full: bool,
     /// Where to note which of the pieces are values.
@@ -279,7 +313,18 @@ impl Capped<'_> {
         }
     }
 
+    #[inline]
     fn push(&mut self, text: &str, is_value: impl FnOnce(&Literals) -> bool) -> fmt::Result {
+        if self.out.len().saturating_add(text.len()) <= self.plain {
+            self.out.push_str(text);
+            return Ok(());
+        }
+        self.push_noting(text, is_value)
+    }
+
+    /// As [`push`](Self::push), of what may not fit, or has to be looked at.
+    #[inline(never)]
+    fn push_noting(&mut self, text: &str, is_value: impl FnOnce(&Literals) -> bool) -> fmt::Result {
         let start = self.out.len();
         let room = if self.full { 0 } else { self.limit.saturating_sub(start) };
         let fits = head(text, room);
@@ -289,7 +334,9 @@ impl Capped<'_> {
         {
             holes.note(start, self.out.len());
         }
-        self.full |= fits.len() < text.len();
+        if fits.len() < text.len() {
+            (self.full, self.plain) = (true, 0);
+        }
         if self.full { Err(fmt::Error) } else { Ok(()) }
     }
 }

@@ -2,59 +2,57 @@
 //!
 //! Invariants: a span without fields costs nothing; a user's `Debug` never runs while a span's
 //! extensions are locked; a span that is missing what we stored, because the layer was added
-//! late, has no fields and is no reason to panic.
+//! late, has no fields and is no reason to panic. Like an event's, its texts may hold secrets.
 
-use std::fmt::Write;
-
-use tracing::{Event, Subscriber, span};
-use tracing_subscriber::{
-    layer::Context,
-    registry::{LookupSpan, SpanRef},
+use std::{
+    error::Error,
+    fmt::{self, Write},
 };
+
+use kept::{Item, Kept};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+use tracing_subscriber::{layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::Capturing,
-        scratch::{Scratch, Taker},
+        event::{is_control, take_field, write_chain},
+        scratch::{Capped, Scratch, Taker},
         title::Group,
     },
     fields::{Fields, Value},
 };
 
+mod kept;
+
 /// Spans of one event at most, counted from the leaf.
 pub(crate) const SPAN_CAP: usize = 32;
-
-/// What a span's extensions hold of ours.
-#[derive(Debug)]
-struct SpanFields(Fields);
+/// Bytes of a value that joins the key that are looked at: more than a title keeps, since what is
+/// invisible goes.
+pub(crate) const GROUP_CAP: usize = 512;
 
 /// Keeps fields of a span: those it was given when it was made, or later. `record` records them.
 pub(crate) fn keep<S>(
     id: &span::Id,
     ctx: &Context<'_, S>,
     taker: Taker<'_>,
-    record: impl FnOnce(&mut Capturing<'_>),
+    record: impl FnOnce(&mut dyn Visit),
 ) where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let Some(span) = ctx.span(id) else { return };
-    Scratch::lend(|scratch| {
-        record(&mut Capturing { fields: &mut scratch.fields, taker, error: None });
-        add(&span, &scratch.fields);
-    });
-}
-
-fn add<S>(span: &SpanRef<'_, S>, fields: &Fields)
-where
-    S: for<'a> LookupSpan<'a>,
-{
-    if fields.is_empty() {
+    let mut keeping = Keeping { kept: Kept::new(span.metadata()), taker };
+    record(&mut keeping);
+    if keeping.kept.is_empty() {
         return;
     }
     let mut extensions = span.extensions_mut();
-    match extensions.get_mut::<SpanFields>() {
-        Some(SpanFields(kept)) => kept.merge(fields),
-        None => extensions.insert(SpanFields(fields.clone())),
+    match extensions.get_mut::<Kept>() {
+        Some(kept) => kept.merge(keeping.kept),
+        None => extensions.insert(keeping.kept),
     }
 }
 
@@ -66,8 +64,8 @@ where
     let mut spans = ctx.event_scope(event).into_iter().flatten();
     for span in spans.by_ref().take(SPAN_CAP) {
         fields.push_span(span.name());
-        if let Some(SpanFields(kept)) = span.extensions().get::<SpanFields>() {
-            fields.extend(kept);
+        if let Some(kept) = span.extensions().get::<Kept>() {
+            kept.append_to(fields);
         }
     }
     spans.next().is_some()
@@ -78,6 +76,7 @@ where
 pub(crate) fn find<S>(
     event: &Event<'_>,
     ctx: &Context<'_, S>,
+    taker: Taker<'_>,
     names: &[String],
     groups: &mut [Group],
 ) where
@@ -89,26 +88,81 @@ pub(crate) fn find<S>(
             return;
         }
         let extensions = span.extensions();
-        let Some(SpanFields(kept)) = extensions.get::<SpanFields>() else { continue };
+        let Some(kept) = extensions.get::<Kept>() else { continue };
         for (name, group) in names.iter().zip(&mut *groups).filter(|(_, group)| !group.found) {
-            if let Some(field) = kept.iter().find(|field| field.name == name) {
+            if let Some((name, item)) = kept.iter().find(|(of, _)| of == name) {
                 group.found = true;
                 missing = missing.saturating_sub(1);
-                show(kept, field.value, &mut group.text);
+                take_field(taker, name, &mut group.text, GROUP_CAP, |out| show(item, out));
             }
         }
     }
 }
 
-/// Appends a value as `Display` writes it.
-fn show(fields: &Fields, value: Value, out: &mut String) {
-    match value {
-        Value::Bool(value) => write!(out, "{value}"),
-        Value::I64(value) => write!(out, "{value}"),
-        Value::U64(value) => write!(out, "{value}"),
-        Value::F64(value) => write!(out, "{value}"),
-        Value::Text { .. } | Value::Span => out.write_str(fields.text(value)),
+/// Writes a value as `Display` does.
+fn show(item: Item<'_>, out: &mut Capped<'_>) -> fmt::Result {
+    match item {
+        Item::Plain(Value::Bool(value)) => write!(out, "{value}"),
+        Item::Plain(Value::I64(value)) => write!(out, "{value}"),
+        Item::Plain(Value::U64(value)) => write!(out, "{value}"),
+        Item::Plain(Value::F64(value)) => write!(out, "{value}"),
+        Item::Plain(Value::Text { .. } | Value::Span) => Ok(()),
+        Item::Text(text) => out.write_str(text),
     }
-    // Writing to a string does not fail.
-    .ok();
+}
+
+/// Takes what is content of a span.
+struct Keeping<'a> {
+    kept: Kept,
+    taker: Taker<'a>,
+}
+
+impl Keeping<'_> {
+    fn plain(&mut self, field: &Field, value: Value) {
+        if !is_control(field.name()) {
+            self.kept.push(field.index(), Item::Plain(value));
+        }
+    }
+
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
+        if is_control(field.name()) {
+            return;
+        }
+        Scratch::lend(|scratch| {
+            self.taker.take_raw(&mut scratch.error, write);
+            self.kept.push(field.index(), Item::Text(&scratch.error));
+        });
+    }
+}
+
+impl Visit for Keeping<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, |out| write!(out, "{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if !is_control(field.name()) {
+            self.kept.push(field.index(), Item::Text(Taker::head_of(value)));
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.plain(field, Value::Bool(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field, Value::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field, Value::U64(value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.plain(field, Value::F64(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.text(field, |out| write_chain(value, out));
+    }
 }

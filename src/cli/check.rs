@@ -12,7 +12,6 @@ use crate::{
     capture::filter::{DEFAULT_FILTER, Rules},
     env::{self, Mode},
     error::Error,
-    rule::covers,
 };
 use eaten::eaten;
 
@@ -143,7 +142,7 @@ fn filter(said: &mut Said) {
     let targets: Vec<(&str, LevelFilter)> = targets.collect();
     let from = if set.is_some() { "SPIKE_FILTER" } else { "SPIKE_FILTER is not set" };
     said.fact("what pages", format!("{} ({from})", pages(default)));
-    for (target, level) in targets.iter().rev() {
+    for (target, level) in &targets {
         said.fact("", format!("{target}: {}", pages(*level)));
     }
     if default == LevelFilter::OFF && targets.iter().all(|(_, level)| *level == LevelFilter::OFF) {
@@ -152,9 +151,11 @@ fn filter(said: &mut Said) {
     if default == LevelFilter::INFO {
         said.odd.push("each event at INFO pages, of whatever target: is that meant?".to_owned());
     }
-    for (at, (target, level)) in targets.iter().enumerate() {
-        let parents = targets.iter().skip(at.saturating_add(1));
-        let parent = parents.clone().find(|(parent, _)| covers(parent, target));
+    for (target, level) in &targets {
+        let is_above =
+            |parent: &str| target.strip_prefix(parent).is_some_and(|rest| rest.starts_with("::"));
+        let parents = targets.iter().filter(|(parent, _)| is_above(parent));
+        let parent = parents.max_by_key(|(parent, _)| parent.len());
         let inherited = parent.map_or(default, |(_, level)| *level);
         if inherited == *level {
             let like = parent.map_or("all others", |(parent, _)| *parent);

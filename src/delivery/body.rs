@@ -81,6 +81,8 @@ pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String
     }
     let mut thread = None;
     match &op.detail {
+        // Of what may have secrets nothing is shown; the worker has none such.
+        Detail::Raw(_) => {}
         Detail::Event(event) => {
             thread = Some(event.fields.text(event.thread).to_owned());
             event_into(event, &mut body, &mut notes);

@@ -32,7 +32,7 @@ use crate::{
         transport::{Attempted, Transport},
     },
     health::{Board, EndpointHealth, WorkerState},
-    incident::Op,
+    incident::{Op, Redact},
     problem::{Problem, ProblemKind},
     queue::{Asker, Control, FlushReport, Lane, Receiver},
     stats::{Count, Counters, Stats},
@@ -49,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) receiver: Receiver,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) redact: Arc<dyn Redact>,
     pub(crate) source: Source,
     pub(crate) entropy: u64,
     pub(crate) board: Arc<Board>,
@@ -227,12 +228,9 @@ impl Worker {
     fn receive(&mut self) {
         let now = self.parts.clock.now();
         loop {
-            for op in self.arrived.drain(..) {
+            while let Some(op) = self.arrived.pop_front() {
                 self.flushes.receive();
-                // The queue has a lane for each endpoint, and for no other.
-                if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
-                    endpoint.push(op, now);
-                }
+                self.push(op, now);
             }
             for (endpoint, lane) in self.endpoints.iter().zip(&mut self.parts.receiver.lanes) {
                 let Room { triggers, resolves } = endpoint.room();
@@ -244,15 +242,18 @@ impl Worker {
         }
     }
 
+    fn push(&mut self, mut op: Box<Op>, now: Duration) {
+        op.redact(&*self.parts.redact);
+        // The queue has a lane for each endpoint, and for no other.
+        if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
+            endpoint.push(op, now);
+        }
+    }
+
     fn obey(&mut self, control: Control) {
         match control {
             Control::Say(problem) => self.say(problem),
-            Control::Panic(op) => {
-                let now = self.parts.clock.now();
-                if let Some(endpoint) = self.endpoints.get_mut(op.endpoint) {
-                    endpoint.push(op, now);
-                }
-            }
+            Control::Panic(op) => self.push(op, self.parts.clock.now()),
             // The loop does.
             Control::Look => {}
             Control::Replay(pipeline) => self.adopter = self.adopter_for(pipeline),

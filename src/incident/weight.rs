@@ -72,6 +72,7 @@ impl Op {
     /// What it holds, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let detail = match &self.detail {
+            Detail::Raw(event) => event.fields.weight().saturating_add(event.notes.weight()),
             Detail::Event(event) => event.fields.weight().saturating_add(event.notes.weight()),
             Detail::Manual(fields) => fields.weight,
             Detail::Storm(storm) => {

@@ -313,7 +313,7 @@ fn f045_a_field_whose_formatting_panics_is_marked_and_the_rest_goes_out() {
     let fields = json!({ "field": "<panicked>", "other": 1, "fine": "half of a Debug" });
     assert_eq!(bodies[0]["fields"], fields);
     assert_eq!(bodies[1]["fields"], json!({ "field": "<panicked>", "fine": "shown" }));
-    assert_eq!(bodies[2]["error"], json!({ "message": "shown", "chain": "<panicked>" }));
+    assert_eq!(bodies[2]["error"], json!({ "message": "shown", "chain": "shown: <panicked>" }));
     assert_eq!(bodies[2]["fields"], json!({ "other": 1 }));
     assert_eq!(bodies[3]["error"], json!({ "message": "<panicked>" }));
     assert_eq!(bodies[4]["message"], "<panicked>");

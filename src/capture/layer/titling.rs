@@ -42,7 +42,7 @@ impl SpikeLayer {
         }
         if !self.group_by.is_empty() {
             let Scratch { groups, draft, .. } = scratch;
-            span_fields::find(event, ctx, &self.group_by, groups);
+            span_fields::find(event, ctx, self.taker(), &self.group_by, groups);
             draft.append_groups(&self.group_by, groups);
         }
         true
@@ -105,7 +105,7 @@ impl SpikeLayer {
         if !is_silent {
             let (kind, place) = draft.kind();
             let key = self.pipeline.key(kind);
-            recall.remember(message, kind, place, key);
+            recall.remember(kind, place, key);
             draft.note_key(key);
         }
     }

@@ -70,10 +70,10 @@ impl Pipeline {
         let Some(panics) = &self.settings.panics else { return };
         self.counters.add(Count::Seen);
         let paged = Scratch::lend(|scratch| {
-            let Scratch { message, taken, filled, draft, spare, fields, .. } = scratch;
+            let Scratch { message, filled, draft, spare, fields, .. } = scratch;
             let taker =
                 Taker { scrubber: self.scrubber(), counters: &self.counters, literals: None };
-            *taken = taker.take(message, TEXT_CAP, |out| out.write_str(panicked.message));
+            let taken = taker.take(message, TEXT_CAP, |out| out.write_str(panicked.message));
             let mut place = String::new();
             let file = panicked.location.map_or("", Location::file);
             source::place(file, &panics.service, &mut place);
@@ -91,7 +91,7 @@ impl Pipeline {
             let (title, panic) = (draft.title(), true);
             let head = Head { title, severity, priority, endpoint, panic, ..Head::default() };
             let build = || {
-                let message = (message.as_str(), *taken);
+                let message = (message.as_str(), taken);
                 Detail::Event(captured(panicked, message, taker, fields))
             };
             let paged = self.trigger(Asked::by_hand(head), build);

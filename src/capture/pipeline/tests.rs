@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{Asked, Goes, Head, Origin, Panicked, Panics, Pipeline, Settings, Site};
 use crate::{
-    capture::{gate::Openings, redact::Scrubber, routes::Route, title::Draft},
+    capture::{gate::Openings, routes::Route, title::Draft},
     clock::Clock,
     incident::{
         Detail, Incident, Leftover, Manual, Occurrences, Op, Replay, Says, Severity, Status,
@@ -31,7 +31,7 @@ fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
         storm: "error storm in it".to_owned(),
         severity: None,
         priority: None,
-        scrubber: Scrubber::default(),
+        scrubber: Arc::default(),
         keep: None,
         panics: Some(Panics { route: Route::default(), service: "it".to_owned() }),
         endpoints,

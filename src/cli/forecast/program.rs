@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     capture::{
-        event::{Deciding, Hashing, is_content},
+        event::{Deciding, Failure, is_content},
         filter::{Concern, Rules},
         layer::{
             Wish,
@@ -154,15 +154,20 @@ impl Program {
     }
 
     /// Hashes the error and the root span, which a log tells apart by its name and fields only.
-    pub(super) fn failure(&self, event: &Event<'_>, state: &mut DefaultHasher) -> bool {
+    pub(super) fn failure(
+        &self,
+        event: &Event<'_>,
+        taker: Taker<'_>,
+        state: &mut DefaultHasher,
+    ) -> bool {
         let Some(root) = event.spans.first() else { return false };
         root.name.hash(state);
         for (name, value) in &root.fields {
             (name, format!("{value:?}")).hash(state);
         }
-        let mut hashing = Hashing { state, found: false };
-        self.names.record(&event.fields, &mut hashing);
-        hashing.found
+        let mut failure = Failure::default();
+        failure.read_from(taker, |visitor| self.names.record(&event.fields, visitor));
+        failure.own().map(|own| own.hash(state)).is_some()
     }
 }
 

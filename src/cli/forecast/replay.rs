@@ -177,7 +177,8 @@ impl Replay {
                 };
                 let site = if *is_derived { site(event) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
-                let failure = |state: &mut DefaultHasher| program.failure(event, state);
+                let failure =
+                    |state: &mut DefaultHasher| program.failure(event, self.taker(), state);
                 let asked = Asked { head, origin, failure: &failure, tells: &|_| false };
                 Fate::Trigger(self.pipeline.trigger(asked, build))
             }

@@ -1,0 +1,95 @@
+//! Secrets taken out of events that were captured.
+
+use super::{PLACEHOLDER, Scrubber, Verdict};
+use crate::{
+    fields::{Fields, TEXT_CAP, Taken, Value},
+    incident::{Captured, Place, Raw, Redact},
+};
+
+/// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
+/// whatever its program says.
+pub(crate) const TARGET_CAP: usize = 512;
+
+impl Redact for Scrubber {
+    fn redact(&self, raw: Raw) -> Captured {
+        let Raw { level, place, message, thread, error, fields, spans_cut, notes } = raw;
+        let mut clean = Fields::default();
+        for field in fields.iter() {
+            match field.value {
+                Value::Span => clean.push_span(field.name),
+                value => self.field(field.name, (&fields, value), &mut clean),
+            }
+        }
+        clean.add_omitted(fields.omitted());
+        clean.add_redacted(fields.redacted());
+        let mut keep = |text: &str, cap| clean.text_value(|out| self.append(text, out, cap));
+        let (target, file, line) = match place {
+            Place::Callsite(meta) => (meta.target(), meta.file(), meta.line()),
+            Place::Record { target, file, line } => {
+                (fields.text(target), file.map(|file| fields.text(file)), line)
+            }
+        };
+        let target = keep(target, TARGET_CAP);
+        let file = file.map(|file| keep(file, TEXT_CAP));
+        let mut text = |value| {
+            let kept = keep(fields.text(value), TEXT_CAP);
+            if is_cut(value) { kept.cut() } else { kept }
+        };
+        let (message, thread) = (text(message), text(thread));
+        let chained = error.filter(|(own, whole)| own != whole).map(|(_, whole)| whole);
+        let (error, chain) = (error.map(|(own, _)| text(own)), chained.map(text));
+        let fields = clean;
+        Captured {
+            level,
+            message,
+            target,
+            thread,
+            file,
+            line,
+            error,
+            chain,
+            fields,
+            spans_cut,
+            notes,
+        }
+    }
+}
+
+/// Whether its own thread has cut it already.
+fn is_cut(value: Value) -> bool {
+    matches!(value, Value::Text { cut: true, .. })
+}
+
+impl Scrubber {
+    fn field(&self, name: &'static str, (fields, value): (&Fields, Value), clean: &mut Fields) {
+        let text = fields.text(value);
+        let is_text = matches!(value, Value::Text { .. });
+        let hidden = match self.verdict_of(name) {
+            Verdict::Open => false,
+            Verdict::Hidden => true,
+            Verdict::Listed(listed) => match value {
+                Value::Text { .. } => listed.hides(text),
+                Value::I64(number) => listed.hides_number(number.unsigned_abs()),
+                Value::U64(number) => listed.hides_number(number),
+                Value::Bool(_) | Value::F64(_) | Value::Span => false,
+            },
+        };
+        if hidden {
+            clean.push_text(name, |out| {
+                out.push_str(PLACEHOLDER);
+                Taken { cut: false, redacted: 1 }
+            });
+        } else if is_text {
+            clean.push_text(name, |out| self.append(text, out, TEXT_CAP));
+        } else {
+            clean.push(name, value);
+        }
+    }
+
+    /// Appends a text without its secrets, cut to `cap` bytes.
+    fn append(&self, text: &str, out: &mut String, cap: usize) -> Taken {
+        let start = out.len();
+        out.push_str(text);
+        self.scrub(out, start, cap)
+    }
+}
