@@ -16,7 +16,6 @@ pub(crate) mod recall;
 pub(crate) mod redact;
 pub(crate) mod routes;
 pub(crate) mod scratch;
-pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod span;
 pub(crate) mod targets;

@@ -24,7 +24,6 @@ use crate::{
         gate::{self, Admission, Ask, Gate, Openings, rank},
         mute::Mute,
         redact::Scrubber,
-        seed::Seed,
         threshold::Waiting,
     },
     clock::{Clock, millis},
@@ -35,6 +34,7 @@ use crate::{
 };
 pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site, Tells};
 pub(crate) use panicked::{Panicked, Panics};
+pub(crate) use seed::Seed;
 
 mod asked;
 mod manual;
@@ -42,6 +42,7 @@ mod panicked;
 mod repeat;
 mod replay;
 mod resolve;
+mod seed;
 
 /// What the builder decided for the caller's side.
 #[derive(Debug)]
@@ -97,21 +98,10 @@ struct Admitted {
 }
 
 impl Pipeline {
-    pub(crate) fn new(
-        clock: Clock,
-        queue: Option<Sender>,
-        counters: Arc<Counters>,
-        settings: Settings,
-    ) -> Self {
-        Self::seeded(Seed::random(), clock, queue, counters, settings)
-    }
-
     /// One whose keys are what the seed makes them.
     pub(crate) fn seeded(
         hasher: Seed,
-        clock: Clock,
-        queue: Option<Sender>,
-        counters: Arc<Counters>,
+        (clock, queue, counters): (Clock, Option<Sender>, Arc<Counters>),
         settings: Settings,
     ) -> Self {
         let seq = Arc::new(AtomicU64::new(1));

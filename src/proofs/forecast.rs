@@ -26,7 +26,10 @@ use crate::{
     backoff::scramble,
     builder::QUEUE_CAPACITY,
     capture::{
-        filter::RulesFilter, layer::SpikeLayer, pipeline::Pipeline, seed::Seed, title::Titles,
+        filter::RulesFilter,
+        layer::SpikeLayer,
+        pipeline::{Pipeline, Seed},
+        title::Titles,
     },
     cli::forecast::tests::{Told, foresee},
     clock::Clock,
@@ -209,9 +212,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let transport = Transport::post(vec![at], &Tokens::default(), &network).unwrap().remove(0);
     let pipeline = Arc::new(Pipeline::seeded(
         Seed::Fixed,
-        Clock::clone(&clock),
-        Some(sender.clone()),
-        Arc::clone(&counters),
+        (Clock::clone(&clock), Some(sender.clone()), Arc::clone(&counters)),
         decided.settings,
     ));
     let (rules, routes) = (Arc::new(decided.rules), Arc::new(decided.routes));

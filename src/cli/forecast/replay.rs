@@ -13,9 +13,8 @@ use super::{
 use crate::{
     capture::{
         layer::Wish,
-        pipeline::{Asked, Goes, Head, Origin, Pipeline, Settings},
+        pipeline::{Asked, Goes, Head, Origin, Pipeline, Seed, Settings},
         scratch::{Scratch, Taker},
-        seed::Seed,
     },
     clock::Clock,
     delivery::{
@@ -76,9 +75,7 @@ impl Replay {
         let (clock, counters) = (Clock::standing(), Arc::new(Counters::new()));
         let pipeline = Pipeline::seeded(
             Seed::Fixed,
-            Clock::clone(&clock),
-            Some(sender),
-            Arc::clone(&counters),
+            (Clock::clone(&clock), Some(sender), Arc::clone(&counters)),
             settings,
         );
         Self {

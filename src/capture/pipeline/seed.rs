@@ -2,7 +2,13 @@
 //!
 //! Invariant: in a program that pages, nobody outside can know it.
 
-use std::hash::{BuildHasher, DefaultHasher, RandomState};
+use std::{
+    hash::{BuildHasher, DefaultHasher, RandomState},
+    sync::Arc,
+};
+
+use super::{Pipeline, Settings};
+use crate::{clock::Clock, queue::Sender, stats::Counters};
 
 /// Makes hashers that agree with each other.
 #[derive(Debug)]
@@ -14,9 +20,15 @@ pub(crate) enum Seed {
     Fixed,
 }
 
-impl Seed {
-    pub(crate) fn random() -> Self {
-        Self::Random(RandomState::new())
+impl Pipeline {
+    pub(crate) fn new(
+        clock: Clock,
+        queue: Option<Sender>,
+        counters: Arc<Counters>,
+        settings: Settings,
+    ) -> Self {
+        let seed = Seed::Random(RandomState::new());
+        Self::seeded(seed, (clock, queue, counters), settings)
     }
 }
 
