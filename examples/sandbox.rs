@@ -1,8 +1,10 @@
-//! The receiver alone: a stand-in for Spike on this machine, with a page to look at.
+//! The receiver alone: a stand-in for Spike on this machine, with an inbox to look at.
 //!
 //!     cargo run --example sandbox --features sandbox -- 4774
+//!     cargo run --example sandbox --features sandbox -- 0.0.0.0:4774
 //!
-//! Without a port it takes a free one. Ends with Ctrl-C.
+//! Without a port it takes a free one; with an address it can be looked at from elsewhere, too.
+//! Ends with Ctrl-C.
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
@@ -13,15 +15,16 @@ use tracing_spike::sandbox::Sandbox;
 fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = match std::env::args().nth(1) {
         None => Sandbox::start()?,
-        Some(port) => match port.parse() {
-            Ok(port) => Sandbox::start_on(port)?,
-            Err(_) => {
-                println!("usage: sandbox [PORT], a port from 0 to 65535; found {port:?}");
+        Some(place) => match (place.parse(), place.parse()) {
+            (Ok(port), _) => Sandbox::start_on(port)?,
+            (_, Ok(address)) => Sandbox::start_at(address)?,
+            _ => {
+                println!("usage: sandbox [PORT | ADDRESS:PORT], as 4774; found {place:?}");
                 return Ok(());
             }
         },
     };
-    println!("incidents: {}", sandbox.page_url());
+    println!("inbox:     {}", sandbox.page_url());
     println!("set this:  export SPIKE_WEBHOOK_URL={}", sandbox.webhook_url());
     loop {
         std::thread::park();

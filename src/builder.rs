@@ -2,12 +2,13 @@
 //!
 //! Setters never fail; [`Builder::build`] checks everything and is the only fallible step.
 
-mod assemble;
+pub(crate) mod assemble;
 #[cfg(feature = "cli")]
 mod decided;
 mod endpoints;
 mod spool;
 mod start;
+pub(crate) mod watched;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -119,6 +120,9 @@ pub struct Builder {
     fsync: bool,
     #[cfg(test)]
     pub(crate) fails: crate::delivery::worker::tests::Fails,
+    /// In a user's test: what works in the place of a thread.
+    #[cfg(feature = "testing")]
+    driven: Option<watched::Driving>,
     roots: Vec<Vec<u8>>,
     proxies: bool,
     panics: bool,
@@ -194,6 +198,8 @@ impl Builder {
             fsync: false,
             #[cfg(test)]
             fails: Default::default(),
+            #[cfg(feature = "testing")]
+            driven: None,
             roots: Vec::new(),
             proxies: true,
             panics: false,
@@ -662,7 +668,7 @@ impl Builder {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let panics = self.panics;
-        let Built { layer, filter, guard, start } = self.assemble()?;
+        let Built { layer, filter, guard, start, .. } = self.assemble()?;
         if panics {
             panic::install();
         }
@@ -700,7 +706,7 @@ impl Builder {
                 })
             })?,
         };
-        let Built { layer, filter, guard, start } = self.panics().assemble()?;
+        let Built { layer, filter, guard, start, .. } = self.panics().assemble()?;
         tracing_log::LogTracer::init().map_err(|_| set("logger"))?;
         let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let subscriber = tracing_subscriber::registry()

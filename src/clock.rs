@@ -5,16 +5,19 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-#[cfg(feature = "cli")]
-use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(any(feature = "cli", feature = "testing"))]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// Reads the monotonic clock as time since the pipeline started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
     start: Instant,
-    /// Of a log that is read: the time in microseconds, which stands still until it is moved.
-    #[cfg(feature = "cli")]
-    moved: Option<&'static AtomicU64>,
+    /// Of a user's test or of a log: the time in nanoseconds, which stands until it is moved.
+    #[cfg(any(feature = "cli", feature = "testing"))]
+    moved: Option<Arc<AtomicU64>>,
     /// Of a proof that can't wait: it runs so many times as fast as the system's.
     #[cfg(test)]
     speed: u32,
@@ -30,34 +33,33 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             start: Instant::now(),
-            #[cfg(feature = "cli")]
+            #[cfg(any(feature = "cli", feature = "testing"))]
             moved: None,
             #[cfg(test)]
             speed: SPEED.get(),
         }
     }
 
-    /// A clock that stands at zero until [`advance`](Clock::advance) moves it, and all its copies.
-    #[cfg(feature = "cli")]
+    /// A clock that stands at zero until [`advance`](Clock::advance) moves it, and all its clones.
+    #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn standing() -> Self {
-        // One for each log: as long as the process that reads it.
-        Self { moved: Some(Box::leak(Box::default())), ..Self::start() }
+        Self { moved: Some(Arc::default()), ..Self::start() }
     }
 
     /// Moves a standing clock.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn advance(&self, by: Duration) {
-        if let Some(moved) = self.moved {
-            let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        if let Some(moved) = &self.moved {
+            let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
             moved.fetch_add(by, Ordering::Relaxed);
         }
     }
 
     /// Time since the pipeline started.
-    pub(crate) fn now(self) -> Duration {
-        #[cfg(feature = "cli")]
-        if let Some(moved) = self.moved {
-            return Duration::from_micros(moved.load(Ordering::Relaxed));
+    pub(crate) fn now(&self) -> Duration {
+        #[cfg(any(feature = "cli", feature = "testing"))]
+        if let Some(moved) = &self.moved {
+            return Duration::from_nanos(moved.load(Ordering::Relaxed));
         }
         let passed = self.start.elapsed();
         #[cfg(test)]
@@ -65,15 +67,20 @@ impl Clock {
         passed
     }
 
-    /// What `time` of this clock takes on the system's: the same, but for a proof's.
-    pub(crate) fn takes(self, time: Duration) -> Duration {
+    /// What `time` of this clock takes on the system's: the same, but for a proof's, and nothing
+    /// on a clock that stands.
+    pub(crate) fn takes(&self, time: Duration) -> Duration {
+        #[cfg(any(feature = "cli", feature = "testing"))]
+        if self.moved.is_some() {
+            return Duration::ZERO;
+        }
         #[cfg(test)]
         let time = time / self.speed;
         time
     }
 
     /// The same moment as an instant that `tokio` can sleep until.
-    pub(crate) fn instant(self, at: Duration) -> tokio::time::Instant {
+    pub(crate) fn instant(&self, at: Duration) -> tokio::time::Instant {
         let far = Duration::from_secs(365 * 86_400);
         let at = self.start.checked_add(self.takes(at.min(far))).unwrap_or(self.start);
         tokio::time::Instant::from_std(at)

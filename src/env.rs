@@ -44,7 +44,11 @@ const FILE_CAP: u64 = 4 * 1024;
 pub enum Mode {
     /// `live`: sent to the webhook. The default when there is a webhook.
     Live,
-    /// `dry-run`: each incident is printed to stderr, exactly as it would be sent.
+    /// `dry-run`: each incident is printed to stderr instead. Through a pipe it is a line that says
+    /// what would be done, and the JSON exactly as it would be sent. On a terminal it is laid out
+    /// for a person, in colour unless `NO_COLOR` is set: what the SMS would say, why it pages, and
+    /// the body. What did not page is told with its reason when it has been at rest for a second,
+    /// and at the end.
     DryRun,
     /// `off`: nothing is captured. The default when there is no webhook.
     Off,
@@ -109,6 +113,13 @@ pub(crate) fn mode() -> Result<Option<Mode>, Error> {
             found: shown(other),
         })),
     }
+}
+
+/// Whether who has a terminal wants colour there: unless `NO_COLOR` says otherwise, or a terminal
+/// that has none.
+pub(crate) fn wants_color() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 /// The directory of the spool.

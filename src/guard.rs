@@ -402,7 +402,8 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn finish(self) -> FlushReport {
         let left = self.deadline.saturating_sub(self.pipeline.clock().now());
-        match self.answer.recv_timeout(left.saturating_add(GRACE)) {
+        let left = self.pipeline.clock().takes(left).saturating_add(GRACE);
+        match self.answer.recv_timeout(left) {
             Ok(report) => report,
             Err(reply::RecvTimeoutError::Disconnected) => report_without_worker(&self.pipeline),
             Err(reply::RecvTimeoutError::Timeout) => FlushReport {

@@ -34,9 +34,12 @@ mod rule;
 mod stats;
 mod sync;
 mod webhook;
+mod witness;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use builder::{Builder, builder, from_env, init};
 pub use capture::title;

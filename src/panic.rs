@@ -36,11 +36,11 @@ pub(crate) fn install() {
     let (clock, previous) = (Clock::start(), panic::take_hook());
     panic::set_hook(Box::new(move |info| {
         reentry::run_hook(|| previous(info));
-        report(info, clock);
+        report(info, &clock);
     }));
 }
 
-fn report(info: &PanicHookInfo<'_>, clock: Clock) {
+fn report(info: &PanicHookInfo<'_>, clock: &Clock) {
     // On our own threads, and inside our code (where a field's `Debug` panics), it is caught.
     let Some(inside) = reentry::enter() else { return };
     let mut live = Live::here().pipelines();
@@ -81,7 +81,7 @@ fn message<'a>(info: &'a PanicHookInfo<'_>) -> (&'a str, &'static str) {
 }
 
 /// Waits until everything pending is delivered, as long as there is time for that.
-fn wait(live: &[Arc<Shared>], clock: Clock) {
+fn wait(live: &[Arc<Shared>], clock: &Clock) {
     let waits = &Live::here().waits;
     let Some(left) = lock(waits).begin(clock.now()) else { return };
     let timeout = left.saturating_sub(GRACE);

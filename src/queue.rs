@@ -96,6 +96,20 @@ pub(crate) struct Sender {
     lanes: Arc<[Entry]>,
     capacity: usize,
     control: mpsc::UnboundedSender<Control>,
+    /// In a user's test: what works on the caller's thread, in the place of a worker's.
+    #[cfg(feature = "testing")]
+    driven: Option<Arc<dyn Driven>>,
+}
+
+/// A worker without a thread: whoever has sent something has it work.
+#[cfg(feature = "testing")]
+pub(crate) trait Driven:
+    Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe + std::fmt::Debug
+{
+    /// Does all that there is to do at this moment.
+    fn drive(&self);
+    /// Whether the calling thread is one of the test's.
+    fn is_here(&self) -> bool;
 }
 
 /// The callers' end of a lane.
@@ -109,7 +123,7 @@ struct Entry {
 pub(crate) struct Slot<'a> {
     /// `None` once it is used.
     permit: Option<mpsc::Permit<'a, Box<Op>>>,
-    control: &'a mpsc::UnboundedSender<Control>,
+    sender: &'a Sender,
 }
 
 /// The worker's end.
@@ -140,7 +154,13 @@ pub(crate) fn bounded(capacity: usize, endpoints: usize) -> (Sender, Receiver) {
     };
     let (entries, lanes): (Vec<_>, Vec<_>) = (0..endpoints.max(1)).map(lane).unzip();
     (
-        Sender { lanes: entries.into(), capacity, control: control_sender },
+        Sender {
+            lanes: entries.into(),
+            capacity,
+            control: control_sender,
+            #[cfg(feature = "testing")]
+            driven: None,
+        },
         Receiver { control, lanes },
     )
 }
@@ -161,14 +181,39 @@ impl Sender {
     ) -> Result<Slot<'_>, NoSlot> {
         let Some(lane) = self.lanes.get(endpoint) else { return Err(NoSlot::Closed) };
         match channel(lane).try_reserve() {
-            Ok(permit) => Ok(Slot { permit: Some(permit), control: &self.control }),
+            Ok(permit) => Ok(Slot { permit: Some(permit), sender: self }),
             Err(error) => Err(no_slot(&error)),
         }
     }
 
     /// Sends a control message; false when the worker is gone.
     pub(crate) fn control(&self, message: Control) -> bool {
-        self.control.send(message).is_ok()
+        let sent = self.control.send(message).is_ok();
+        self.drive();
+        sent
+    }
+
+    /// The same, with such a worker behind it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn driven_by(self, driven: Arc<dyn Driven>) -> Self {
+        Self { driven: Some(driven), ..self }
+    }
+
+    /// Whether what happens on the calling thread concerns it: in production, always.
+    pub(crate) fn is_here(&self) -> bool {
+        #[cfg(feature = "testing")]
+        if let Some(driven) = &self.driven {
+            return driven.is_here();
+        }
+        true
+    }
+
+    /// Has it work that works on the caller's thread.
+    fn drive(&self) {
+        #[cfg(feature = "testing")]
+        if let Some(driven) = &self.driven {
+            driven.drive();
+        }
     }
 
     /// Triggers that may wait at each endpoint.
@@ -185,10 +230,11 @@ impl Sender {
 impl Slot<'_> {
     /// Sends it, or loses it when the worker has ended while it was built.
     pub(crate) fn send(mut self, op: Box<Op>) {
-        if !self.control.is_closed()
+        if !self.sender.control.is_closed()
             && let Some(permit) = self.permit.take()
         {
             permit.send(op);
+            self.sender.drive();
         }
     }
 }
@@ -199,7 +245,7 @@ impl Drop for Slot<'_> {
         if let Some(permit) = self.permit.take() {
             drop(permit);
             // Nobody waits for a worker that is gone.
-            self.control.send(Control::Look).ok();
+            self.sender.control.send(Control::Look).ok();
         }
     }
 }

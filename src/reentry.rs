@@ -38,6 +38,22 @@ pub(crate) fn mark_own_thread() {
     MARK.try_with(|mark| mark.set(Mark::OwnThread)).ok();
 }
 
+/// Has the calling thread be one of ours for the time of `work`.
+#[cfg(feature = "testing")]
+pub(crate) fn as_own_thread(work: impl FnOnce()) {
+    /// Restores the mark, whatever becomes of the work.
+    struct Before(Option<Mark>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            if let Some(before) = self.0 {
+                MARK.try_with(|mark| mark.set(before)).ok();
+            }
+        }
+    }
+    let _before = Before(MARK.try_with(|mark| mark.replace(Mark::OwnThread)).ok());
+    work();
+}
+
 /// Whether the calling thread is inside our code: a flush in a field's `Debug`, say.
 pub(crate) fn is_inside() -> bool {
     MARK.try_with(|mark| mark.get() == Mark::Inside).unwrap_or(false)

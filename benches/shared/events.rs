@@ -115,6 +115,38 @@ pub(crate) fn repeat(number: u64) {
     incident!(number, ["green", "olive", "crate", "chalk"]);
 }
 
+/// The same incident, in messages that have nothing in common but their title.
+pub(crate) fn anew(number: u64) {
+    let id = 1_000_000 + number.wrapping_mul(2_654_435_761) % 9_000_000;
+    let failed = Failed { order: id, source: Timeout };
+    error!(
+        order = id,
+        amount = 129.95_f64,
+        retry = true,
+        region = "eu-north",
+        state = ?State::Waiting(3),
+        error = &failed as &dyn Error,
+        "no green olive crate chalk left for order o-{id:x}: it failed",
+    );
+}
+
+/// As [`anew`], of 600 bytes.
+pub(crate) fn long(number: u64) {
+    let id = 1_000_000 + number.wrapping_mul(2_654_435_761) % 9_000_000;
+    let failed = Failed { order: id, source: Timeout };
+    const MORE: &str = "green olive crate chalk left for order of it, since it failed; no ";
+    let [a, b, c, d, e, f, g, h] = [MORE; 8];
+    error!(
+        order = id,
+        amount = 129.95_f64,
+        retry = true,
+        region = "eu-north",
+        state = ?State::Waiting(3),
+        error = &failed as &dyn Error,
+        "no {a}{b}{c}{d}{e}{f}{g}{h}green olive crate chalk left for order o-{id:x}: it failed",
+    );
+}
+
 /// An incident with a title of its own, the first million times, from one of eight callsites.
 pub(crate) fn distinct(number: u64) {
     static SITES: [fn(u64); 8] =

@@ -24,9 +24,9 @@ use crate::{
         routes::Routes,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
     },
-    clock::Clock,
     delivery::{
         body::Source,
+        dry::Dry,
         kept::LastWords,
         spool::Spool,
         supervisor,
@@ -44,6 +44,9 @@ use crate::{
     webhook::Webhook,
 };
 
+#[cfg(feature = "testing")]
+use crate::capture::why::Why;
+
 impl Builder {
     /// The parts before they are given a subscriber's type.
     pub(super) fn assemble(self) -> Result<Built, Error> {
@@ -60,10 +63,15 @@ impl Builder {
         let (endpoints, routes) = Endpoints::of(self.routes.clone(), webhook, is_off)?;
         let (mode, routes) = (decide(mode, place.is_some())?, Arc::new(routes));
         let source = self.source(from_env)?;
-        let (clock, counters) = (Clock::start(), Arc::new(Counters::new()));
+        let (clock, counters) = (self.clock(), Arc::new(Counters::new()));
         let (spool, without_spool) = self.open_spool(mode, &endpoints.tokens())?;
         let panics = self.about_panics(&rules, &routes, source.service.as_deref());
-        let settings = self.settings((&endpoints, &source, spool.clone()), panics, mode);
+        let dry = Self::dry(mode, &rules, &routes);
+        let witness = self.witness(dry.as_ref());
+        let settings = Settings {
+            witness,
+            ..self.settings((&endpoints, &source, spool.clone()), panics, mode)
+        };
         let mut start = Start {
             mode,
             webhook: place,
@@ -81,14 +89,14 @@ impl Builder {
                 None
             }
             _ => {
-                let network = Network { clock, roots, proxies: self.proxies };
+                let network = Network { clock: clock.clone(), roots, proxies: self.proxies };
                 let shared = Shared {
                     counters: &counters,
                     board: &board,
                     spool,
                     redact: Arc::clone(&settings.scrubber),
                 };
-                Some(self.start((mode, source), shared, network, endpoints)?)
+                Some(self.start((dry, source), shared, network, endpoints)?)
             }
         };
         let pipeline = Arc::new(Pipeline::new(clock, sender, counters, settings));
@@ -114,6 +122,8 @@ impl Builder {
                 self.group_by,
             ),
             filter,
+            #[cfg(feature = "testing")]
+            why: Why::new(&rules, &routes),
             guard: Guard::new(pipeline, rules, routes, board, self.shutdown_timeout),
             start,
         })
@@ -144,6 +154,7 @@ impl Builder {
             )),
             keep,
             panics,
+            witness: None,
             endpoints: if mode == Mode::Off { 1 } else { endpoints.len() },
         }
     }
@@ -275,7 +286,7 @@ impl Builder {
 
     fn start(
         &self,
-        (mode, source): (Mode, Source),
+        (dry, source): (Option<Dry>, Source),
         shared: Shared<'_>,
         network: Network,
         endpoints: Endpoints,
@@ -286,7 +297,7 @@ impl Builder {
         let entropy = RandomState::new().hash_one(std::process::id());
         let (board, on_problem) = (Arc::clone(board), self.on_problem);
         let parts = worker::Parts {
-            clock: network.clock,
+            clock: network.clock.clone(),
             receiver,
             counters,
             redact,
@@ -295,17 +306,20 @@ impl Builder {
             board,
             on_problem,
             spool,
+            dry: dry.clone(),
             #[cfg(test)]
             fails: self.fails.clone(),
         };
-        let is_dry = mode == Mode::DryRun;
-        let (tokens, endpoints) = (endpoints.tokens(), endpoints.named(is_dry));
-        supervisor::start(parts, move || {
-            if is_dry {
-                Ok(Transport::print(endpoints, &tokens))
-            } else {
-                Transport::post(endpoints, &tokens, &network)
-            }
+        #[cfg(feature = "testing")]
+        if let Some(super::watched::Driving { driven, .. }) = &self.driven {
+            let tokens = endpoints.tokens();
+            driven.begin(parts, endpoints.named(true), &tokens);
+            return Ok(sender.driven_by(Arc::clone(driven) as _));
+        }
+        let (tokens, endpoints) = (endpoints.tokens(), endpoints.named(dry.is_some()));
+        supervisor::start(parts, move || match dry {
+            Some(dry) => Ok(Transport::print(endpoints, &tokens, &dry)),
+            None => Transport::post(endpoints, &tokens, &network),
         })?;
         Ok(sender)
     }
@@ -328,10 +342,13 @@ fn storm_title(service: Option<&str>) -> String {
 }
 
 /// A layer without its filter, since the two meet only where the subscriber's type is known.
-pub(super) struct Built {
-    pub(super) layer: SpikeLayer,
-    pub(super) filter: RulesFilter,
-    pub(super) guard: Guard,
+pub(crate) struct Built {
+    pub(crate) layer: SpikeLayer,
+    pub(crate) filter: RulesFilter,
+    pub(crate) guard: Guard,
+    /// For a user's test.
+    #[cfg(feature = "testing")]
+    pub(crate) why: Why,
     pub(super) start: Start,
 }
 

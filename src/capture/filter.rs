@@ -131,6 +131,15 @@ impl Rules {
         }
     }
 
+    /// The rule for this target, as the filter has it, and the level from which on it wants events.
+    pub(crate) fn rule_of(&self, target: &str) -> (String, LevelFilter) {
+        let word = |level: LevelFilter| level.to_string().to_ascii_lowercase();
+        match self.targets.named(target).next() {
+            Some((target, rule)) => (format!("{target}={}", word(rule.level)), rule.level),
+            None => (word(self.default), self.default),
+        }
+    }
+
     /// Whether nothing of this target pages. Marks its rule as one in use.
     pub(crate) fn is_off(&self, target: &str) -> bool {
         self.mark(target);
@@ -201,7 +210,7 @@ fn is_log(meta: &Metadata<'_>) -> bool {
 }
 
 /// The per-layer filter: the rules, or nothing at all when paging is off.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RulesFilter {
     rules: Option<Arc<Rules>>,
     routes: Arc<Routes>,
@@ -236,16 +245,27 @@ impl RulesFilter {
     /// Tells a person of a `spike.` field that we don't know: a typo would page wrongly for ever.
     fn report_unknown_fields(&self, meta: &Metadata<'_>) {
         let Some(worker) = &self.worker else { return };
-        for field in meta.fields().iter().map(|field| field.name()) {
-            if field.starts_with("spike.") && !KNOWN.contains(&field) {
-                let known = KNOWN.join(", ");
-                let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
-                let sentence =
-                    format!("unknown event field {field} at {file}:{line}; the fields are {known}");
-                worker.control(Control::Say(Problem::new(ProblemKind::Field, sentence)));
-            }
+        for sentence in unknown_fields(meta) {
+            worker.control(Control::Say(Problem::new(ProblemKind::Field, sentence)));
         }
     }
+
+    /// The same, that tells nobody.
+    #[cfg(feature = "testing")]
+    pub(crate) fn silent(self) -> Self {
+        Self { worker: None, ..self }
+    }
+}
+
+/// What a person is told of the `spike.` fields of an event that we don't know.
+pub(crate) fn unknown_fields(meta: &Metadata<'_>) -> impl Iterator<Item = String> {
+    let names = meta.fields().iter().map(|field| field.name());
+    let unknown = names.filter(|name| name.starts_with("spike.") && !KNOWN.contains(name));
+    unknown.map(|name| {
+        let known = KNOWN.join(", ");
+        let (file, line) = (meta.file().unwrap_or("?"), meta.line().unwrap_or(0));
+        format!("unknown event field {name} at {file}:{line}; the fields are {known}")
+    })
 }
 
 impl<S> Filter<S> for RulesFilter {

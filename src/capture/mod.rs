@@ -21,3 +21,4 @@ pub(crate) mod span;
 pub(crate) mod targets;
 pub(crate) mod threshold;
 pub mod title;
+pub(crate) mod why;

@@ -31,6 +31,7 @@ use crate::{
     queue::{Control, NoSlot, Sender},
     stats::{Count, Counters},
     sync::AtomicU64,
+    witness::Witness,
 };
 pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site, Tells};
 pub(crate) use panicked::{Panicked, Panics};
@@ -43,6 +44,7 @@ mod repeat;
 mod replay;
 mod resolve;
 mod seed;
+mod watched;
 
 /// What the builder decided for the caller's side.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) keep: Option<Arc<dyn Keep>>,
     /// `None`: panics are not reported.
     pub(crate) panics: Option<Panics>,
+    /// Who watches what does not go out.
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     /// How many there are; at least 1.
     pub(crate) endpoints: usize,
 }
@@ -179,8 +183,8 @@ impl Pipeline {
         other.unwrap_or(&self.gate)
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// From now on everything is refused. Tells whether this call was the one that closed it.
@@ -202,19 +206,8 @@ impl Pipeline {
         Ok(queue)
     }
 
-    /// Opens or repeats an incident. `Err` says where it ended instead of on its way; the caller
-    /// counts that. `build` runs only when there is a slot for what it builds.
-    pub(crate) fn trigger(
-        &self,
-        asked: Asked<'_>,
-        build: impl FnOnce() -> Detail,
-    ) -> Result<(), Count> {
-        let queue = self.admitting()?;
-        self.trigger_through(queue, asked, build)
-    }
-
-    /// As [`trigger`](Self::trigger), by the queue of [`admitting`](Self::admitting).
-    pub(crate) fn trigger_through(
+    /// Does what [`trigger_through`](Self::trigger_through) says.
+    fn admit(
         &self,
         queue: &Sender,
         asked: Asked<'_>,
@@ -320,7 +313,9 @@ impl Pipeline {
             }
             Opens::Folded { place } => {
                 self.counters.add(Count::Folded);
-                let head = Head { title: folding.finish(place), key: None, ..head };
+                let title = folding.finish(place);
+                self.witness().inspect(|witness| witness.folded(head.title, title));
+                let head = Head { title, key: None, ..head };
                 let ask = Ask { key: self.key(head.title), ..ask };
                 let admission = gate.admit(ask, now);
                 let paged = self.page(queue, head, (ask, now), admission, build);
@@ -391,6 +386,7 @@ impl Pipeline {
         };
         let admitted = self.admitted(head.endpoint, gate.storm_key(), now, sending);
         let slot = queue.reserve_trigger(head.endpoint).map_err(refused)?;
+        self.tell_stopped(head.title, Count::SuppressedStorm);
         let head = Head { title: gate.storm_title(), panic: false, ..head };
         slot.send(self.op(head, admitted, Detail::Storm(gate.storm_detail())));
         Ok(())

@@ -75,6 +75,11 @@ impl Routes {
         }
     }
 
+    /// The targets of the rules that say something about `target`, longest first.
+    pub(crate) fn targets_of(&self, target: &str) -> impl Iterator<Item = &str> {
+        self.matching(target).map(|rule| rule.target.as_str())
+    }
+
     /// The rules that have matched no callsite or `log` target so far.
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = String> {
         let rules = self.rules.iter().flat_map(|(_, rules)| rules);

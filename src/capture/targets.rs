@@ -34,13 +34,24 @@ impl<T> ByTarget<T> {
 
     /// Those that a target matches, the longest first.
     pub(crate) fn matching(&self, target: &str) -> impl Iterator<Item = &T> {
+        self.ends(target).filter_map(|end| self.0.get(end))
+    }
+
+    /// The same, with the targets that they are for.
+    pub(crate) fn named(&self, target: &str) -> impl Iterator<Item = (&str, &T)> {
+        let rules = self.ends(target).filter_map(|end| self.0.get_key_value(end));
+        rules.map(|(target, rule)| (target.as_str(), rule))
+    }
+
+    /// What a rule that a target matches may be for, the longest first.
+    fn ends<'a>(&self, target: &'a str) -> impl Iterator<Item = &'a str> + use<'a, T> {
         let longest = (!self.0.is_empty()).then_some(target.len());
         let above = |&end: &usize| {
             let before = target.as_bytes().get(..=end).unwrap_or(target.as_bytes());
             before.windows(2).rposition(|two| two == b"::").filter(|&above| above < end)
         };
         let ends = iter::successors(longest, above);
-        ends.filter_map(|end| self.0.get(target.get(..end)?))
+        ends.filter_map(|end| target.get(..end))
     }
 }
 

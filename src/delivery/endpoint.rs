@@ -31,7 +31,7 @@ use crate::{
 /// An op that is older says so.
 const LATE: Duration = Duration::from_secs(120);
 
-type Attempt = Pin<Box<dyn Future<Output = Attempted>>>;
+type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
 
 pub(crate) struct Endpoint {
     transport: Arc<Transport>,
@@ -91,8 +91,12 @@ impl Endpoint {
                 let late = (age >= LATE).then(|| (age, ago(age)));
                 let telling = Telling { minimal, missed: missed.as_deref(), late };
                 let payload = body::payload(op, source, telling);
+                let about = self.transport.about(op);
                 let transport = Arc::clone(&self.transport);
-                self.attempt = Some(Box::pin(async move { transport.attempt(&payload).await }));
+                self.attempt =
+                    Some(Box::pin(
+                        async move { transport.attempt(&payload, about.as_ref()).await },
+                    ));
                 None
             }
             Next::Wait(until) => Some(until),

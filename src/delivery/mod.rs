@@ -4,6 +4,7 @@
 
 mod adopter;
 pub(crate) mod body;
+pub(crate) mod dry;
 pub(crate) mod endpoint;
 pub(crate) mod flush;
 pub(crate) mod kept;
@@ -11,7 +12,7 @@ mod lines;
 pub(crate) mod lookup;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
-mod printer;
+pub(crate) mod printer;
 pub(crate) mod spool;
 pub(crate) mod supervisor;
 pub(crate) mod tls;

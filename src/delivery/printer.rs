@@ -4,7 +4,7 @@
 //! and one thread; what is to be said meanwhile has to be said again later.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::{
         Arc,
         mpsc::{self, Receiver, RecvTimeoutError},
@@ -22,18 +22,51 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(crate) struct Printer {
     /// A line that is being written still.
     writing: Option<Receiver<()>>,
+    /// In a user's test: the lines, which nobody writes.
+    #[cfg(feature = "testing")]
+    kept: Option<Vec<String>>,
+}
+
+/// Whether a person reads it, and not a pipe.
+pub(crate) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 impl Printer {
+    /// One that writes nothing.
+    #[cfg(feature = "testing")]
+    pub(crate) fn keeping() -> Self {
+        Self { kept: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What such a one was given.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.kept.clone().unwrap_or_default()
+    }
+
     /// Tells whether the line is written, or on its way.
     pub(crate) fn print(&mut self, line: &str) -> bool {
+        #[cfg(feature = "testing")]
+        if let Some(kept) = &mut self.kept {
+            kept.push(line.to_owned());
+            return true;
+        }
+        self.print_all(&format!("tracing-spike: {line}\n"))
+    }
+
+    /// The same of lines that say already who speaks.
+    pub(crate) fn print_all(&mut self, lines: &str) -> bool {
         if let Some(writing) = &self.writing
             && writing.try_recv() == Err(mpsc::TryRecvError::Empty)
         {
             return false;
         }
         let (done, writing) = mpsc::sync_channel::<()>(1);
-        let line: Arc<str> = format!("tracing-spike: {line}\n").into();
+        if lines.is_empty() {
+            return true;
+        }
+        let line: Arc<str> = lines.into();
         let to_write = Arc::clone(&line);
         let write = move || {
             reentry::mark_own_thread();

@@ -11,17 +11,24 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "testing")]
+use std::sync::Mutex;
+
 use reqwest::{Client, Response, header, redirect};
 
+#[cfg(feature = "testing")]
+use crate::lock::lock;
 use crate::{
     clock::Clock,
     delivery::{
+        dry::{About, Dry},
         kept::Home,
         lookup::Lookups,
         outcome::{Answer, NoAnswer, Outcome, of_answer, of_no_answer},
         tls::{self, Roots},
     },
     error::{self, Kind},
+    incident::Op,
     webhook::{Tokens, Webhook},
 };
 
@@ -56,7 +63,22 @@ enum Way {
     /// endpoints.
     Print {
         says_where: bool,
+        dry: Dry,
     },
+    /// In a user's test: kept, with the time.
+    #[cfg(feature = "testing")]
+    Keep(Clock, Arc<Mutex<Vec<Sent>>>),
+}
+
+/// What would have been sent.
+#[cfg(feature = "testing")]
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    /// Which of the pipeline's endpoints, as a person is told of it.
+    pub(crate) endpoint: String,
+    pub(crate) payload: serde_json::Value,
+    /// On the test's clock.
+    pub(crate) at: Duration,
 }
 
 #[derive(Debug)]
@@ -120,6 +142,13 @@ pub(crate) struct Attempted {
     pub(crate) why: String,
 }
 
+impl Attempted {
+    /// Taken, by nobody who could refuse.
+    fn accepted() -> Self {
+        Self { outcome: Outcome::Accepted { verified: true }, why: String::new() }
+    }
+}
+
 impl Transport {
     /// Transports that send. Endpoints share a client, but for those at a loopback address.
     pub(crate) fn post(
@@ -146,12 +175,28 @@ impl Transport {
     }
 
     /// Transports that print.
-    pub(crate) fn print(endpoints: Vec<Endpoint>, tokens: &Tokens) -> Vec<Self> {
+    pub(crate) fn print(endpoints: Vec<Endpoint>, tokens: &Tokens, dry: &Dry) -> Vec<Self> {
         let says_where = endpoints.len() > 1;
         let transport = |Endpoint { name, .. }| Self {
             name,
             tokens: tokens.clone(),
-            way: Way::Print { says_where },
+            way: Way::Print { says_where, dry: dry.clone() },
+        };
+        endpoints.into_iter().map(transport).collect()
+    }
+
+    /// Transports that keep what they are given.
+    #[cfg(feature = "testing")]
+    pub(crate) fn keep(
+        endpoints: Vec<Endpoint>,
+        tokens: &Tokens,
+        clock: &Clock,
+        sent: &Arc<Mutex<Vec<Sent>>>,
+    ) -> Vec<Self> {
+        let transport = |Endpoint { name, .. }| Self {
+            name,
+            tokens: tokens.clone(),
+            way: Way::Keep(clock.clone(), Arc::clone(sent)),
         };
         endpoints.into_iter().map(transport).collect()
     }
@@ -167,8 +212,18 @@ impl Transport {
         &self.name
     }
 
+    /// What a person is told of an op beside its payload; `None`: only that is sent.
+    pub(crate) fn about(&self, op: &Op) -> Option<About> {
+        let Way::Print { dry, .. } = &self.way else { return None };
+        Some(dry.about(op))
+    }
+
     /// Makes one attempt. Bounded in time by [`ATTEMPT`].
-    pub(crate) async fn attempt(&self, payload: &serde_json::Value) -> Attempted {
+    pub(crate) async fn attempt(
+        &self,
+        payload: &serde_json::Value,
+        about: Option<&About>,
+    ) -> Attempted {
         match &self.way {
             Way::Post(post) => {
                 let mut text = payload.to_string();
@@ -177,14 +232,23 @@ impl Transport {
                 self.tokens.scrub(&mut text, 0);
                 post.attempt(text).await
             }
-            Way::Print { says_where } => {
-                let title = payload.get("title").unwrap_or(&serde_json::Value::Null);
-                let verb = if payload.get("status").is_some() { "resolve" } else { "trigger" };
-                let place = if *says_where { format!(" at {}", self.name) } else { String::new() };
-                let mut text = format!("dry run, would {verb} {title}{place} with\n{payload:#}");
+            Way::Print { says_where, dry } => {
+                let place = says_where.then_some(self.name.as_str());
+                let mut text = about.map(|about| dry.page(payload, about, place));
+                if let Some(text) = &mut text {
+                    self.tokens.scrub(text, 0);
+                    io::stderr().write_all(text.as_bytes()).ok();
+                }
+                Attempted::accepted()
+            }
+            #[cfg(feature = "testing")]
+            Way::Keep(clock, sent) => {
+                let mut text = payload.to_string();
                 self.tokens.scrub(&mut text, 0);
-                writeln!(io::stderr(), "tracing-spike: {text}").ok();
-                Attempted { outcome: Outcome::Accepted { verified: true }, why: String::new() }
+                let payload = serde_json::from_str(&text).unwrap_or_default();
+                let endpoint = self.name.clone();
+                lock(sent).push(Sent { endpoint, payload, at: clock.now() });
+                Attempted::accepted()
             }
         }
     }

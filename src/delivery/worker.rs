@@ -8,6 +8,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
+    ops::ControlFlow,
     sync::{Arc, mpsc as reply},
     task::{Context, Poll},
     time::Duration,
@@ -22,6 +23,7 @@ use crate::{
     delivery::{
         adopter::{Adopter, Taken},
         body::Source,
+        dry::Dry,
         endpoint::Endpoint,
         flush::{Flushes, Seen},
         lines::{self, Lines},
@@ -38,6 +40,8 @@ use crate::{
     stats::{Count, Counters, Stats},
 };
 
+#[cfg(feature = "testing")]
+pub(crate) mod driven;
 mod spooling;
 
 /// Different sentences of a program's threads that are said at most, in the life of a worker.
@@ -55,6 +59,8 @@ pub(crate) struct Parts {
     pub(crate) board: Arc<Board>,
     pub(crate) on_problem: Option<fn(&Problem)>,
     pub(crate) spool: Option<Arc<Spool>>,
+    /// `None`: this is no dry run.
+    pub(crate) dry: Option<Dry>,
     #[cfg(test)]
     pub(crate) fails: tests::Fails,
 }
@@ -139,24 +145,7 @@ impl Worker {
     pub(super) async fn run(&mut self) {
         self.post(WorkerState::Runs);
         loop {
-            self.receive();
-            self.keep();
-            self.adopt();
-            #[cfg(test)]
-            self.parts.fails.here(tests::Place::Received);
-            let now = self.parts.clock.now();
-            let Parts { counters, source, .. } = &self.parts;
-            let begun = self.endpoints.iter_mut().map(|one| one.begin(now, counters, source));
-            // All of them, whether or not there is something to wait for.
-            let wake = begun.flatten().min();
-            if self.report(now, WorkerState::Runs) {
-                return;
-            }
-            let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
-            let told = self.tell_losses(now).into_iter().chain(self.print(now));
-            let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
-            #[cfg(test)]
-            self.parts.fails.here(tests::Place::Begun);
+            let ControlFlow::Continue(wake) = self.turn() else { return };
             match self.wait(wake).await {
                 Woke::Control(Some(control)) => self.obey(control),
                 // Every handle is gone and no guard said goodbye.
@@ -168,6 +157,31 @@ impl Worker {
                 Woke::Time => {}
             }
         }
+    }
+
+    /// Does what there is to do at this moment, without waiting; when there is more. `Break`: the
+    /// worker should end.
+    fn turn(&mut self) -> ControlFlow<(), Option<Duration>> {
+        self.receive();
+        self.keep();
+        self.adopt();
+        #[cfg(test)]
+        self.parts.fails.here(tests::Place::Received);
+        let now = self.parts.clock.now();
+        let Parts { counters, source, .. } = &self.parts;
+        let begun = self.endpoints.iter_mut().map(|one| one.begin(now, counters, source));
+        // All of them, whether or not there is something to wait for.
+        let wake = begun.flatten().min();
+        if self.report(now, WorkerState::Runs) {
+            return ControlFlow::Break(());
+        }
+        let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
+        let told = self.tell_losses(now).into_iter().chain(self.print(now));
+        let told = told.chain(self.tell_stopped(now));
+        let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
+        #[cfg(test)]
+        self.parts.fails.here(tests::Place::Begun);
+        ControlFlow::Continue(wake)
     }
 
     /// After a panic: nobody knows what became of the attempts in flight. `rests`: it was not the
@@ -200,7 +214,7 @@ impl Worker {
     }
 
     pub(super) fn clock(&self) -> Clock {
-        self.parts.clock
+        self.parts.clock.clone()
     }
 
     /// Sleeps until something happens. In this order, since a flush must not wait behind data and
@@ -316,6 +330,11 @@ impl Worker {
         // There is no later in which to tell more.
         self.losses.next = Duration::ZERO;
         self.tell_losses(self.parts.clock.now());
+        if let Some(dry) = &self.parts.dry {
+            dry.tally.cancelled(self.parts.counters.get(Count::SuppressedCancelled));
+            let rest = dry.tally.rest();
+            self.printer.print_all(&dry.stopped(&rest));
+        }
         if let Some(line) = self.lines.rest() {
             self.printer.print(&line);
         }
@@ -374,6 +393,19 @@ impl Worker {
         self.losses = Losses { told: missed, next: now.saturating_add(lines::EVERY) };
         self.tell(Problem::new(ProblemKind::Lost, format!("not delivered: {text}")));
         None
+    }
+
+    /// In a dry run, tells what was not sent on purpose when that is at rest; when it may be.
+    fn tell_stopped(&mut self, now: Duration) -> Option<Duration> {
+        let dry = self.parts.dry.as_ref()?;
+        dry.tally.cancelled(self.parts.counters.get(Count::SuppressedCancelled));
+        match dry.tally.look(now) {
+            Ok(stopped) => {
+                self.printer.print_all(&dry.stopped(&stopped));
+                None
+            }
+            Err(wake) => wake,
+        }
     }
 
     /// Says once what a thread of the program had to say.

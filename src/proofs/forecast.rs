@@ -212,7 +212,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let transport = Transport::post(vec![at], &Tokens::default(), &network).unwrap().remove(0);
     let pipeline = Arc::new(Pipeline::seeded(
         Seed::Fixed,
-        (Clock::clone(&clock), Some(sender.clone()), Arc::clone(&counters)),
+        (clock.clone(), Some(sender.clone()), Arc::clone(&counters)),
         decided.settings,
     ));
     let (rules, routes) = (Arc::new(decided.rules), Arc::new(decided.routes));
@@ -221,7 +221,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let layer = SpikeLayer::new(rules, routes, pipeline, titles, None, group_by);
     let printed = Printed::default();
     let fmt = tracing_subscriber::fmt::layer()
-        .with_timer(Shown(Clock::clone(&clock)))
+        .with_timer(Shown(clock.clone()))
         .with_file(true)
         .with_line_number(true)
         .with_writer(printed.clone());

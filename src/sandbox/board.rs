@@ -8,9 +8,12 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
+
 use super::fault::{Fault, Faults, Stage};
 use super::incident::Incident;
 use super::ledger::{Entry, Head, Request, token_of};
+use super::model::person::Limit;
 use super::model::{Answer, Effect, KEPT, KEPT_BYTES, Moment, Post, Spike};
 use super::payload::Payload;
 use super::ring::Ring;
@@ -26,6 +29,8 @@ const LAST_WALL_MS: u64 = 253_402_300_799_000;
 pub(super) struct Board {
     state: Mutex<State>,
     changed: Condvar,
+    /// The number of changes, for those who wait in async code.
+    live: watch::Sender<u64>,
     started: Instant,
 }
 
@@ -37,6 +42,20 @@ struct State {
     connections: u64,
     /// Goes up with each change, so that a waiter sees that it missed one.
     changes: u64,
+}
+
+/// What the page gets to see at one moment.
+pub(super) struct Look {
+    pub(super) now: Moment,
+    /// All that are shown, and not just those that changed.
+    pub(super) whole: bool,
+    /// Newest first.
+    pub(super) incidents: Vec<(Incident, Limit)>,
+    /// To ask with next time.
+    pub(super) revision: u64,
+    pub(super) fault: &'static str,
+    pub(super) opened: u64,
+    pub(super) received: u64,
 }
 
 /// A request that has been read, ready to be judged.
@@ -65,7 +84,9 @@ impl Board {
             connections: 0,
             changes: 0,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), started: Instant::now() }
+        let (live, _) = watch::channel(0);
+        let changed = Condvar::new();
+        Self { state: Mutex::new(state), changed, live, started: Instant::now() }
     }
 
     // === what the server does ===
@@ -83,7 +104,8 @@ impl Board {
         self.change(|state| {
             let fault = state.faults.take(Stage::Head, None)?;
             let arrival = Arrival { head: head.clone(), body: Vec::new(), payload: Err("unread") };
-            state.enter(arrival, self.now(), None, Some(fault.clone()), Effect::NotApplied);
+            let met = Some(fault.clone());
+            state.enter(arrival, self.now(), None, met, Answer::NOT_APPLIED);
             Some(fault)
         })
     }
@@ -101,7 +123,7 @@ impl Board {
                 None => Some(answer.status),
                 Some(fault) => fault.status(answer.status),
             };
-            let number = state.enter(arrival, now, status, fault.clone(), answer.effect);
+            let number = state.enter(arrival, now, status, fault.clone(), answer);
             Verdict { number, fault, answer }
         })
     }
@@ -111,7 +133,7 @@ impl Board {
         self.change(|state| {
             let answer = apply(&mut state.spike, arrival, self.now());
             if let Some(request) = state.ledger.get_mut(number) {
-                request.settle(answer.status, answer.effect);
+                request.settle(answer);
             }
             answer
         })
@@ -119,7 +141,64 @@ impl Board {
 
     /// Enters a request that the model has no say in.
     pub(super) fn enter(&self, arrival: Arrival, status: Option<u16>, effect: Effect) {
-        self.change(|state| state.enter(arrival, self.now(), status, None, effect));
+        let answer = Answer { effect, ..Answer::NOT_APPLIED };
+        self.change(|state| state.enter(arrival, self.now(), status, None, answer));
+    }
+
+    // === what the page does ===
+
+    /// What has changed since a look with this revision, of the newest incidents; all of them if
+    /// it was not one of ours, or was before they were cleared.
+    pub(super) fn look(&self, since: Option<u64>, newest: usize) -> Look {
+        let state = self.lock();
+        let now = self.now();
+        let since = since.filter(|since| state.spike.follows(*since));
+        let changed = state.spike.changed_since(since.unwrap_or(0), newest);
+        Look {
+            now,
+            whole: since.is_none(),
+            incidents: changed.map(|one| (one.clone(), state.spike.limit_of(one, now))).collect(),
+            revision: state.spike.revision(),
+            fault: state.faults.word(),
+            opened: state.spike.opened(),
+            received: state.ledger.total(),
+        }
+    }
+
+    /// One incident after what is done to it, with the requests about it, oldest first.
+    pub(super) fn incident(
+        &self,
+        number: u64,
+        act: Option<fn(&mut Spike, u64, Moment)>,
+    ) -> Option<(Moment, Incident, Limit, Vec<Request>)> {
+        let look = |state: &State, now: Moment| {
+            let incident = state.spike.incident(number)?.clone();
+            let limit = state.spike.limit_of(&incident, now);
+            let about = |request: &&Request| request.incident() == Some(number);
+            Some((now, incident, limit, state.ledger.iter().filter(about).cloned().collect()))
+        };
+        let Some(act) = act else {
+            let state = self.lock();
+            return look(&state, self.now());
+        };
+        self.change(|state| {
+            let now = self.now();
+            act(&mut state.spike, number, now);
+            look(state, now)
+        })
+    }
+
+    /// Forgets all incidents and requests.
+    pub(super) fn clear(&self) {
+        self.change(|state| {
+            state.spike.clear();
+            state.ledger.clear();
+        });
+    }
+
+    /// Tells of each change; several at once may be told as one.
+    pub(super) fn live(&self) -> watch::Receiver<u64> {
+        self.live.subscribe()
     }
 
     // === what the test does ===
@@ -223,8 +302,10 @@ impl Board {
         let mut state = self.lock();
         let result = change(&mut state);
         state.changes = state.changes.wrapping_add(1);
+        let changes = state.changes;
         drop(state);
         self.changed.notify_all();
+        self.live.send_replace(changes);
         result
     }
 
@@ -233,7 +314,7 @@ impl Board {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(LAST_WALL_MS).min(LAST_WALL_MS);
         Moment { at: self.started.elapsed(), wall_ms }
@@ -247,7 +328,7 @@ impl State {
         now: Moment,
         status: Option<u16>,
         fault: Option<Fault>,
-        effect: Effect,
+        answer: Answer,
     ) -> u64 {
         let Arrival { head, body, payload } = arrival;
         let (title, resolve) = match payload {
@@ -256,7 +337,19 @@ impl State {
         };
         let weight = head.size().saturating_add(body.len());
         let number = self.ledger.next_number();
-        let entry = Entry { number, at: now.at, head, body, title, resolve, status, fault, effect };
+        let Answer { effect, incident, .. } = answer;
+        let entry = Entry {
+            number,
+            at: now.at,
+            head,
+            body,
+            title,
+            resolve,
+            status,
+            fault,
+            effect,
+            incident,
+        };
         self.ledger.push(Request::new(entry), weight)
     }
 }

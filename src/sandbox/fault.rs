@@ -188,6 +188,18 @@ impl Faults {
         self.by_title.push((text.to_owned(), fault));
     }
 
+    /// The word for what is set, one of [`on_page`]'s if it is one of these.
+    pub(super) fn word(&self) -> &'static str {
+        match &self.always {
+            _ if !self.next.is_empty() || !self.by_title.is_empty() => "other",
+            None => "off",
+            Some(Fault::Status(500)) => "500",
+            Some(Fault::StatusWith { status: 429, .. }) => "429",
+            Some(Fault::Hang) => "hang",
+            Some(_) => "other",
+        }
+    }
+
     /// Whatever reaches this stage now meets the fault that is returned, if any. A fault that
     /// is due `next` goes before one by title, and that before the one for everything.
     pub(super) fn take(&mut self, stage: Stage, title: Option<&str>) -> Option<Fault> {
@@ -210,6 +222,18 @@ impl Faults {
         }
         self.always.clone().filter(|fault| fault.stage() <= stage)
     }
+}
+
+/// The faults that a person can switch on from the page, by their words.
+pub(super) fn on_page(word: &str) -> Option<Faults> {
+    let always = match word {
+        "off" => None,
+        "500" => Some(Fault::Status(500)),
+        "429" => Some(Fault::retry_after(429, "5")),
+        "hang" => Some(Fault::Hang),
+        _ => return None,
+    };
+    Some(Faults { always, ..Faults::default() })
 }
 
 #[cfg(test)]

@@ -3,18 +3,24 @@
 //! Owns the public, read-only picture of one incident. Cheap to clone: a clone shares its
 //! contents and never changes afterwards. The token is in no output.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+/// Marks of one incident kept, the newest; the opening one stays.
+const MARKS: usize = 64;
+
 /// Whether an incident still pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Triggered and not resolved yet; further triggers of its title are repeats.
+    /// Triggered, and nobody has taken it yet; further triggers of its title are repeats.
     Open,
+    /// Taken by a person on the page and not resolved yet; further triggers are repeats still.
+    Acknowledged,
     /// Resolved; the next trigger of its title opens a new incident.
     Resolved,
 }
@@ -52,11 +58,46 @@ pub(super) struct Record {
     /// Wall clock, since the Unix epoch, as are the next two.
     pub(super) first: Duration,
     pub(super) last: Duration,
+    pub(super) acknowledged: Option<Duration>,
     pub(super) resolved: Option<Duration>,
+    /// Triggers that the limit dropped while it was open.
+    pub(super) limited: u64,
+    /// Oldest first.
+    pub(super) marks: VecDeque<Mark>,
+    /// Goes up with each change of any incident; this is that of its last one.
+    pub(super) revision: u64,
     pub(super) body: Arc<Value>,
     pub(super) last_body: Arc<Value>,
     /// Length of the opening request in bytes.
     pub(super) opening_size: usize,
+}
+
+/// A point on the time line of an incident.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    /// Wall clock, since the Unix epoch.
+    pub(super) at: Duration,
+    pub(super) what: What,
+}
+
+/// What happened there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Opened,
+    Repeated,
+    Limited,
+    Acknowledged,
+    Resolved,
+}
+
+impl Record {
+    /// Adds to the time line; when it is full, the second oldest mark goes.
+    pub(super) fn mark(&mut self, at: Duration, what: What) {
+        if self.marks.len() >= MARKS {
+            self.marks.remove(1);
+        }
+        self.marks.push_back(Mark { at, what });
+    }
 }
 
 impl Incident {
@@ -69,6 +110,11 @@ impl Incident {
         Arc::make_mut(&mut self.record)
     }
 
+    /// For the page.
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// 1 for the first incident of this sandbox, and so on in the order of opening.
     pub fn number(&self) -> u64 {
         self.record.number
@@ -79,14 +125,18 @@ impl Incident {
         &self.record.title
     }
 
-    /// Open or resolved.
+    /// Open, acknowledged or resolved.
     pub fn status(&self) -> Status {
-        if self.record.resolved.is_some() { Status::Resolved } else { Status::Open }
+        match (self.record.acknowledged, self.record.resolved) {
+            (_, Some(_)) => Status::Resolved,
+            (Some(_), None) => Status::Acknowledged,
+            (None, None) => Status::Open,
+        }
     }
 
-    /// Whether it is not resolved yet.
+    /// Whether it is not resolved yet, acknowledged or not.
     pub fn is_open(&self) -> bool {
-        self.status() == Status::Open
+        self.status() != Status::Resolved
     }
 
     /// `sev1`, `sev2` or `sev3`: the last one sent for this title, remembered from earlier

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::fault::Fault;
 use super::incident::is_webhook_of;
-use super::model::Effect;
+use super::model::{Answer, Effect};
 
 /// One HTTP request that reached the [`Sandbox`](super::Sandbox), in the order of arrival.
 ///
@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pub(super) status: Option<u16>,
     pub(super) fault: Option<Fault>,
     pub(super) effect: Effect,
+    /// Number of the incident that it was about.
+    pub(super) incident: Option<u64>,
 }
 
 /// What stands before the body.
@@ -72,10 +74,16 @@ impl Request {
     }
 
     /// For a fault that applies the request later.
-    pub(super) fn settle(&mut self, status: u16, effect: Effect) {
+    pub(super) fn settle(&mut self, answer: Answer) {
         let entry = Arc::make_mut(&mut self.inner);
-        entry.status = Some(status);
-        entry.effect = effect;
+        entry.status = Some(answer.status);
+        entry.effect = answer.effect;
+        entry.incident = answer.incident;
+    }
+
+    /// Number of the incident that it was about.
+    pub(super) fn incident(&self) -> Option<u64> {
+        self.inner.incident
     }
 
     /// 1 for the first request of this sandbox, and so on in the order of arrival.

@@ -1,8 +1,8 @@
 //! An embedded receiver that behaves as Spike.sh does, for tests and for trying things out.
 //!
-//! It listens on 127.0.0.1 only, needs no account and no network, pages no one, and keeps at most
-//! 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it waits without a
-//! deadline, and its token is in no `Debug` output.
+//! It listens on 127.0.0.1 unless told otherwise, needs no account and no network, pages no one,
+//! and keeps at most 10,000 incidents and 10,000 requests (64 MiB of bodies each). Nothing in it
+//! waits without a deadline, and its token is in no `Debug` output.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,22 +38,59 @@
 //! incidents of a title. What nobody outside Spike knows is a switch in [`Unknowns`]; what can
 //! go wrong is a [`Fault`].
 //!
-//! # A page
+//! # The inbox
 //!
-//! [`Sandbox::page_url`] lists the incidents for a person to look at.
+//! [`Sandbox::page_url`] is a page for a person: the incidents as they come, how their titles are
+//! told, their bodies, the requests, what the limit did; they are acknowledged, resolved and
+//! cleared there, and faults switched on. It shows the newest 500 incidents and requests.
+//!
+//! What it shows is there for other programs, too, as JSON:
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /api/incidents` | the list, newest first, and the state of the sandbox |
+//! | `GET /api/incidents/{number}` | one in full |
+//! | `POST /api/incidents/{number}/acknowledge` | acknowledges it if it is open; then as above |
+//! | `POST /api/incidents/{number}/resolve` | resolves it if it is not resolved; then as above |
+//! | `DELETE /api/incidents` | forgets all incidents, titles and requests; 204 |
+//! | `GET /api/requests` | `requests`, newest first |
+//! | `GET /api/requests/{number}` | one in full |
+//! | `PUT /api/fault/{word}` | `500`, `429` (with `Retry-After: 5`), `hang`, or `off` |
+//! | `GET /api/events` | server-sent events, see below |
+//!
+//! - The list has `fault`, `incidents`, `listens` and `loopback` (the address, and whether it is
+//!   one of this machine alone), `now`, `opened`, `received` and `webhook_url`.
+//! - An incident has `acknowledged`, `first`, `last`, `limit`, `number`, `priority`, `repeats`,
+//!   `resolved`, `severity`, `status` (`open`, `acknowledged`, `resolved`) and `title`. In `limit`
+//!   are `counted` (the times that count now), `dropped`, `of` (20) and `until`.
+//! - In full it has `body` and `last_body`, too, `requests` (in full; the newest 50, oldest first)
+//!   and `timeline`, each with `at` and `what`: `opened`, `repeated`, `limited`, `acknowledged` or
+//!   `resolved`.
+//! - A request has `at`, `bytes`, `effect`, `fault`, `incident`, `method`, `number`, `path` (its
+//!   token hidden), `reason`, `resolve`, `status` and `title`; in full also `body` (as text, at
+//!   most 64 KiB), `cut` and `headers`. `effect` is the name of an [`Effect`] in snake case.
+//! - An event `whole` has the list: the first, and after all was forgotten. Any other is `changed`,
+//!   the list with only those incidents that have changed. Who comes back with its
+//!   `Last-Event-ID` misses nothing.
+//! - Times are RFC 3339, what there is not is `null`, and an error has `error`, in words.
+//!
+//! The inbox answers only a request to an address or to `localhost`; and what a web page sends,
+//! be it to `/api` or to a webhook, is refused unless it is the inbox itself. So no web site can
+//! look at the incidents, change them, or make some up.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 mod board;
 mod fault;
+mod inbox;
 mod incident;
 mod ledger;
 mod model;
-mod page;
 mod payload;
 mod play;
 mod ring;
@@ -125,17 +162,43 @@ impl Sandbox {
     /// # }
     /// ```
     pub fn start_on(port: u16) -> io::Result<Self> {
+        Self::start_at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// Starts on this address, for a page that is looked at from another machine or from outside
+    /// a container. Anyone who reaches the address can read the incidents and change them; one
+    /// beyond loopback is said on stderr, and at the top of the page.
+    ///
+    /// # Errors
+    ///
+    /// If this machine has no such address, or as for [`start_on`](Self::start_on).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let sandbox = Sandbox::start_at("127.0.0.1:0".parse()?)?;
+    /// assert!(sandbox.page_url().starts_with("http://127.0.0.1:"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_at(address: SocketAddr) -> io::Result<Self> {
         let token = random_token();
         let board = Arc::new(Board::new());
         board.register(&token);
-        let server = Server::start(port, &token, Arc::clone(&board))?;
+        let server = Server::start(address, &token, Arc::clone(&board))?;
+        let address = server.address();
+        if !address.ip().is_loopback() {
+            let text = "whoever reaches it can read and change its incidents";
+            // Nobody to tell if stderr is closed; the page says it, too.
+            writeln!(io::stderr(), "spike: the sandbox listens on {address}: {text}").ok();
+        }
         Ok(Self { server, board, token })
     }
 
     /// Where to send: `http://127.0.0.1:{port}/{token}/push-events`, the token random per
     /// sandbox.
     pub fn webhook_url(&self) -> String {
-        server::webhook_url(self.port(), &self.token)
+        server::webhook_url(self.server.address(), &self.token)
     }
 
     /// The URL of a second integration. A token must be `[A-Za-z0-9_-]{8,}`; the URL of any
@@ -151,17 +214,17 @@ impl Sandbox {
     /// ```
     pub fn url_for(&self, token: &str) -> String {
         self.board.register(token);
-        server::webhook_url(self.port(), token)
+        server::webhook_url(self.server.address(), token)
     }
 
-    /// The page for a person: `http://127.0.0.1:{port}/`.
+    /// The inbox, for a person: `http://127.0.0.1:{port}/`.
     pub fn page_url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.port())
+        format!("http://{}/", server::reachable(self.server.address()))
     }
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.server.port()
+        self.server.address().port()
     }
 
     /// The incidents, oldest first; the newest 10,000.
@@ -181,7 +244,7 @@ impl Sandbox {
         self.board.opened()
     }
 
-    /// The ledger: every HTTP request in the order of arrival, views of the page included; the
+    /// The ledger: every HTTP request in the order of arrival, but for those of the inbox; the
     /// newest 10,000.
     pub fn requests(&self) -> Vec<Request> {
         self.board.requests()
@@ -266,7 +329,7 @@ impl Sandbox {
     }
 
     /// From now on each request meets this fault, until [`clear_faults`](Self::clear_faults).
-    /// Views of the page do not, except for a fault of the connection itself.
+    /// The inbox does not, except for a fault of the connection itself.
     pub fn fault(&self, fault: Fault) {
         self.board.set_faults(|faults| faults.always(fault));
     }

@@ -5,16 +5,17 @@
 //! does no I/O, reads no clock and draws no random number; `now` is an argument. Its memory is
 //! bounded: 10,000 incidents and 10,000 titles, the longest unseen going first.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::incident::{Incident, Record};
+use super::incident::{Incident, Record, What};
 use super::payload::Payload;
 use super::ring::Ring;
 use super::topics::{Key, Topics, overwrite};
 use super::unknowns::Unknowns;
 
+pub(super) mod person;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,13 @@ pub(super) struct Moment {
     pub(super) at: Duration,
     /// Wall clock in milliseconds since the Unix epoch; only shown.
     pub(super) wall_ms: u64,
+}
+
+impl Moment {
+    /// The wall clock, since the Unix epoch.
+    pub(super) fn wall(self) -> Duration {
+        Duration::from_millis(self.wall_ms)
+    }
 }
 
 /// One request to `POST /{token}/push-events`.
@@ -58,7 +66,7 @@ pub enum Effect {
     RateLimited,
     /// It was no valid request; the reason in words.
     Rejected(&'static str),
-    /// The model never saw it: a fault answered, or it was a view of the page.
+    /// The model never saw it: a fault answered.
     NotApplied,
 }
 
@@ -88,16 +96,27 @@ pub(super) struct Answer {
     /// Seconds for a `Retry-After` header.
     pub(super) retry_after: Option<u64>,
     pub(super) body: &'static str,
+    /// Number of the incident that it was about.
+    pub(super) incident: Option<u64>,
 }
 
 impl Answer {
     /// Stands where a fault takes the place of an answer.
-    pub(super) const NOT_APPLIED: Self =
-        Self { effect: Effect::NotApplied, status: 200, retry_after: None, body: "{}" };
+    pub(super) const NOT_APPLIED: Self = Self {
+        effect: Effect::NotApplied,
+        status: 200,
+        retry_after: None,
+        body: "{}",
+        incident: None,
+    };
 
     /// A refusal with the reason in words.
     pub(super) fn rejected(status: u16, reason: &'static str) -> Self {
-        Self { effect: Effect::Rejected(reason), status, retry_after: None, body: "{}" }
+        Self { effect: Effect::Rejected(reason), status, ..Self::NOT_APPLIED }
+    }
+
+    fn about(self, incident: Option<u64>) -> Self {
+        Self { incident, ..self }
     }
 }
 
@@ -107,6 +126,10 @@ pub(super) struct Spike {
     incidents: Ring<Incident>,
     topics: Topics,
     registered: HashSet<String>,
+    /// Goes up with each change of an incident.
+    revision: u64,
+    /// The revision at which all were cleared last.
+    cleared: u64,
 }
 
 impl Spike {
@@ -116,6 +139,8 @@ impl Spike {
             incidents: Ring::new(KEPT, KEPT_BYTES),
             topics: Topics::new(),
             registered: HashSet::new(),
+            revision: 0,
+            cleared: 0,
         }
     }
 
@@ -157,38 +182,26 @@ impl Spike {
         }
     }
 
-    /// Resolves every open incident with this title, as a person does in Spike's own pages.
-    pub(super) fn resolve_by_person(&mut self, title: &str, now: Moment) -> usize {
-        let wanted = self.normalise(title);
-        let mut resolved = 0_usize;
-        for topic in self.topics.with_title(&wanted) {
-            let Some(number) = topic.open.take() else {
-                continue;
-            };
-            if let Some(incident) = self.incidents.get_mut(number) {
-                incident.record_mut().resolved = Some(Duration::from_millis(now.wall_ms));
-                resolved = resolved.saturating_add(1);
-            }
-        }
-        resolved
-    }
-
     fn trigger(&mut self, post: Post<'_>, payload: &Payload, now: Moment) -> Answer {
         let Some(key) = self.key(post.token, payload) else {
-            self.open(post, payload, now, None);
-            return self.answer(Effect::Opened, None);
+            let number = self.open(post, payload, now, None);
+            return self.answer(Effect::Opened, None).about(Some(number));
         };
         let topic = self.topics.see(key.clone(), now.at);
+        let open = topic.open;
         if let Some(left) = topic.count(now.at) {
-            return self.answer(Effect::RateLimited, Some(left));
+            self.change(open, now, What::Limited, |record| {
+                record.limited = record.limited.saturating_add(1);
+            });
+            return self.answer(Effect::RateLimited, Some(left)).about(open);
         }
         topic.remember(payload);
-        if let Some(number) = topic.open {
+        if let Some(number) = open {
             self.repeat(number, post.size, payload, now);
-            return self.answer(Effect::Repeated, None);
+            return self.answer(Effect::Repeated, None).about(open);
         }
-        self.open(post, payload, now, Some(&key));
-        self.answer(Effect::Opened, None)
+        let number = self.open(post, payload, now, Some(&key));
+        self.answer(Effect::Opened, None).about(Some(number))
     }
 
     fn resolve(&mut self, post: Post<'_>, payload: &Payload, now: Moment) -> Answer {
@@ -206,9 +219,9 @@ impl Spike {
                 return self.answer(Effect::RateLimited, Some(left));
             }
         }
-        let Some(number) = open else {
+        if open.is_none() {
             return self.answer(Effect::NothingOpen, None);
-        };
+        }
         let outlives = self.unknowns.limit_outlives_resolve;
         let topic = self.topics.see(key, now.at);
         topic.open = None;
@@ -216,16 +229,15 @@ impl Spike {
         if !outlives {
             topic.lift_limit();
         }
-        if let Some(incident) = self.incidents.get_mut(number) {
-            let record = incident.record_mut();
+        self.change(open, now, What::Resolved, |record| {
             overwrite(&mut record.severity, &payload.severity);
             overwrite(&mut record.priority, &payload.priority);
-            record.resolved = Some(Duration::from_millis(now.wall_ms));
-        }
-        self.answer(Effect::Resolved, None)
+            record.resolved = Some(now.wall());
+        });
+        self.answer(Effect::Resolved, None).about(open)
     }
 
-    fn open(&mut self, post: Post<'_>, payload: &Payload, now: Moment, key: Option<&Key>) {
+    fn open(&mut self, post: Post<'_>, payload: &Payload, now: Moment, key: Option<&Key>) -> u64 {
         let number = self.incidents.next_number();
         let topic = key.and_then(|key| self.topics.get_mut(key));
         let (severity, priority) = match topic {
@@ -235,8 +247,9 @@ impl Spike {
             }
             None => (payload.severity.clone(), payload.priority.clone()),
         };
-        let wall = Duration::from_millis(now.wall_ms);
-        let record = Record {
+        let wall = now.wall();
+        self.revision = self.revision.saturating_add(1);
+        let mut record = Record {
             number,
             token: key.map_or_else(|| Arc::from(post.token), |key| Arc::clone(&key.token)),
             title: payload.title.clone().unwrap_or_default(),
@@ -245,26 +258,49 @@ impl Spike {
             repeats: 0,
             first: wall,
             last: wall,
+            acknowledged: None,
             resolved: None,
+            limited: 0,
+            marks: VecDeque::new(),
+            revision: self.revision,
             body: Arc::clone(&payload.body),
             last_body: Arc::clone(&payload.body),
             opening_size: post.size,
         };
-        self.incidents.push(Incident::new(record), post.size);
+        record.mark(wall, What::Opened);
+        self.incidents.push(Incident::new(record), post.size)
     }
 
     fn repeat(&mut self, number: u64, size: usize, payload: &Payload, now: Moment) {
-        let Some(incident) = self.incidents.get_mut(number) else {
-            return;
-        };
-        let record = incident.record_mut();
-        overwrite(&mut record.severity, &payload.severity);
-        overwrite(&mut record.priority, &payload.priority);
-        record.repeats = record.repeats.saturating_add(1);
-        record.last = Duration::from_millis(now.wall_ms);
-        record.last_body = Arc::clone(&payload.body);
-        let weight = record.opening_size.saturating_add(size);
+        let mut weight = 0;
+        self.change(Some(number), now, What::Repeated, |record| {
+            overwrite(&mut record.severity, &payload.severity);
+            overwrite(&mut record.priority, &payload.priority);
+            record.repeats = record.repeats.saturating_add(1);
+            record.last = now.wall();
+            record.last_body = Arc::clone(&payload.body);
+            weight = record.opening_size.saturating_add(size);
+        });
         self.incidents.reweigh(number, weight);
+    }
+
+    /// Changes an incident that is still kept, and says so on its time line.
+    fn change(
+        &mut self,
+        number: Option<u64>,
+        now: Moment,
+        what: What,
+        change: impl FnOnce(&mut Record),
+    ) -> bool {
+        let Some(incident) = number.and_then(|number| self.incidents.get_mut(number)) else {
+            return false;
+        };
+        self.revision = self.revision.saturating_add(1);
+        let record = incident.record_mut();
+        change(record);
+        record.revision = self.revision;
+        record.mark(now.wall(), what);
+        true
     }
 
     fn answer(&self, effect: Effect, limited_for: Option<Duration>) -> Answer {
@@ -273,11 +309,12 @@ impl Spike {
         {
             // Whole seconds, rounded up: a client that waits as told is not limited again.
             let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
-            return Answer { effect, status: 429, retry_after: Some(seconds), body: "{}" };
+            let retry_after = Some(seconds);
+            return Answer { effect, status: 429, retry_after, ..Answer::NOT_APPLIED };
         }
         let refused = effect.is_dropped() && self.unknowns.dropped_answers_ok_false;
         let body = if refused { r#"{"Ok":false}"# } else { r#"{"Ok":true}"# };
-        Answer { effect, status: 200, retry_after: None, body }
+        Answer { effect, body, ..Answer::NOT_APPLIED }
     }
 
     fn key(&self, token: &str, payload: &Payload) -> Option<Key> {

@@ -62,8 +62,19 @@ impl<T> Ring<T> {
         self.evict();
     }
 
+    /// Drops all entries; the numbers go on.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.weight = 0;
+    }
+
+    /// The entry with this number, unless it was evicted.
+    pub(super) fn get(&self, number: u64) -> Option<&T> {
+        self.entries.get(self.index(number)?).map(|(_, entry)| entry)
+    }
+
     /// Oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.entries.iter().map(|(_, entry)| entry)
     }
 

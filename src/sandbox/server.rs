@@ -1,4 +1,4 @@
-//! The server: a thread of its own that speaks HTTP on 127.0.0.1.
+//! The server: a thread of its own that speaks HTTP.
 //!
 //! Owns the thread, the runtime in it and the way from a request to an answer or a fault.
 //! Binds before it returns, so readiness needs no polling. Stopping never takes longer than a
@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,11 +24,12 @@ use tokio::sync::oneshot;
 
 use super::board::{Arrival, Board};
 use super::fault::Fault;
+use super::inbox;
 use super::ledger::Head;
 use super::model::{Answer, Effect};
-use super::page;
 use super::payload::Payload;
 use super::play::{play, response};
+use super::random_token;
 use super::wire::{Line, Porch};
 
 /// Bytes of a request body that are read at most.
@@ -41,7 +42,7 @@ const STOP_DEADLINE: Duration = Duration::from_millis(900);
 /// A running server; stops when dropped.
 #[derive(Debug)]
 pub(super) struct Server {
-    port: u16,
+    address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     /// Disconnects when the thread has dropped all it had.
     ended: Mutex<Receiver<Infallible>>,
@@ -49,20 +50,22 @@ pub(super) struct Server {
 }
 
 /// What each request gets to see.
-struct Site {
-    board: Arc<Board>,
-    port: u16,
-    webhook_url: String,
+pub(super) struct Site {
+    pub(super) board: Arc<Board>,
+    pub(super) address: SocketAddr,
+    pub(super) webhook_url: String,
+    /// Tells this run of a sandbox from another on the same port.
+    pub(super) run: String,
 }
 
 impl Server {
-    /// Listens on 127.0.0.1, on any free port if it is 0.
-    pub(super) fn start(port: u16, token: &str, board: Arc<Board>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .map_err(|error| explain(&error, port))?;
-        let port = listener.local_addr()?.port();
+    /// Listens there, on any free port if it is 0.
+    pub(super) fn start(address: SocketAddr, token: &str, board: Arc<Board>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).map_err(|error| explain(&error, address))?;
+        let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let site = Site { board, port, webhook_url: webhook_url(port, token) };
+        let site =
+            Site { board, address, webhook_url: webhook_url(address, token), run: random_token() };
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = channel();
         let (end, ended) = channel();
@@ -82,15 +85,15 @@ impl Server {
                 }
             })?;
         let server =
-            Self { port, stop: Some(stop), ended: Mutex::new(ended), thread: Some(thread) };
+            Self { address, stop: Some(stop), ended: Mutex::new(ended), thread: Some(thread) };
         match readiness.recv_timeout(START_DEADLINE) {
             Ok(result) => result.map(|()| server),
             Err(_) => Err(io::Error::other("expected the sandbox to start within 5 s")),
         }
     }
 
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
@@ -113,18 +116,29 @@ impl Drop for Server {
 }
 
 /// The URL that a client is given.
-pub(super) fn webhook_url(port: u16, token: &str) -> String {
-    format!("http://127.0.0.1:{port}/{token}/push-events")
+pub(super) fn webhook_url(address: SocketAddr, token: &str) -> String {
+    format!("http://{}/{token}/push-events", reachable(address))
 }
 
-fn explain(error: &io::Error, port: u16) -> io::Error {
+/// Where a program on this machine finds what listens there.
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+fn explain(error: &io::Error, address: SocketAddr) -> io::Error {
     let found = match error.kind() {
         io::ErrorKind::AddrInUse => "the port in use by another program".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "that this machine has no such address".to_owned(),
         io::ErrorKind::PermissionDenied => "that this user may not listen there".to_owned(),
         _ => error.to_string(),
     };
     let text = format!(
-        "cannot start the sandbox: expected to listen on 127.0.0.1:{port}, found {found}; \
+        "cannot start the sandbox: expected to listen on {address}, found {found}; \
          choose another port, or 0 for any"
     );
     io::Error::new(error.kind(), text)
@@ -139,7 +153,12 @@ fn prepare(listener: TcpListener, board: &Arc<Board>) -> io::Result<(Runtime, Po
 }
 
 async fn serve(porch: Porch, site: Site, stopped: oneshot::Receiver<()>) {
-    let router = Router::new().fallback(receive).with_state(Arc::new(site));
+    let router = Router::new()
+        // A program that was given the page's URL instead of the webhook's shows up in the ledger.
+        .route("/", inbox::page().fallback(receive))
+        .merge(inbox::routes())
+        .fallback(receive)
+        .with_state(Arc::new(site));
     let service = router.into_make_service_with_connect_info::<Line>();
     let serving = axum::serve(porch, service).into_future();
     tokio::select! {
@@ -164,8 +183,10 @@ async fn receive(
         .collect();
     let path = parts.uri.path_and_query().map_or("*", |path| path.as_str()).to_owned();
     let head = Head { method: parts.method.as_str().to_owned(), path, headers };
-    if page::is_at(&head) {
-        return show(&site, head);
+    if inbox::door::is_foreign(&parts.headers) {
+        let reason = "a web page sent it";
+        site.board.enter(blank(head), Some(403), Effect::Rejected(reason));
+        return response(&Answer::rejected(403, reason));
     }
     if let Some(fault) = site.board.fault_at_head(&head) {
         return play(fault, &line, Answer::NOT_APPLIED).await;
@@ -199,12 +220,6 @@ async fn answer(board: &Arc<Board>, arrival: Arrival, line: &Line) -> Response {
         }
         Some(fault) => play(fault, line, verdict.answer).await,
     }
-}
-
-fn show(site: &Site, head: Head) -> Response {
-    let page = page::render(&head, site.port, &site.webhook_url, || site.board.incidents());
-    site.board.enter(blank(head), Some(page.status().as_u16()), Effect::NotApplied);
-    page
 }
 
 fn blank(head: Head) -> Arrival {

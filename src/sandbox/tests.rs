@@ -11,8 +11,9 @@ use super::{Effect, Fault, Incident, Request, Sandbox, Status, Unknowns};
 
 mod client;
 mod faults;
+mod inbox;
 
-use client::{Reply, connect, get, post, post_on, request, title};
+use client::{Reply, connect, post, post_on, request, title};
 
 /// Everything here happens at once; this is only how long a broken test may take.
 const SOON: Duration = Duration::from_secs(10);
@@ -283,70 +284,6 @@ fn no_debug_output_has_the_token() {
     assert!(!text.contains(token), "{text}");
     assert!(text.contains("/{token}/push-events"), "{text}");
     assert!(requests[0].raw_path().contains(token));
-}
-
-#[test]
-fn the_page_shows_what_is_open_and_says_how_to_begin() {
-    let sandbox = Sandbox::start().unwrap();
-    let empty = get(&sandbox.page_url());
-    assert_eq!(empty.status, 200);
-    let hint = format!("SPIKE_WEBHOOK_URL={}", sandbox.webhook_url());
-    assert!(empty.body.contains(&hint), "{}", empty.body);
-    let policy = empty.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{policy}");
-    assert_eq!(empty.header("x-content-type-options"), Some("nosniff"));
-
-    let url = sandbox.webhook_url();
-    post(&url, r#"{"title":"gone","severity":"sev3"}"#);
-    post(&url, r#"{"title":"gone","status":"resolve"}"#);
-    post(&url, r#"{"title":"still there","priority":"p2","body":{"deep":{"er":1}}}"#);
-    post(&url, r#"{"title":"still there","body":"again"}"#);
-    let page = get(&sandbox.page_url()).body;
-    assert!(page.find("still there").unwrap() < page.find("gone").unwrap(), "{page}");
-    for part in ["Open (1)", "Resolved (1)", "sev3", "p2", "1 repeat<", "again", "1 open"] {
-        assert!(page.contains(part), "{part} is not in {page}");
-    }
-    assert!(page.contains("&quot;deep&quot;: {\n"), "{page}");
-    assert!(page.contains("http-equiv=\"refresh\""));
-    assert!(!get(&format!("{}?paused", sandbox.page_url())).body.contains("http-equiv"));
-    // A view of the page is in the ledger, meets no fault and opens nothing.
-    sandbox.fault(Fault::Status(500));
-    assert_eq!(get(&sandbox.page_url()).status, 200);
-    assert_eq!(sandbox.opened(), 2);
-    assert_eq!(sandbox.requests()[0].path(), "/");
-}
-
-#[test]
-fn hostile_text_is_text_on_the_page() {
-    let sandbox = Sandbox::start().unwrap();
-    let hostile =
-        "</h3><script>alert(1)</script><img src=x onerror='x'>\u{202e}&amp;<!-- content -->";
-    let json = serde_json::json!({"title": hostile, "body": {hostile: hostile}});
-    post(&sandbox.webhook_url(), &json.to_string());
-    let json = serde_json::json!({"title": hostile, "body": hostile});
-    post(&sandbox.webhook_url(), &json.to_string());
-    let page = get(&sandbox.page_url()).body;
-    for bad in ["<script", "<img", "</h3><", "onerror='", "<!--"] {
-        assert!(!page.contains(bad), "{bad} is in {page}");
-    }
-    let escaped = "&lt;/h3&gt;&lt;script&gt;alert(1)&lt;/script&gt;";
-    assert_eq!(page.matches(escaped).count(), 4);
-}
-
-#[test]
-fn the_page_answers_to_loopback_names_only() {
-    let sandbox = Sandbox::start().unwrap();
-    post(&sandbox.webhook_url(), &title("secret"));
-    let host = |host: &str| {
-        let mut stream = connect(&sandbox.page_url());
-        write!(stream, "GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
-        Reply::read(&mut stream)
-    };
-    let port = sandbox.port();
-    assert_eq!(host(&format!("localhost:{port}")).status, 200);
-    let rebound = host(&format!("evil.example:{port}"));
-    assert_eq!(rebound.status, 403);
-    assert!(!rebound.body.contains("secret") && !rebound.body.contains("push-events"));
 }
 
 /// How long a drop takes.

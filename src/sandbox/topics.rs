@@ -12,7 +12,7 @@ use super::model::KEPT;
 use super::payload::Payload;
 
 /// So many triggers of one title within [`WINDOW`] limit it (Spike's documentation on rate limits).
-const LIMIT: usize = 20;
+pub(super) const LIMIT: usize = 20;
 /// The window of [`LIMIT`], and how long a title stays limited.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Bytes of titles kept.
@@ -55,6 +55,13 @@ impl Topic {
         self.recent.clear();
         self.limited_until = Some(now.saturating_add(WINDOW));
         Some(WINDOW)
+    }
+
+    /// How long ago each arrival was that counts now, and how much longer the title is limited.
+    pub(super) fn window(&self, now: Duration) -> (Vec<Duration>, Option<Duration>) {
+        let ages = self.recent.iter().map(|then| now.saturating_sub(*then));
+        let left = self.limited_until.and_then(|until| until.checked_sub(now));
+        (ages.filter(|age| *age < WINDOW).collect(), left.filter(|left| !left.is_zero()))
     }
 
     /// Forgets the count, and the limit if there is one.

@@ -19,11 +19,13 @@ mod config;
 mod context;
 mod data;
 mod delivery;
+mod dry;
 mod exit;
 mod faults;
 mod flush;
 mod forked;
 mod health;
+mod idle;
 mod kills;
 mod mute;
 mod neighbours;
@@ -35,6 +37,8 @@ mod secrets;
 mod smoke;
 mod spool;
 mod storms;
+#[cfg(feature = "testing")]
+mod testing;
 mod tidy;
 mod titles;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

@@ -23,6 +23,7 @@ use crate::{
     },
     fields::{Fields, TEXT_CAP, Taken, Value, head},
     incident::{Captured, Detail},
+    queue::Sender,
     reentry,
     stats::Count,
 };
@@ -62,7 +63,8 @@ impl Panics {
 impl Pipeline {
     /// Whether panics are reported here: they are wanted, paging is on, and the guard lives.
     pub(crate) fn reports_panics(&self) -> bool {
-        self.settings.panics.is_some() && self.queue.is_some() && !self.is_closed()
+        let is_here = self.queue.as_ref().is_some_and(Sender::is_here);
+        self.settings.panics.is_some() && is_here && !self.is_closed()
     }
 
     /// Pages a panic, and counts it.

@@ -71,6 +71,9 @@ impl Pipeline {
     ) -> Result<(), Count> {
         let now = self.clock.now();
         let Admission::Send(sending) = self.gate(endpoint).resolve(key, now) else {
+            self.witness().inspect(|witness| {
+                witness.resolve_stopped(title, Count::SuppressedRepeat);
+            });
             return Err(Count::SuppressedRepeat);
         };
         let admitted = self.admitted(endpoint, key, now, sending);

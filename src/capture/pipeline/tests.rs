@@ -34,6 +34,7 @@ fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
         scrubber: Arc::default(),
         keep: None,
         panics: Some(Panics { route: Route::default(), service: "it".to_owned() }),
+        witness: None,
         endpoints,
     };
     let counters = Arc::new(Counters::new());

@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use super::time::SECOND;
+use super::time::{DAY, SECOND};
 
 /// Lines of several threads may stand in another order than their times by this much.
 const SWAPPED: i64 = 60 * SECOND;
+
+/// No log is longer; a clock holds about three times as much.
+const LONGEST: i64 = 200 * 365 * DAY;
 
 /// Microseconds everywhere: since 1970, or since the first line.
 #[derive(Debug, Default)]
@@ -48,7 +51,7 @@ impl LogTime {
             self.swapped = self.swapped.saturating_add(1);
         } else {
             self.newest = time;
-            self.now = self.now.max(time.saturating_add(offset));
+            self.now = self.now.max(time.saturating_add(offset)).min(LONGEST);
         }
         self.now()
     }

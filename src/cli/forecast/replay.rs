@@ -75,7 +75,7 @@ impl Replay {
         let (clock, counters) = (Clock::standing(), Arc::new(Counters::new()));
         let pipeline = Pipeline::seeded(
             Seed::Fixed,
-            (Clock::clone(&clock), Some(sender), Arc::clone(&counters)),
+            (clock.clone(), Some(sender), Arc::clone(&counters)),
             settings,
         );
         Self {

@@ -118,7 +118,7 @@ impl Worker {
     /// The worker ends: what was taken over is deleted, as long as there is time for that. What is
     /// left after that is in this run's own files, too, or was delivered a moment ago.
     pub(super) fn leave_spool(&mut self) {
-        let (clock, end) = (self.parts.clock, self.ends.map(|ends| ends.at));
+        let (clock, end) = (self.parts.clock.clone(), self.ends.map(|ends| ends.at));
         if let Some(mut taken) = self.taken.take().filter(|taken| taken.is_safe) {
             self.delete(&mut taken, clock.now());
             while !taken.is_done() && end.is_none_or(|end| clock.now() < end) {

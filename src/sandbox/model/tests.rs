@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Effect, KEPT, Moment, Post, Spike};
-use crate::sandbox::incident::Incident;
+use crate::sandbox::incident::{Incident, What};
 use crate::sandbox::payload::Payload;
 use crate::sandbox::unknowns::Unknowns;
 
@@ -33,11 +33,15 @@ impl Bench {
         self
     }
 
+    fn now(&self) -> Moment {
+        let wall_ms = 1_000_000 + u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX);
+        Moment { at: self.at, wall_ms }
+    }
+
     fn answer(&mut self, token: &str, json: &str) -> super::Answer {
         let payload = Payload::parse(json.as_bytes());
         let payload = payload.as_ref().map_err(|reason| *reason);
-        let wall_ms = 1_000_000 + u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX);
-        let now = Moment { at: self.at, wall_ms };
+        let now = self.now();
         self.spike.receive(Post { token, size: json.len(), payload }, now)
     }
 
@@ -406,4 +410,53 @@ fn long_titles_and_bodies_are_bounded_by_bytes() {
     }
     assert!(bench.spike.incidents().len() < 100);
     assert_eq!(bench.spike.opened(), 100);
+}
+
+#[test]
+fn what_counts_towards_the_limit_is_seen_as_time_goes_on() {
+    let mut bench = Bench::new();
+    for _ in 0..5 {
+        bench.trigger("a");
+        bench.pass(Duration::from_secs(10));
+    }
+    let counted = |bench: &Bench| {
+        let now = bench.now();
+        let limit = bench.spike.limit_of(&bench.last(), now);
+        (limit.counted.len(), limit.until.map(|until| until - now.wall()))
+    };
+    assert_eq!(counted(&bench), (5, None));
+    assert_eq!(counted(bench.pass(Duration::from_secs(25))), (3, None));
+    for _ in 0..17 {
+        bench.trigger("a");
+    }
+    assert_eq!(counted(&bench), (0, Some(Duration::from_secs(60))));
+    assert_eq!(counted(bench.pass(Duration::from_secs(59))), (0, Some(Duration::from_secs(1))));
+    assert_eq!(counted(bench.pass(Duration::from_secs(1))), (0, None));
+}
+
+#[test]
+fn a_time_line_keeps_its_beginning_and_its_end() {
+    let mut bench = Bench::new();
+    for _ in 0..200 {
+        bench.trigger("a");
+        bench.pass(Duration::from_secs(4));
+    }
+    bench.resolve("a");
+    let last = bench.last();
+    let marks = &last.record().marks;
+    assert_eq!(marks.len(), 64);
+    assert_eq!(marks.front().map(|mark| mark.what), Some(What::Opened));
+    assert_eq!(marks.back().map(|mark| mark.what), Some(What::Resolved));
+}
+
+#[test]
+fn a_person_resolves_one_of_two_webhooks() {
+    let mut bench = Bench::new();
+    bench.trigger("a");
+    bench.answer("another-token-of-this-test", r#"{"title": "a"}"#);
+    let now = bench.now();
+    bench.spike.resolve_number(1, now);
+    assert_eq!(bench.trigger("a"), Effect::Opened);
+    let other = bench.answer("another-token-of-this-test", r#"{"title": "a"}"#);
+    assert_eq!((other.effect, other.incident), (Effect::Repeated, Some(2)));
 }

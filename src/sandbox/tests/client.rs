@@ -91,6 +91,13 @@ pub(super) fn request(url: &str, method: &str, path: &str, body: &str) -> Reply 
     Reply::read(&mut stream)
 }
 
+/// A request that brings headers of its own, `host` included, over a connection of its own.
+pub(super) fn request_as(url: &str, method: &str, path: &str, headers: &str) -> Reply {
+    let mut stream = connect(url);
+    write!(stream, "{method} {path} HTTP/1.1\r\n{headers}content-length: 0\r\n\r\n").unwrap();
+    Reply::read(&mut stream)
+}
+
 pub(super) fn get(url: &str) -> Reply {
     request(url, "GET", split(url).1, "")
 }

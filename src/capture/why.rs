@@ -1,0 +1,60 @@
+//! Why an event pages, and why it does not, in words.
+//!
+//! Pure: it tells what the rules say, and decides nothing.
+
+use std::sync::Arc;
+
+use tracing::Level;
+
+use crate::{
+    capture::{filter::Rules, routes::Routes},
+    witness::Explain,
+};
+
+/// The rules of a pipeline, to be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Why {
+    rules: Arc<Rules>,
+    routes: Arc<Routes>,
+}
+
+impl Why {
+    pub(crate) fn new(rules: &Arc<Rules>, routes: &Arc<Routes>) -> Self {
+        Self { rules: Arc::clone(rules), routes: Arc::clone(routes) }
+    }
+}
+
+impl Explain for Why {
+    fn why(&self, level: Level, target: &str) -> String {
+        let (rule, wanted) = self.rules.rule_of(target);
+        let mut why = match level <= wanted {
+            true => format!("{level}, filter `{rule}`"),
+            false => format!("{level}, by its spike field"),
+        };
+        let rules: Vec<&str> = self.routes.targets_of(target).collect();
+        match rules.as_slice() {
+            [] => {}
+            [one] => why.push_str(&format!(", rule {one}")),
+            several => why.push_str(&format!(", rules {}", several.join(", "))),
+        }
+        why
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Why {
+    /// Why an event like this does not page, if its fields have nothing to do with it.
+    pub(crate) fn why_not(&self, meta: &tracing::Metadata<'_>) -> Option<String> {
+        use crate::capture::filter::Concern;
+        let level = meta.level();
+        if *level > Level::INFO {
+            return Some(format!("{level} never pages"));
+        }
+        let (rule, _) = self.rules.rule_of(meta.target());
+        match self.rules.concern(meta) {
+            Concern::No if rule.ends_with("off") => Some(format!("off by the filter `{rule}`")),
+            Concern::No => Some(format!("{level} is below the filter `{rule}`")),
+            Concern::Level | Concern::Field | Concern::ResolveOnly => None,
+        }
+    }
+}
