@@ -189,7 +189,7 @@ impl Endpoint {
     }
 
     /// Whether an attempt is in flight.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "cli"))]
     pub(crate) fn is_busy(&self) -> bool {
         self.attempt.is_some()
     }
