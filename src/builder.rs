@@ -3,6 +3,8 @@
 //! Setters never fail; [`Builder::build`] checks everything and is the only fallible step.
 
 pub(crate) mod assemble;
+#[cfg(feature = "cli")]
+mod decided;
 mod endpoints;
 mod spool;
 mod start;
@@ -11,6 +13,8 @@ pub(crate) mod watched;
 use std::{fmt, path::PathBuf, time::Duration};
 
 use assemble::Built;
+#[cfg(feature = "cli")]
+pub(crate) use decided::Decided;
 use secrecy::SecretString;
 use tracing::{Dispatch, Subscriber, dispatcher, subscriber::NoSubscriber};
 use tracing_log::{AsLog, log::set_max_level};

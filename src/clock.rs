@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "cli", feature = "testing"))]
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -15,8 +15,8 @@ use std::sync::{
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     start: Instant,
-    /// Of a user's test: the time in nanoseconds, which stands still until it is moved.
-    #[cfg(feature = "testing")]
+    /// Of a user's test or of a log: the time in nanoseconds, which stands until it is moved.
+    #[cfg(any(feature = "cli", feature = "testing"))]
     moved: Option<Arc<AtomicU64>>,
     /// Of a proof that can't wait: it runs so many times as fast as the system's.
     #[cfg(test)]
@@ -33,7 +33,7 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             start: Instant::now(),
-            #[cfg(feature = "testing")]
+            #[cfg(any(feature = "cli", feature = "testing"))]
             moved: None,
             #[cfg(test)]
             speed: SPEED.get(),
@@ -41,13 +41,13 @@ impl Clock {
     }
 
     /// A clock that stands at zero until [`advance`](Clock::advance) moves it, and all its clones.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn standing() -> Self {
         Self { moved: Some(Arc::default()), ..Self::start() }
     }
 
     /// Moves a standing clock.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn advance(&self, by: Duration) {
         if let Some(moved) = &self.moved {
             let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
@@ -57,7 +57,7 @@ impl Clock {
 
     /// Time since the pipeline started.
     pub(crate) fn now(&self) -> Duration {
-        #[cfg(feature = "testing")]
+        #[cfg(any(feature = "cli", feature = "testing"))]
         if let Some(moved) = &self.moved {
             return Duration::from_nanos(moved.load(Ordering::Relaxed));
         }
@@ -70,7 +70,7 @@ impl Clock {
     /// What `time` of this clock takes on the system's: the same, but for a proof's, and nothing
     /// on a clock that stands.
     pub(crate) fn takes(&self, time: Duration) -> Duration {
-        #[cfg(feature = "testing")]
+        #[cfg(any(feature = "cli", feature = "testing"))]
         if self.moved.is_some() {
             return Duration::ZERO;
         }

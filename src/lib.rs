@@ -6,6 +6,9 @@ mod at_exit;
 mod backoff;
 mod builder;
 mod capture;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod clock;
 mod contain;
 mod delivery;

@@ -130,7 +130,7 @@ impl Builder {
     }
 
     /// What the caller's side is told.
-    fn settings(
+    pub(super) fn settings(
         &self,
         (endpoints, source, spool): (&Endpoints, &Source, Option<Arc<Spool>>),
         panics: Option<Panics>,
@@ -171,7 +171,7 @@ impl Builder {
     }
 
     /// Checks the settings that don't depend on the environment.
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         let setting =
             |name, expected, found| Err(Error::new(Kind::Setting { name, expected, found }));
         if !REPEAT_RANGE.contains(&self.repeat_every) {
@@ -246,7 +246,7 @@ impl Builder {
         Ok(())
     }
 
-    fn rules(&self, from_env: bool) -> Result<Rules, Error> {
+    pub(super) fn rules(&self, from_env: bool) -> Result<Rules, Error> {
         if let Some(rules) = &self.filter {
             return Rules::parse(rules, "filter");
         }
@@ -269,7 +269,7 @@ impl Builder {
         Some(Panics { route: routes.find(Panics::TARGET), service })
     }
 
-    fn source(&self, from_env: bool) -> Result<Source, Error> {
+    pub(super) fn source(&self, from_env: bool) -> Result<Source, Error> {
         let service = match &self.service {
             Some(service) => Some(service.clone()),
             None => env::service(from_env)?,

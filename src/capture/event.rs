@@ -247,6 +247,13 @@ impl Failure {
         }
     }
 
+    /// Looks for it in what `record` shows.
+    #[cfg(feature = "cli")]
+    pub(crate) fn read_from(&mut self, taker: Taker<'_>, record: impl FnOnce(&mut dyn Visit)) {
+        self.read = true;
+        record(&mut Failing { failure: self, taker });
+    }
+
     /// What two events have in common when one has caused the other: the error's text without its
     /// sources, as `%error` has none. `None`: there is no error, or its text could not be had.
     pub(crate) fn own(&self) -> Option<&str> {

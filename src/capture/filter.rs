@@ -146,6 +146,20 @@ impl Rules {
         self.find(target).map_or(self.default, |rule| rule.level) == LevelFilter::OFF
     }
 
+    /// What pages of targets that no rule names, and each rule, by name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn told(&self) -> (LevelFilter, impl Iterator<Item = (&str, LevelFilter)>) {
+        let targets = self.targets.iter().map(|(target, rule)| (target, rule.level));
+        (self.default, targets)
+    }
+
+    /// The mildest level that pages by itself, for whatever target.
+    #[cfg(feature = "cli")]
+    pub(crate) fn mildest(&self) -> LevelFilter {
+        let levels = self.targets.iter().map(|(_, rule)| rule.level);
+        levels.fold(self.default, |mildest, level| mildest.max(level))
+    }
+
     /// Remembers that the rule for this target is in use.
     fn mark(&self, target: &str) {
         if let Some(rule) = self.find(target)

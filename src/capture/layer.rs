@@ -39,7 +39,7 @@ use crate::{
     stats::Count,
 };
 
-mod titling;
+pub(crate) mod titling;
 
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
@@ -293,13 +293,13 @@ fn site<'a>(meta: &'a Metadata<'_>, is_log: bool) -> Option<Site<'a>> {
 }
 
 /// What an event asks for.
-enum Wish {
+pub(crate) enum Wish {
     Trigger,
     Resolve,
 }
 
 /// What an event asks for, from its rule, its level and its `spike` fields.
-fn wish(concern: Concern, level: Level, controls: &Controls) -> Result<Wish, Count> {
+pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Result<Wish, Count> {
     if controls.page == Some(false) {
         return Err(Count::IgnoredField);
     }

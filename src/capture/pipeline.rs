@@ -7,7 +7,7 @@
 //! still wants to page.
 
 use std::{
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::{BuildHasher, Hasher},
     io::Write,
     process,
     sync::{
@@ -35,6 +35,7 @@ use crate::{
 };
 pub(crate) use asked::{Asked, Failed, Goes, Head, Origin, Site, Tells};
 pub(crate) use panicked::{Panicked, Panics};
+pub(crate) use seed::Seed;
 
 mod asked;
 mod manual;
@@ -42,6 +43,7 @@ mod panicked;
 mod repeat;
 mod replay;
 mod resolve;
+mod seed;
 mod watched;
 
 /// What the builder decided for the caller's side.
@@ -77,7 +79,7 @@ pub(crate) struct Pipeline {
     waiting: Waiting,
     fold: Fold,
     /// Seeded per process: messages carry strangers' text.
-    hasher: RandomState,
+    hasher: Seed,
     /// `None`: paging is off.
     queue: Option<Sender>,
     counters: Arc<Counters>,
@@ -100,13 +102,13 @@ struct Admitted {
 }
 
 impl Pipeline {
-    pub(crate) fn new(
-        clock: Clock,
-        queue: Option<Sender>,
-        counters: Arc<Counters>,
+    /// One whose keys are what the seed makes them.
+    pub(crate) fn seeded(
+        hasher: Seed,
+        (clock, queue, counters): (Clock, Option<Sender>, Arc<Counters>),
         settings: Settings,
     ) -> Self {
-        let (seq, hasher) = (Arc::new(AtomicU64::new(1)), RandomState::new());
+        let seq = Arc::new(AtomicU64::new(1));
         let gate = |_| {
             Arc::new(Gate::new(gate::Settings {
                 repeat_every: settings.repeat_every,

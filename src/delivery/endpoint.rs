@@ -188,6 +188,12 @@ impl Endpoint {
         self.outbox.hurry(mark);
     }
 
+    /// Whether an attempt is in flight.
+    #[cfg(all(test, feature = "cli"))]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.attempt.is_some()
+    }
+
     pub(crate) fn pending(&self) -> usize {
         self.outbox.pending()
     }

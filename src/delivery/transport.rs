@@ -98,7 +98,7 @@ pub(crate) struct Network {
 }
 
 /// A client. One for https loads the system's root certificates and so takes a while.
-fn client(plain: bool, network: &Network) -> Result<Client, error::Error> {
+pub(crate) fn client(plain: bool, network: &Network) -> Result<Client, error::Error> {
     let mut client = Client::builder()
         .redirect(redirect::Policy::none())
         .referer(false)
@@ -283,7 +283,9 @@ fn what_failed(error: &reqwest::Error) -> NoAnswer {
 }
 
 /// The error and its causes, the innermost last, which says most: "Connection refused", say.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'a (dyn Error + 'static) = *error;
         // It names the cause of what is inside as its own, and so passes over that.

@@ -4,10 +4,13 @@
 //!
 //! `exhaustive.rs` looks at everything that can happen in a small world, `nights.rs` at some of what
 //! can happen in a large one; both are made of `world.rs`. `chaos.rs` is the one over HTTP.
+//! `forecast.rs` holds `spike forecast` against the layer.
 
 #[cfg(feature = "sandbox")]
 mod chaos;
 mod exhaustive;
 mod failing;
+#[cfg(feature = "cli")]
+mod forecast;
 mod nights;
 mod world;

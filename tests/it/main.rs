@@ -13,6 +13,8 @@
 mod caller;
 mod capture;
 mod child;
+#[cfg(feature = "cli")]
+mod cli;
 mod config;
 mod context;
 mod data;

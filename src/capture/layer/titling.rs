@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Most of a target that a title is made of, in bytes, from its end.
-const TITLE_TARGET_CAP: usize = 1024;
+pub(crate) const TITLE_TARGET_CAP: usize = 1024;
 
 impl SpikeLayer {
     /// Makes the title, that of a trigger and that of a resolve; tells whether the event has given
@@ -128,7 +128,7 @@ impl SpikeLayer {
 }
 
 /// The longest tail of `text` of at most `cap` bytes that begins between two characters.
-fn tail(text: &str, cap: usize) -> &str {
+pub(crate) fn tail(text: &str, cap: usize) -> &str {
     let start = text.len().saturating_sub(cap);
     let start = (start..=text.len()).find(|start| text.is_char_boundary(*start));
     text.get(start.unwrap_or(0)..).unwrap_or(text)

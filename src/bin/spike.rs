@@ -1,0 +1,5 @@
+//! The command `spike`.
+
+fn main() -> std::process::ExitCode {
+    tracing_spike::cli::main()
+}
