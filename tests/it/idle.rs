@@ -22,6 +22,7 @@ fn naps() -> u64 {
 
 /// `.ci/long idle` looks for 10 s.
 #[test]
+#[expect(clippy::print_stdout, reason = "the figure is what .ci/long shows")]
 fn a_worker_with_nothing_due_is_not_woken() {
     let ended = child::run("idle::a_worker_with_nothing_due_is_not_woken", &[], || {
         let rig = rig();
