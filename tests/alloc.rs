@@ -337,8 +337,9 @@ fn a_fresh_incident_allocates_a_bounded_handful() {
         fail("warms this thread up");
         measure(|| fail("is new"))
     });
-    // The op, its title, the text and the list of its fields.
-    assert_eq!(cost.count_total, 4, "{cost:?}");
+    // The op and its title; the text and the list of its fields are those of the one before, if the
+    // worker has done with it.
+    assert!(matches!(cost.count_total, 2 | 4), "{cost:?}");
 }
 
 #[test]
@@ -351,5 +352,6 @@ fn the_first_incident_of_a_call_site_allocates_one_more_for_its_title() {
             measure(fail).count_total
         })
     });
-    assert_eq!(costs, [5, 4]);
+    // Without what the worker may have given back.
+    assert!(matches!(costs[0], 3 | 5) && matches!(costs[1], 2 | 4), "{costs:?}");
 }
