@@ -6,6 +6,8 @@
 //! bytes of text, and what was left out is counted.
 //! Formats nothing itself.
 
+use std::fmt;
+
 /// Longest text of one field, in bytes.
 pub(crate) const TEXT_CAP: usize = 2 * 1024;
 /// Most fields of one event or span.
@@ -62,7 +64,7 @@ pub(crate) struct Field {
 }
 
 /// A set of captured fields in the order in which they were recorded.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Fields {
     text: String,
     list: Vec<Field>,
@@ -70,6 +72,14 @@ pub(crate) struct Fields {
     section: usize,
     omitted: u32,
     redacted: u32,
+}
+
+impl fmt::Debug for Fields {
+    /// How many there are: their texts may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text, list, .. } = self;
+        write!(f, "Fields({} in {} bytes)", list.len(), text.len())
+    }
 }
 
 impl Clone for Fields {

@@ -20,7 +20,7 @@ use crate::{
     stats::{Count, Counters},
 };
 
-pub(crate) use raw::{Place, Raw, Redact};
+pub(crate) use raw::{Place, Raw, RawError, Redact};
 pub(crate) use weight::Manual;
 
 mod nested;

@@ -147,6 +147,13 @@ impl Tokens {
         self.0.iter().fold(false, |found, token| scrub(token, text, from) | found)
     }
 
+    /// Whether one of them looks like a number.
+    pub(crate) fn are_digits(&self) -> bool {
+        let is_number =
+            |token: &SecretString| token.expose_secret().bytes().all(|b| b.is_ascii_digit());
+        self.0.iter().any(is_number)
+    }
+
     /// Whether one of them is in `text`.
     pub(crate) fn are_in(&self, text: &str) -> bool {
         self.0.iter().any(|token| text.contains(token.expose_secret()))

@@ -20,7 +20,7 @@ use crate::{
         span::GROUP_CAP,
     },
     fields::{Fields, TEXT_CAP, Taken, Value, head},
-    incident::{Priority, Severity},
+    incident::{Priority, RawError, Severity},
 };
 
 /// Longest value of a `spike.` field, in bytes, but for the title.
@@ -224,19 +224,19 @@ pub(crate) struct Failure {
     own: usize,
     /// The field that has it.
     field: Option<&'static str>,
-    /// It is a number, which stays a field like any other.
-    number: bool,
     /// It was looked for.
     read: bool,
+    /// So were its sources.
+    sourced: bool,
     /// Its own text could be had.
     whole: bool,
 }
 
 impl Failure {
     pub(crate) fn clear(&mut self) {
-        let Self { text, own, field, number, read, whole } = self;
+        let Self { text, own, field, read, sourced, whole } = self;
         text.clear();
-        (*own, *field, *number, *read, *whole) = (0, None, false, false, false);
+        (*own, *field, *read, *sourced, *whole) = (0, None, false, false, false);
     }
 
     /// Looks for it, unless that was done.
@@ -254,6 +254,22 @@ impl Failure {
         record(&mut Failing { failure: self, taker });
     }
 
+    /// The same, and its sources.
+    pub(crate) fn read_whole(&mut self, event: &Event<'_>, taker: Taker<'_>) -> &str {
+        self.read(event, taker);
+        if !self.sourced {
+            event.record(&mut Sourcing { failure: self, taker });
+        }
+        &self.text
+    }
+
+    /// Appends its sources, unless that was done, if `field` is the one that has it.
+    fn add_sources(&mut self, field: &Field, error: &(dyn Error + 'static), taker: Taker<'_>) {
+        if self.field == Some(field.name()) && self.whole && !self.sourced {
+            taker.take_behind(&mut self.text, |out| write_sources(error, 0, out));
+        }
+    }
+
     /// What two events have in common when one has caused the other: the error's text without its
     /// sources, as `%error` has none. `None`: there is no error, or its text could not be had.
     pub(crate) fn own(&self) -> Option<&str> {
@@ -262,13 +278,13 @@ impl Failure {
     }
 
     /// Appends it to the texts of an event: its own, and with its sources.
-    fn append_to(&self, fields: &mut Fields) -> Option<(Value, Value)> {
-        self.field.filter(|_| !self.number)?;
+    fn append_to(&self, fields: &mut Fields) -> Option<RawError> {
+        let name = self.field?;
         let whole = fields.text_value(|out| {
             out.push_str(&self.text);
             false
         });
-        Some((Fields::head_of(whole, self.own), whole))
+        Some(RawError { name, own: Fields::head_of(whole, self.own), whole })
     }
 }
 
@@ -287,31 +303,17 @@ impl Failing<'_> {
             *own = text.len();
         }
     }
-
-    fn number(&mut self, field: &Field, value: impl fmt::Debug) {
-        if is_error_name(field.name()) && self.failure.field.is_none() {
-            self.text(field, |out| write!(out, "{value:?}"));
-            self.failure.number = true;
-        }
-    }
 }
 
 impl Visit for Failing<'_> {
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.number(field, value);
-    }
+    // A number or a flag of such a name tells of no failure that another event could have caused.
+    fn record_bool(&mut self, _: &Field, _: bool) {}
 
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field, value);
-    }
+    fn record_i64(&mut self, _: &Field, _: i64) {}
 
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field, value);
-    }
+    fn record_u64(&mut self, _: &Field, _: u64) {}
 
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.number(field, value);
-    }
+    fn record_f64(&mut self, _: &Field, _: f64) {}
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if is_error_name(field.name()) {
@@ -326,14 +328,24 @@ impl Visit for Failing<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        if is_control(field.name()) || self.failure.field.is_some() {
-            return;
+        if !is_control(field.name()) {
+            self.text(field, |out| write!(out, "{value}"));
         }
-        self.text(field, |out| write!(out, "{value}"));
-        let Failure { text, whole, .. } = &mut *self.failure;
-        if *whole {
-            self.taker.take_behind(text, |out| write_sources(value, 0, out));
-        }
+    }
+}
+
+/// A pass for the sources of the event's error alone.
+struct Sourcing<'a> {
+    failure: &'a mut Failure,
+    taker: Taker<'a>,
+}
+
+impl Visit for Sourcing<'_> {
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.failure.add_sources(field, value, self.taker);
+        self.failure.sourced = true;
     }
 }
 
@@ -386,26 +398,25 @@ pub(crate) fn take_field(
 struct Capturing<'a> {
     fields: &'a mut Fields,
     taker: Taker<'a>,
-    /// The field that has the event's error.
-    error: Option<&'static str>,
+    failure: &'a mut Failure,
 }
 
-/// Reads what is content; the event's error, by itself and with its sources, becomes two values.
+/// Reads what is content; the event's error becomes two values, its own and with its sources.
 pub(crate) fn capture(
     event: &Event<'_>,
     taker: Taker<'_>,
     failure: &mut Failure,
     fields: &mut Fields,
-) -> Option<(Value, Value)> {
+) -> Option<RawError> {
     failure.read(event, taker);
-    event.record(&mut Capturing { fields, taker, error: failure.field });
+    event.record(&mut Capturing { fields, taker, failure });
     failure.append_to(fields)
 }
 
 impl Capturing<'_> {
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
         let (name, taker) = (field.name(), self.taker);
-        if is_content(name) && self.error != Some(name) {
+        if is_content(name) && self.failure.field != Some(name) {
             self.fields.push_text(name, |out| {
                 taker.take_raw(out, write);
                 false
@@ -446,6 +457,7 @@ impl Visit for Capturing<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.failure.add_sources(field, value, self.taker);
         self.text(field, |out| write_chain(value, out));
     }
 }

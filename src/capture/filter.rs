@@ -49,12 +49,12 @@ struct TargetRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// Pages by level, unless a `spike` field says otherwise.
-    Level = 1,
+    Level = 0,
     /// Has a `spike` field, whose value decides.
-    Field = 2,
+    Field = 1,
     /// Its target is off: only a resolve goes through.
-    ResolveOnly = 3,
-    No = 4,
+    ResolveOnly = 2,
+    No = 3,
 }
 
 impl Rules {
@@ -294,7 +294,9 @@ impl<S> Filter<S> for RulesFilter {
             self.report_unknown_fields(meta);
         }
         let concern = self.concern(meta);
-        let has_answer = (meta.is_event() || meta.is_span()) && !is_log(meta);
+        // Of what is below, the level says enough, and there may be very many.
+        let has_answer =
+            *meta.level() <= Level::INFO && (meta.is_event() || meta.is_span()) && !is_log(meta);
         if let Some(rules) = self.rules.as_ref().filter(|_| has_answer) {
             rules.known.note(meta, concern);
         }

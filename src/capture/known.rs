@@ -14,7 +14,7 @@ const PLACES: usize = 2048;
 /// Places that one may have: where it belongs, and behind that.
 const NEAR: usize = 4;
 /// The bits of an address that are 0, and hold what is known instead.
-const CONCERN: usize = 7;
+const CONCERN: usize = 3;
 
 #[derive(Debug)]
 pub(crate) struct Known(Box<[AtomicUsize; PLACES]>);
@@ -31,13 +31,13 @@ impl Known {
     pub(crate) fn get(&self, meta: &Metadata<'_>) -> Option<Concern> {
         let address = address(meta);
         let first = self.place(address, 0).load(Ordering::Relaxed) ^ address;
-        if first <= CONCERN { concern(first) } else { self.get_near(address) }
+        if first <= CONCERN { Some(concern(first)) } else { self.get_near(address) }
     }
 
     #[cold]
     fn get_near(&self, address: usize) -> Option<Concern> {
         let known = (1..NEAR).map(|near| self.place(address, near).load(Ordering::Relaxed));
-        known.map(|known| known ^ address).find(|&rest| rest <= CONCERN).and_then(concern)
+        known.map(|known| known ^ address).find(|&rest| rest <= CONCERN).map(concern)
     }
 
     /// Remembers it, if there is a place left.
@@ -67,16 +67,19 @@ fn address(meta: &Metadata<'_>) -> usize {
     std::ptr::from_ref(meta).addr()
 }
 
-/// What the bits say; nothing of what is not known.
+/// What the bits say.
 #[inline]
-fn concern(bits: usize) -> Option<Concern> {
-    [Concern::Level, Concern::Field, Concern::ResolveOnly, Concern::No]
-        .into_iter()
-        .find(|&concern| concern as usize == bits)
+fn concern(bits: usize) -> Concern {
+    match bits {
+        0 => Concern::Level,
+        1 => Concern::Field,
+        2 => Concern::ResolveOnly,
+        _ => Concern::No,
+    }
 }
 
 /// The bits are 0: else this does not compile.
-const _: usize = align_of::<Metadata<'static>>() - CONCERN - 1;
+const _: usize = align_of::<Metadata<'static>>() - (CONCERN + 1);
 
 #[cfg(test)]
 mod tests;

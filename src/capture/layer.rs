@@ -5,7 +5,6 @@
 //! through `reentry` and is contained, so nothing of ours reaches the program.
 
 use std::{
-    cell::Cell,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
@@ -17,6 +16,8 @@ use std::{
 use tracing::{Event, Level, Metadata, Subscriber, span};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+
+use failing::Failing;
 
 use crate::{
     capture::{
@@ -39,7 +40,8 @@ use crate::{
     stats::Count,
 };
 
-pub(crate) mod titling;
+pub(crate) mod failing;
+mod titling;
 
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
@@ -58,6 +60,9 @@ pub(crate) struct SpikeLayer {
     said: AtomicU64,
     /// No other layer of the process has it.
     number: u64,
+    /// What a message becomes, its shape tells: no closure writes titles, and no number is one of
+    /// our own tokens.
+    recalls: bool,
 }
 
 impl SpikeLayer {
@@ -72,7 +77,8 @@ impl SpikeLayer {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let (clean, said) = (Clean::default(), AtomicU64::new(0));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self { rules, routes, pipeline, titles, literals, group_by, clean, said, number }
+        let recalls = !titles.is_custom() && !pipeline.scrubber().has_number();
+        Self { rules, routes, pipeline, titles, literals, group_by, clean, said, number, recalls }
     }
 
     fn taker(&self) -> Taker<'_> {
@@ -116,8 +122,9 @@ impl SpikeLayer {
         let has_message = meta.fields().field("message").is_some();
         let wants_error = !has_message || self.titles.is_custom();
         // That of a `log` record has no target of its own.
-        let is_own = std::ptr::eq(meta, event.metadata()) && !self.titles.is_custom();
-        scratch.recall.begin(is_own.then(|| (self.number, meta.callsite())));
+        let is_own = std::ptr::eq(meta, event.metadata());
+        let source = (is_own && self.recalls).then(|| (self.number, event.metadata()));
+        scratch.recall.begin(source);
         event.record(&mut Deciding { scratch, taker, wants_error, group_by });
         let Scratch { message, filled, spare, recall, .. } = scratch;
         let is_silent = !recall.is_known() && title::says_nothing(message, filled, spare);
@@ -145,13 +152,12 @@ impl SpikeLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let taker = self.taker();
-        let Scratch { message, taken, controls, draft, failure, fields, .. } = scratch;
+        let Scratch { message, taken, controls, draft, error, failure, fields, .. } = scratch;
         let message = (message.as_str(), *taken);
         let notes = &controls.notes;
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
-        // Whoever asks first formats the error.
-        let failing = Cell::new(Some(failure));
+        let failing = Failing::new(event, ctx, taker, (failure, error));
         let build = || {
             let (place, mut spare) = (place(event, meta, fields), Failure::default());
             let failure = failing.take().unwrap_or(&mut spare);
@@ -175,18 +181,9 @@ impl SpikeLayer {
                 let is_log = !std::ptr::eq(meta, event.metadata());
                 let site = if is_derived { site(meta, is_log) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
-                let failure = |state: &mut DefaultHasher| {
-                    let Some(leaf) = ctx.event_span(event) else { return false };
-                    let Some(failure) = failing.take() else { return false };
-                    failure.read(event, taker);
-                    let own = failure.own().map(|own| own.hash(state));
-                    failing.set(Some(failure));
-                    leaf.scope().last().map(|root| root.id()).hash(state);
-                    own.is_some()
-                };
-                let tells = |is_told: &dyn Fn(&str) -> bool| {
-                    is_told(message.0) || self.tells_in_error(event, is_told)
-                };
+                let failure = |state: &mut DefaultHasher| failing.hash(state);
+                let tells =
+                    |is_told: &dyn Fn(&str) -> bool| is_told(message.0) || failing.tells(is_told);
                 let asked = Asked { head, origin, failure: &failure, tells: &tells };
                 self.pipeline.trigger_through(queue, asked, build)
             }
@@ -211,16 +208,6 @@ impl SpikeLayer {
         let at = (route.endpoint.unwrap_or(0), key);
         let severity = controls.severity.or(route.severity);
         self.pipeline.counts_repeat(at, severity, controls.page == Some(true))
-    }
-
-    /// Whether the event's error, with its sources, is what is looked for.
-    fn tells_in_error(&self, event: &Event<'_>, is_told: &dyn Fn(&str) -> bool) -> bool {
-        let taker = self.taker();
-        // The event's own is in use.
-        Scratch::lend(|scratch| {
-            event.record(&mut Deciding { scratch, taker, wants_error: true, group_by: &[] });
-            is_told(&scratch.error)
-        })
     }
 
     /// A word to the person who wrote the call, through the worker, once for each call. (Two

@@ -6,7 +6,7 @@
 //! redact or to cut is never remembered. That one of its shape had no secret says nothing of the
 //! digits of this one: whoever shows it has to look.
 
-use tracing::callsite::Identifier;
+use tracing::Metadata;
 
 use shape::Shape;
 
@@ -18,12 +18,13 @@ const PLACES: usize = 16;
 const TITLE: usize = 256;
 
 /// Where a message comes from: a layer, by its number, and a call site.
-pub(crate) type Source = (u64, Identifier);
+pub(crate) type Source = (u64, &'static Metadata<'static>);
 
 /// One thread's memory.
 #[derive(Debug)]
 pub(crate) struct Recall {
-    slots: Box<[Slot; PLACES]>,
+    /// None before the first is remembered.
+    slots: Box<[Slot]>,
     /// That of the message at hand.
     shape: Shape,
     /// Where the message of the event at hand is, or is going to be; whose it is.
@@ -36,7 +37,7 @@ pub(crate) struct Recall {
 struct Slot {
     source: Option<Source>,
     shape: Shape,
-    title: String,
+    title: Text<TITLE>,
     /// Where the place begins in the title.
     place: usize,
     /// The title's key, in the layer's pipeline.
@@ -45,15 +46,13 @@ struct Slot {
 
 impl Default for Recall {
     fn default() -> Self {
-        let slot = |_| Slot {
-            source: None,
-            shape: Shape::new(),
-            title: String::with_capacity(TITLE),
-            place: 0,
-            key: 0,
-        };
-        let slots = Box::new(std::array::from_fn(slot));
-        Self { slots, shape: Shape::new(), at: None, known: false }
+        Self { slots: Box::default(), shape: Shape::new(), at: None, known: false }
+    }
+}
+
+impl Slot {
+    const fn new() -> Self {
+        Self { source: None, shape: Shape::new(), title: Text::new(), place: 0, key: 0 }
     }
 }
 
@@ -74,7 +73,7 @@ impl Recall {
         let shape = self.shape.bytes();
         *at = hash(self.shape.blocks()) % PLACES;
         self.known = self.slots.get(*at).is_some_and(|slot| {
-            slot.source.as_ref() == Some(source) && slot.shape.bytes() == shape
+            slot.source.is_some_and(|known| is_same(known, *source)) && slot.shape.bytes() == shape
         });
         self.known
     }
@@ -91,29 +90,61 @@ impl Recall {
 
     /// The key of the title of the message at hand, if it is known.
     pub(crate) fn key(&self) -> Option<u64> {
-        self.title().map(|(_, _, key)| key)
+        self.slot().map(|slot| slot.key)
+    }
+
+    fn slot(&self) -> Option<&Slot> {
+        let (at, _) = self.at.as_ref().filter(|_| self.known)?;
+        self.slots.get(*at)
     }
 
     /// The title of the message at hand, where the place begins in it, and its key, if they are
     /// known.
     pub(crate) fn title(&self) -> Option<(&str, usize, u64)> {
-        let (at, _) = self.at.as_ref().filter(|_| self.known)?;
-        let slot = self.slots.get(*at)?;
-        Some((&slot.title, slot.place, slot.key))
+        let slot = self.slot()?;
+        Some((slot.title.get()?, slot.place, slot.key))
     }
 
     /// Remembers the shape of the message at hand, which has nothing to redact, and its title.
     pub(crate) fn remember(&mut self, title: &str, place: usize, key: u64) {
         let Some((at, source)) = self.at.take() else { return };
+        if self.slots.is_empty() {
+            self.slots = (0..PLACES).map(|_| Slot::new()).collect();
+        }
         let Some(slot) = self.slots.get_mut(at) else { return };
         slot.shape.copy(&self.shape);
-        slot.title.clear();
-        if title.len() > TITLE {
-            return slot.source = None;
-        }
-        slot.title.push_str(title);
-        slot.source = Some(source);
+        slot.source = slot.title.set(title).then_some(source);
         (slot.place, slot.key) = (place, key);
+    }
+}
+
+/// Whether both are one call site of one layer.
+fn is_same(one: Source, other: Source) -> bool {
+    one.0 == other.0 && std::ptr::eq(one.1, other.1)
+}
+
+/// A text of at most `N` bytes, in place.
+#[derive(Debug)]
+struct Text<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Text<N> {
+    const fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
+    /// Takes a text over, if it is not too long.
+    fn set(&mut self, text: &str) -> bool {
+        let Some(bytes) = self.bytes.get_mut(..text.len()) else { return false };
+        bytes.copy_from_slice(text.as_bytes());
+        self.length = text.len();
+        true
+    }
+
+    fn get(&self) -> Option<&str> {
+        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok())
     }
 }
 

@@ -101,6 +101,11 @@ impl Scrubber {
         }
     }
 
+    /// Whether a number in a message may be one of our own tokens.
+    pub(crate) fn has_number(&self) -> bool {
+        self.tokens.are_digits()
+    }
+
     /// Where buffers are for what is to be [redacted](crate::incident::Redact).
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool

@@ -269,7 +269,7 @@ fn write_capped(
 ) -> Written {
     // Look further than the cap, so that a secret across it is recognised.
     let limit = out.len().saturating_add(cap).saturating_add(LOOK_AHEAD);
-    let plain = if pieces.is_none() { limit } else { 0 };
+    let plain = if pieces.is_none() { limit.saturating_add(1) } else { 0 };
     let mut capped = Capped { out, limit, plain, full: false, pieces };
     match catch_unwind(AssertUnwindSafe(|| write(&mut capped))) {
         Ok(Ok(())) => Written::Whole,
@@ -287,7 +287,7 @@ fn write_capped(
 pub(crate) struct Capped<'a> {
     out: &'a mut String,
     limit: usize,
-    /// The same, as long as all that is written is only to be kept; else 0.
+    /// One more, as long as all that is written is only to be kept; else 0.
     plain: usize,
     /// Something did not fit; from then on nothing does.
     full: bool,
@@ -315,7 +315,7 @@ impl Capped<'_> {
 
     #[inline]
     fn push(&mut self, text: &str, is_value: impl FnOnce(&Literals) -> bool) -> fmt::Result {
-        if self.out.len().saturating_add(text.len()) <= self.plain {
+        if self.out.len().saturating_add(text.len()) < self.plain {
             self.out.push_str(text);
             return Ok(());
         }

@@ -18,14 +18,23 @@ pub(crate) struct Raw {
     pub(crate) place: Place,
     pub(crate) message: Value,
     pub(crate) thread: Value,
-    /// The error's own text, and the same with its sources.
-    pub(crate) error: Option<(Value, Value)>,
+    pub(crate) error: Option<RawError>,
     /// The event's fields, then each span's, leaf first.
     pub(crate) fields: Fields,
     /// There were more spans than are in `fields`.
     pub(crate) spans_cut: bool,
     /// What was mistyped, for `body.notes`; has no secret.
     pub(crate) notes: Fields,
+}
+
+/// The event's error, and the field that it was in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawError {
+    pub(crate) name: &'static str,
+    /// Its own text.
+    pub(crate) own: Value,
+    /// The same with its sources.
+    pub(crate) whole: Value,
 }
 
 /// Where an event comes from.

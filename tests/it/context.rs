@@ -27,6 +27,7 @@ use crate::{
     rig::{DEADLINE, TOKEN, Written, assert_accepted, eventually, leaks},
 };
 
+mod failures;
 mod runtimes;
 
 /// A pipeline whose layer is alone on its registry, for values that `fmt` would not survive.

@@ -79,6 +79,7 @@ pub(crate) fn rig_with(set: impl FnOnce(Builder) -> Builder) -> Rig {
         set(builder.service("it").budget(1_000, 1_000)).build::<Registry>().unwrap();
     let written = Written::default();
     let fmt = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
         .with_writer(written.clone())
         .with_filter(LevelFilter::TRACE);
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(spike).with(fmt));

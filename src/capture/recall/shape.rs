@@ -1,13 +1,15 @@
 //! A message but for its numbers: what two of one kind have in common.
 //!
-//! Invariant: two messages of one shape have one title, whatever the rules of titles are asked; so
-//! only a number counts that nothing is glued to and no other stands beside, of which the rules
-//! look at no digit by itself.
+//! Invariant: two messages of one shape have one title, and both of them a secret or neither; so
+//! only a number counts that nothing is glued to and no other stands beside, and that is too short
+//! for a secret: no rule looks at a digit of it by itself.
 
 /// The longest message that has one, in bytes.
 pub(super) const LONGEST: usize = 192;
 /// Bytes that are looked at together.
 const BLOCK: usize = 8;
+/// The fewest digits of a card's number.
+const CARD: usize = 13;
 
 /// A message with a `0` for each digit of a number that stands alone.
 #[derive(Debug)]
@@ -98,13 +100,15 @@ fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
     let at = |at: usize| bytes.get(at).copied().unwrap_or(b' ');
     let before = |back: usize| start.checked_sub(back).map_or(b' ', at);
     let begins = matches!(before(1), b' ' | b'=' | b'(' | b'[');
+    // More digits may be those of a card, or of a pair of name and password, and are redacted then.
+    let few = end.wrapping_sub(start) < CARD;
     let (next, then) = (at(end), at(end.wrapping_add(1)));
     let ends = match next {
         b' ' => true,
         b',' | b':' | b';' | b'.' | b')' | b']' => then == b' ',
         _ => false,
     };
-    begins && ends && !before(2).is_ascii_digit() && !then.is_ascii_digit()
+    few && begins && ends && !before(2).is_ascii_digit() && !then.is_ascii_digit()
 }
 
 #[cfg(test)]

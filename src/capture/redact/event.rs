@@ -3,7 +3,7 @@
 use super::{PLACEHOLDER, Scrubber, Verdict};
 use crate::{
     fields::{Fields, TEXT_CAP, Taken, Value},
-    incident::{Captured, Place, Raw, Redact},
+    incident::{Captured, Place, Raw, RawError, Redact},
 };
 
 /// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
@@ -36,8 +36,18 @@ impl Redact for Scrubber {
             if is_cut(value) { kept.cut() } else { kept }
         };
         let (message, thread) = (text(message), text(thread));
-        let chained = error.filter(|(own, whole)| own != whole).map(|(_, whole)| whole);
-        let (error, chain) = (error.map(|(own, _)| text(own)), chained.map(text));
+        let hides = |error: &RawError| match self.verdict_of(error.name) {
+            Verdict::Listed(listed) => listed.hides(fields.text(error.own)),
+            // An error is told whatever the name of its field is.
+            Verdict::Open | Verdict::Hidden => false,
+        };
+        let (error, chain) = match error {
+            Some(error) if hides(&error) => (Some(hidden(&mut clean)), None),
+            Some(RawError { own, whole, .. }) => {
+                (Some(text(own)), (own != whole).then(|| text(whole)))
+            }
+            None => (None, None),
+        };
         self.pool.give(fields);
         let fields = clean;
         Captured {
@@ -54,6 +64,14 @@ impl Redact for Scrubber {
             notes,
         }
     }
+}
+
+/// What is shown of a secret.
+fn hidden(clean: &mut Fields) -> Value {
+    clean.text_value(|out| {
+        out.push_str(PLACEHOLDER);
+        Taken { cut: false, redacted: 1 }
+    })
 }
 
 /// Whether its own thread has cut it already.

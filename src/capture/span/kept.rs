@@ -4,6 +4,8 @@
 //! Invariants: a span whose fields are short takes one allocation, with what keeps it; any other
 //! two. What is left out is counted.
 
+use std::fmt;
+
 use tracing::Metadata;
 
 use crate::fields::{Fields, SET_CAP, Value};
@@ -12,7 +14,6 @@ use crate::fields::{Fields, SET_CAP, Value};
 const SHORT: usize = 80;
 
 /// The fields of one span.
-#[derive(Debug)]
 pub(super) struct Kept {
     meta: &'static Metadata<'static>,
     omitted: u32,
@@ -34,6 +35,13 @@ const TEXT: u8 = 4;
 pub(super) enum Item<'a> {
     Plain(Value),
     Text(&'a str),
+}
+
+impl fmt::Debug for Kept {
+    /// How many bytes there are: they may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kept({} bytes)", self.length)
+    }
 }
 
 impl Kept {

@@ -50,6 +50,21 @@ fn a_value_is_a_value_however_it_looks() {
     rig.finish();
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_empty_value_is_one_wherever_it_stands() {
+    let mut rig = literals();
+    let titles = titles(&rig, || {
+        for name in ["", "Anna"] {
+            let name = made(name);
+            error!("{name} is gone from here");
+            error!("there is {name} here");
+        }
+    });
+    assert_eq!(titles, ["# is gone from here", "there is # here"]);
+    rig.finish();
+}
+
 #[derive(Debug)]
 enum Failure {
     Declined,

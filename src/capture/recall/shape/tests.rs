@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use super::{LONGEST, Shape};
-use crate::capture::title;
+use crate::capture::{redact::Scrubber, title};
 
 fn shape(message: &str) -> Option<String> {
     let mut shape = Shape::new();
@@ -23,6 +23,8 @@ fn only_a_number_that_stands_alone_loses_its_digits() {
         // Another one is near.
         ("4111 1111 1111 1111", "4111 1111 1111 1111"),
         ("1,2 3, 4", "1,2 3, 0"),
+        // It may be a card's.
+        ("411111111111 and 4111111111111", "000000000000 and 4111111111111"),
         ("", ""),
         ("\u{b3}\u{b5} abcdefgh 12", "\u{b3}\u{b5} abcdefgh 00"),
     ];
@@ -35,13 +37,21 @@ fn only_a_number_that_stands_alone_loses_its_digits() {
     assert_eq!(shape(&long), None);
 }
 
+/// As the layer makes a title: of a message without its secrets, of which it remembers none that
+/// had one.
+fn titled(message: &str) -> Option<String> {
+    thread_local!(static SCRUBBER: Scrubber = Scrubber::default());
+    let is_clean = SCRUBBER.with(|scrubber| scrubber.is_clean(message));
+    is_clean.then(|| title::derive(message, ""))
+}
+
 /// Fails unless the rules make one title of the message and of others with its shape.
 fn holds(message: &str) -> bool {
     let Some(shape) = shape(message) else { return false };
-    let title = title::derive(message, "");
-    assert_eq!(title::derive(&shape, ""), title, "{message}");
+    let title = titled(message);
+    assert_eq!(titled(&shape), title, "{message}");
     // The numbers of it, whatever their digits are.
-    for digit in ["1", "2", "9"] {
+    for digit in ["1", "4", "9"] {
         let bytes = message.bytes().zip(shape.bytes());
         let other = bytes.map(|(byte, shape)| {
             let numbered = byte.is_ascii_digit() && shape == b'0';
@@ -49,14 +59,15 @@ fn holds(message: &str) -> bool {
         });
         let other = String::from_utf8(other.collect()).unwrap();
         if self::shape(&other).as_deref() == Some(&*shape) {
-            assert_eq!(title::derive(&other, ""), title, "{message} and {other}");
+            assert_eq!(titled(&other), title, "{message} and {other}");
         }
     }
     shape != message
 }
 
 /// Words that a number may belong to, before it and behind.
-const WORDS: [&str; 49] = [
+const WORDS: [&str; 50] = [
+    "Basic",
     "Mar",
     "May",
     "at",
@@ -116,7 +127,18 @@ fn messages_of_one_shape_have_one_title() {
     assert!(masked > 60, "{masked}");
     for before in WORDS {
         for between in ["", " ", "=", "("] {
-            for number in ["3", "31", "404", "2031", "86400", "1767225600", "12345678"] {
+            for number in [
+                "3",
+                "31",
+                "404",
+                "2031",
+                "86400",
+                "1767225600",
+                "12345678",
+                "411111111111",
+                "4111111111111111",
+                "110611111111111",
+            ] {
                 for after in WORDS {
                     for mark in ["", ",", ":", ")", "]", "."] {
                         let message = format!("no {before}{between}{number}{mark} {after} left");
