@@ -41,7 +41,7 @@ use crate::{
 };
 
 pub(crate) mod failing;
-mod titling;
+pub(crate) mod titling;
 
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
