@@ -25,6 +25,7 @@ use tracing_subscriber::{
 use crate::{
     at_exit,
     capture::{gate::Openings, redact::Redaction, title::Titles},
+    delivery::printer,
     env::{self, Mode},
     error::{Error, Kind, shown},
     guard::Guard,
@@ -708,7 +709,11 @@ impl Builder {
         };
         let Built { layer, filter, guard, start, .. } = self.panics().assemble()?;
         tracing_log::LogTracer::init().map_err(|_| set("logger"))?;
-        let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let mut fmt = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        // Colours are another crate's to switch on, and no reader of a file's to see.
+        if !printer::is_terminal() {
+            fmt = fmt.with_ansi(false);
+        }
         let subscriber = tracing_subscriber::registry()
             .with(fmt.with_filter(targets))
             .with(layer.with_filter(filter));

@@ -201,7 +201,7 @@ fn f042_our_clients_events_neither_page_nor_tell_the_token() {
     let test = "context::f042_our_clients_events_neither_page_nor_tell_the_token";
     child::run(test, &[], || {
         let written = Written::default();
-        let fmt = tracing_subscriber::fmt::layer().with_writer(written.clone());
+        let fmt = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(written.clone());
         let echo = Echo::default();
         let mut spike =
             beside(|builder| builder.filter("info"), fmt.and_then(echo.clone())).everywhere();

@@ -77,6 +77,7 @@ fn a_neighbour_gets_exactly_what_it_got_without_us() {
         child::run(INFO_FMT, &[("OURS", ours)], || {
             let written = Written::default();
             let fmt = tracing_subscriber::fmt::layer()
+                .with_ansi(false)
                 .without_time()
                 .with_writer(written.clone())
                 .with_filter(LevelFilter::INFO);
@@ -190,6 +191,7 @@ fn an_event_whose_argument_logs_is_judged_by_itself() {
 fn asking_whether_a_level_is_enabled_loses_no_page() {
     child::run("neighbours::asking_whether_a_level_is_enabled_loses_no_page", &[], || {
         let fmt = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
             .with_writer(Written::default())
             .with_filter(LevelFilter::DEBUG);
         let mut spike = beside(|builder| builder, fmt).everywhere();
@@ -218,7 +220,7 @@ fn asking_whether_a_level_is_enabled_loses_no_page() {
 
 /// A `fmt` layer that writes into memory.
 fn fmt_into(written: &Written) -> impl Layer<Registry> + Send + Sync + use<> {
-    tracing_subscriber::fmt::layer().with_writer(written.clone())
+    tracing_subscriber::fmt::layer().with_ansi(false).with_writer(written.clone())
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn f072_a_filter_around_our_layer_decides_as_well() {
     let dispatch = Dispatch::new(
         tracing_subscriber::registry()
             .with(spike)
-            .with(tracing_subscriber::fmt::layer().with_writer(written.clone())),
+            .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(written.clone())),
     );
     tracing::dispatcher::with_default(&dispatch, || {
         error!(target: "other", "not ours");

@@ -271,7 +271,7 @@ fn f042_f044_what_tls_logs_on_our_thread_pages_nobody_and_tells_no_token() {
         let (spike, guard) =
             builder.root_certificate(&*authority.pem).filter("info").build().unwrap();
         let written = Written::default();
-        let fmt = tracing_subscriber::fmt::layer().with_writer(written.clone());
+        let fmt = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(written.clone());
         let subscriber = tracing_subscriber::registry().with(fmt).with(spike);
         tracing::subscriber::set_global_default(subscriber).unwrap();
         tracing_log::LogTracer::init().unwrap();

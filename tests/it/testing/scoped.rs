@@ -74,7 +74,7 @@ fn a_current_thread_runtime_stays_inside() {
 #[test]
 fn a_subscriber_of_ones_own_may_have_the_layer() {
     let (spike, written) = (spike(), crate::rig::Written::default());
-    let fmt = tracing_subscriber::fmt::layer().with_writer(written.clone());
+    let fmt = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(written.clone());
     let subscriber = tracing_subscriber::registry().with(spike.layer()).with(fmt);
     tracing::subscriber::with_default(subscriber, || {
         let _span = tracing::info_span!("import", file = "a.csv").entered();
