@@ -170,6 +170,21 @@ fn rules_with_webhooks_tell_where_a_page_goes() {
 }
 
 #[test]
+fn a_text_is_not_taken_for_titles_that_share_only_what_varies() {
+    let spike = spike();
+    let _inside = spike.enter();
+    error!("order {} is late", 17);
+    error!("error");
+    for text in ["4711", "4711 / 17", "10.0.0.7:5432", "\t", "\t\n"] {
+        assert_not_paged!(spike, text);
+    }
+    // Twins.
+    assert_paged!(spike, "order 4711 is late", times(1));
+    assert_paged!(spike, "error", times(1));
+    assert_paged!(spike, "#");
+}
+
+#[test]
 fn settings_that_can_not_be_used_are_an_error_of_the_test() {
     let error = Spike::new(|builder| builder.filter("loud")).unwrap_err();
     assert!(error.is_config(), "{error}");
