@@ -185,6 +185,16 @@ fn a_text_is_not_taken_for_titles_that_share_only_what_varies() {
 }
 
 #[test]
+fn a_page_with_another_condition_has_occurred() {
+    let spike = spike();
+    let _inside = spike.enter();
+    error!(spike.severity = "sev2", "failed to load");
+    assert_not_paged!(spike, "failed to load", severity(Severity::Sev1), occurred());
+    info!(spike.status = "resolve", "failed to load");
+    assert_not_paged!(spike, "failed to load", severity(Severity::Sev1), occurred());
+}
+
+#[test]
 fn settings_that_can_not_be_used_are_an_error_of_the_test() {
     let error = Spike::new(|builder| builder.filter("loud")).unwrap_err();
     assert!(error.is_config(), "{error}");
