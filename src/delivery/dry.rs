@@ -121,12 +121,15 @@ impl Dry {
         let mut out = String::new();
         let bar = self.paint(about.kind.color(), "▌");
         let head = self.paint(&format!("1;{}", about.kind.color()), about.kind.word());
+        // Nobody gets an SMS of what was open already, or is over.
+        let named = if about.kind == Kind::Page { "sms" } else { "title" };
+        let width = named.len().max("body".len());
         let mut line = |name: &str, text: &str| {
-            let name = self.paint("2", &format!("{name:<4}"));
-            let indent = format!("\n{bar}       ");
+            let name = self.paint("2", &format!("{name:<width$}"));
+            let indent = format!("\n{bar} {:width$}  ", "");
             out.push_str(&format!("{bar} {name}  {}\n", text.replace('\n', &indent)));
         };
-        line("sms", &self.paint("1", &tame(text("title").unwrap_or_default())));
+        line(named, &self.paint("1", &tame(text("title").unwrap_or_default())));
         line("why", &tame(&why));
         place.into_iter().for_each(|place| line("to", place));
         if let Some(body) = body {
