@@ -67,7 +67,9 @@ impl Page {
         self.payload.get("body").unwrap_or(&Json::Null)
     }
 
-    /// All of it, as it would be sent: for a snapshot, say.
+    /// All of it, as it would be sent: for a snapshot, say. It is the same in each run: the test's
+    /// clock begins at 2026-01-01T00:00:00Z, `source.host` is `test` and `source.pid` is 1.
+    /// `source.thread` is the name of the thread, and of a test that is up to who runs it.
     #[must_use]
     pub fn json(&self) -> &Json {
         &self.payload

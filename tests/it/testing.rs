@@ -195,6 +195,27 @@ fn a_page_with_another_condition_has_occurred() {
 }
 
 #[test]
+fn what_is_sent_is_the_same_in_each_run() {
+    let run = || {
+        let spike = Spike::new(paging).unwrap();
+        let _inside = spike.enter();
+        for _ in 0..2 {
+            error!("import failed");
+            spike.advance(Duration::from_secs(600));
+        }
+        spike.handle().resolve("import failed in it::testing").unwrap();
+        spike.pages().iter().map(|page| page.json().clone()).collect::<Vec<_>>()
+    };
+    let pages = run();
+    assert_eq!(pages.len(), 3);
+    let repeat = &pages[1]["body"];
+    assert_eq!(repeat["occurrences"]["first"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(repeat["occurrences"]["last"], "2026-01-01T00:10:00.000Z");
+    assert_eq!((&repeat["source"]["host"], &repeat["source"]["pid"]), (&"test".into(), &1.into()));
+    assert_eq!(run(), pages);
+}
+
+#[test]
 fn settings_that_can_not_be_used_are_an_error_of_the_test() {
     let error = Spike::new(|builder| builder.filter("loud")).unwrap_err();
     assert!(error.is_config(), "{error}");
