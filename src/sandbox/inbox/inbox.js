@@ -3,7 +3,7 @@
 // State comes from the server alone: a click asks the server, and the answer comes as it comes to
 // every other open page.
 
-import { ago, el } from "./build.js";
+import { ago, el, plain } from "./build.js";
 import { begin, incident, limit, request } from "./detail.js";
 import { incidentRow, requestRow } from "./rows.js";
 
@@ -396,7 +396,7 @@ function key(event) {
 
 let hush = 0;
 function said(words) {
-  at("said").textContent = words;
+  at("said").replaceChildren(...plain(words));
   at("said").classList.add("shown");
   clearTimeout(hush);
   hush = setTimeout(() => at("said").classList.remove("shown"), 2500);
