@@ -325,6 +325,16 @@ def clear_by_key(browser, sandbox, _):
     sandbox.send("to be cleared")
     browser.open(sandbox.page)
     wait("it", lambda: names(browser) == ["to be cleared"])
+    # A key that is held asks, and does not answer itself.
+    hold = {"type": "keyDown", "key": "C", "code": "KeyC", "text": "C"}
+    browser.devtools("Input.dispatchKeyEvent", hold)
+    for _ in range(5):
+        browser.devtools("Input.dispatchKeyEvent", {**hold, "autoRepeat": True})
+    browser.devtools("Input.dispatchKeyEvent", {"type": "keyUp", "key": "C", "code": "KeyC"})
+    time.sleep(0.3)
+    assert len(sandbox.incidents()) == 1, "a key that was held has cleared all"
+    wait("the question", lambda: "sure?" in browser.text("#clear"))
+    wait("it to rest", lambda: "sure?" not in browser.text("#clear"))
     browser.keys("C")
     wait("the question", lambda: "sure?" in browser.text("#clear"))
     assert len(sandbox.incidents()) == 1

@@ -391,7 +391,8 @@ function key(event) {
   // Digits and arrows belong to the switch of faults while it has focus.
   if (!wanted || (into instanceof HTMLInputElement && event.key.length > 1)) return;
   event.preventDefault();
-  wanted();
+  // A key that is held walks through the list, and does nothing else again and again.
+  if (!event.repeat || event.key === "j" || event.key === "k") wanted();
 }
 
 let hush = 0;
