@@ -91,7 +91,10 @@ impl Dry {
             Detail::Event(_) if kind == Kind::Resolve => "its field spike.status".to_owned(),
             // Of which nothing may be shown; the worker makes an event of it first.
             Detail::Raw(_) => "an event".to_owned(),
-            Detail::Event(event) => self.explain.why(event.level, event.fields.text(event.target)),
+            Detail::Event(event) => {
+                let target = event.fields.text(event.target);
+                self.explain.why(event.level, target, event.callsite)
+            }
             Detail::Manual(_) => "by hand, with a Handle".to_owned(),
             Detail::Storm(_) => "more new titles than the budget pays for".to_owned(),
             Detail::Quiet => "it has not occurred for as long as resolve_after says".to_owned(),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value as Json, json};
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use super::{About, Dry, Kind, Look, tally::Stopped};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 struct Rules;
 
 impl Explain for Rules {
-    fn why(&self, level: Level, target: &str) -> String {
+    fn why(&self, level: Level, target: &str, _: Option<&Metadata<'_>>) -> String {
         format!("{level} in {target}")
     }
 }
