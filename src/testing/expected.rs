@@ -94,12 +94,32 @@ impl Expected {
     }
 
     /// It paged with this severity.
+    ///
+    /// ```
+    /// use tracing_spike::{Severity, assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::error!(spike.severity = "sev1", "import failed");
+    /// assert_paged!(spike, "import failed", severity(Severity::Sev1));
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
     }
 
     /// It paged with this priority.
+    ///
+    /// ```
+    /// use tracing_spike::{Priority, assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::error!(spike.priority = "p2", "import failed");
+    /// assert_paged!(spike, "import failed", priority(Priority::P2));
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
         self
@@ -107,6 +127,16 @@ impl Expected {
 
     /// Its body has this value there: `fields.order`, or `/fields/order` as a JSON pointer. May be
     /// given more than once.
+    ///
+    /// ```
+    /// use tracing_spike::{assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::error!(rows = 17, "import failed");
+    /// assert_paged!(spike, "import failed", body("fields.rows", 17), body("level", "ERROR"));
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn body(mut self, path: &str, value: impl Into<Json>) -> Self {
         self.body.push((path.to_owned(), value.into()));
         self
@@ -114,30 +144,86 @@ impl Expected {
 
     /// It goes to a webhook in whose [description](Page::endpoint) this text occurs: `default`, or
     /// `rule billing`.
+    ///
+    /// ```
+    /// use tracing_spike::{Rule, assert_paged, testing::Spike};
+    ///
+    /// let other = "https://hooks.spike.sh/0123456789abcdef/push-events";
+    /// let spike = Spike::new(|builder| builder.rule(Rule::target("jobs").webhook(other)))?;
+    /// let _inside = spike.enter();
+    /// tracing::error!(target: "jobs", "import failed");
+    /// assert_paged!(spike, "import failed", endpoint("rule jobs"));
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn endpoint(mut self, name: &str) -> Self {
         self.endpoint = Some(name.to_owned());
         self
     }
 
     /// So many incidents were opened; repeats don't count.
+    ///
+    /// ```
+    /// use tracing_spike::{assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// for _ in 0..3 {
+    ///     tracing::error!("import failed");
+    /// }
+    /// assert_paged!(spike, "import failed", times(1));
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn times(mut self, times: usize) -> Self {
         self.times = Some(times);
         self
     }
 
     /// So many repeats went out.
+    ///
+    /// ```
+    /// use tracing_spike::{assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::error!("import failed");
+    /// spike.advance(std::time::Duration::from_secs(60));
+    /// tracing::error!("import failed");
+    /// assert_paged!(spike, "import failed", times(1), repeats(1));
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn repeats(mut self, repeats: usize) -> Self {
         self.repeats = Some(repeats);
         self
     }
 
     /// None of its incidents is open any more.
+    ///
+    /// ```
+    /// use tracing_spike::{assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::error!("import failed");
+    /// tracing::info!(spike.status = "resolve", "import failed");
+    /// assert_paged!(spike, "import failed", resolved());
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn resolved(mut self) -> Self {
         self.open = Some(false);
         self
     }
 
     /// One of its incidents is open.
+    ///
+    /// ```
+    /// use tracing_spike::{assert_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::error!("import failed");
+    /// assert_paged!(spike, "import failed", open());
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn open(mut self) -> Self {
         self.open = Some(true);
         self
@@ -145,6 +231,16 @@ impl Expected {
 
     /// For `assert_not_paged!`: something with this title did occur, and either did not page or not
     /// with the other conditions. Without it, code that was never reached passes.
+    ///
+    /// ```
+    /// use tracing_spike::{assert_not_paged, testing::Spike};
+    ///
+    /// let spike = Spike::new(|builder| builder)?;
+    /// let _inside = spike.enter();
+    /// tracing::warn!("import is slow");
+    /// assert_not_paged!(spike, "import is slow", occurred());
+    /// # Ok::<(), tracing_spike::Error>(())
+    /// ```
     pub fn occurred(mut self) -> Self {
         self.occurred = true;
         self

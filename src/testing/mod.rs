@@ -165,7 +165,10 @@ impl Spike {
     }
 
     /// Moves the clock, which else stands still: repeats, quiet periods and whatever else waits for
-    /// a time happens on the way. Takes no time. At most a year each time.
+    /// a time happens on the way. Takes no time.
+    ///
+    /// At most a year each time: of more, the rest is left out, and
+    /// [`advance`](Spike::advance) is called again for it.
     ///
     /// ```
     /// use std::time::Duration;
