@@ -11,6 +11,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+/// The date on a clock that stands, before it is moved: 2026-01-01T00:00:00Z.
+#[cfg(any(feature = "cli", feature = "testing"))]
+const BEGAN: Duration = Duration::from_secs(1_767_225_600);
+
 /// Reads the monotonic clock as time since the pipeline started.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -86,7 +90,17 @@ impl Clock {
         tokio::time::Instant::from_std(at)
     }
 
-    /// Wall-clock time, for the body only.
+    /// Wall-clock time, for the body only: on a clock that stands, how far it was moved.
+    pub(crate) fn date(&self) -> SystemTime {
+        #[cfg(any(feature = "cli", feature = "testing"))]
+        if self.moved.is_some() {
+            let since = BEGAN.saturating_add(self.now());
+            return SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH);
+        }
+        Self::wall()
+    }
+
+    /// Wall-clock time of the system.
     pub(crate) fn wall() -> SystemTime {
         SystemTime::now()
     }

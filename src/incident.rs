@@ -336,6 +336,8 @@ pub(crate) trait Replay: Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Captured {
     pub(crate) level: tracing::Level,
+    /// `None`: a `log` record, or a panic.
+    pub(crate) callsite: Option<&'static tracing::Metadata<'static>>,
     pub(crate) message: Value,
     pub(crate) target: Value,
     pub(crate) thread: Value,

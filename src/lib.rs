@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// The pictures are in the repository, and not beside the documentation.
+#![doc = "<style>img[src^='docs/'] { display: none }</style>"]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, expect(clippy::arithmetic_side_effects, reason = "a test may overflow"))]
 

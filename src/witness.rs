@@ -8,7 +8,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use crate::stats::Count;
 
@@ -25,8 +25,8 @@ pub(crate) trait Witness: Send + Sync + UnwindSafe + RefUnwindSafe + Debug {
 
 /// Knows the rules.
 pub(crate) trait Explain: Send + Sync + Debug {
-    /// Why an event of this level and target pages, in words.
-    fn why(&self, level: Level, target: &str) -> String;
+    /// Why an event of this level and target pages, in words. A `log` record has no call site.
+    fn why(&self, level: Level, target: &str, callsite: Option<&Metadata<'_>>) -> String;
 }
 
 /// How often something was, behind its name: nothing for once.

@@ -1,5 +1,6 @@
 """What a person sees in the inbox and does there, in the order of one sitting."""
 
+import json
 import os
 import tempfile
 import time
@@ -98,6 +99,37 @@ def search_in_a_body(browser, sandbox, _):
         == "findneedle"
     )
     browser.run("document.activeElement.blur()")
+
+
+def what_can_not_be_seen_is_written_out(browser, sandbox, _):
+    turned = "invoice\u202egpj.exe\u200b"
+    body = {"message": turned, turned: 1, "more": "\u200b" * 5000}
+    sent = json.dumps({"title": "a file " + turned, "body": body}, ensure_ascii=False)
+    urllib.request.urlopen(urllib.request.Request(sandbox.webhook, sent.encode()), timeout=10)
+    shown = lambda css: browser.run(
+        "return [...document.querySelectorAll(arguments[0])].map(it => it.textContent).join()", css
+    )
+    wait("what is said of it", lambda: "U+202E" in shown("#said"))
+    browser.run(
+        "[...document.querySelectorAll('.row')].find(r => r.innerText.includes('a file')).click()"
+    )
+    wait("its tree", lambda: "invoice" in shown("#detail .tree"))
+    browser.keys("f")
+    browser.keys("invoice")
+    wait("two that are found", lambda: browser.texts("#detail mark") == ["invoice"] * 2)
+    written = "invoiceU+202Egpj.exeU+200B"
+    assert written in shown("#detail .tree"), "it is turned round in the tree"
+    # One behind the other, as a person who pastes a name searches for it.
+    browser.run(
+        "const box = document.getElementById('find'); box.value = arguments[0];"
+        "box.dispatchEvent(new Event('input')); box.blur()",
+        turned,
+    )
+    marks = lambda: browser.texts("#detail mark")
+    wait("it whole", lambda: marks() == [written] * 2)
+    assert written in shown("#detail .raw pre"), "it is turned round in the raw request"
+    for unseen in "\u202e\u200b":
+        assert unseen not in shown("body"), repr(unseen)
 
 
 def faults_and_the_raw_request(browser, sandbox, _):
@@ -293,6 +325,16 @@ def clear_by_key(browser, sandbox, _):
     sandbox.send("to be cleared")
     browser.open(sandbox.page)
     wait("it", lambda: names(browser) == ["to be cleared"])
+    # A key that is held asks, and does not answer itself.
+    hold = {"type": "keyDown", "key": "C", "code": "KeyC", "text": "C"}
+    browser.devtools("Input.dispatchKeyEvent", hold)
+    for _ in range(5):
+        browser.devtools("Input.dispatchKeyEvent", {**hold, "autoRepeat": True})
+    browser.devtools("Input.dispatchKeyEvent", {"type": "keyUp", "key": "C", "code": "KeyC"})
+    time.sleep(0.3)
+    assert len(sandbox.incidents()) == 1, "a key that was held has cleared all"
+    wait("the question", lambda: "sure?" in browser.text("#clear"))
+    wait("it to rest", lambda: "sure?" not in browser.text("#clear"))
     browser.keys("C")
     wait("the question", lambda: "sure?" in browser.text("#clear"))
     assert len(sandbox.incidents()) == 1
@@ -307,6 +349,7 @@ TESTS = [
     a_program_resolves_and_opens_again,
     by_key,
     search_in_a_body,
+    what_can_not_be_seen_is_written_out,
     faults_and_the_raw_request,
     the_limit,
     nothing_hostile_happens,

@@ -279,8 +279,7 @@ impl Builder {
             None if from_env => env::variable(env::ENVIRONMENT)?,
             None => None,
         };
-        let host = hostname::get().ok().map(|host| host.to_string_lossy().into_owned());
-        let pid = std::process::id();
+        let (host, pid) = self.process();
         Ok(Source { service, version: self.version.clone(), environment, host, pid })
     }
 

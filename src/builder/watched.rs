@@ -42,6 +42,16 @@ impl Builder {
         dry.map(|dry| Arc::clone(&dry.tally) as Arc<dyn Witness>)
     }
 
+    /// The host and the process: those of a user's test are the same in each run.
+    pub(super) fn process(&self) -> (Option<String>, u32) {
+        #[cfg(feature = "testing")]
+        if self.driven.is_some() {
+            return (Some("test".to_owned()), 1);
+        }
+        let host = hostname::get().ok().map(|host| host.to_string_lossy().into_owned());
+        (host, std::process::id())
+    }
+
     pub(super) fn clock(&self) -> Clock {
         #[cfg(feature = "testing")]
         if let Some(Driving { driven, .. }) = &self.driven {

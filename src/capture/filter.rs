@@ -16,7 +16,7 @@ use tracing::{Level, Metadata, level_filters::LevelFilter, subscriber::Interest}
 use tracing_subscriber::layer::{Context, Filter};
 
 use crate::{
-    capture::{known::Known, routes::Routes, targets::ByTarget},
+    capture::{event::is_control, known::Known, routes::Routes, targets::ByTarget},
     error::{Error, Kind, shown},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
@@ -115,8 +115,7 @@ impl Rules {
             return Concern::No;
         }
         let level = self.find(meta.target()).map_or(self.default, |rule| rule.level);
-        let spike = |name: &str| name == "spike" || name.starts_with("spike.");
-        let has_spike = || meta.fields().iter().any(|field| spike(field.name()));
+        let has_spike = || meta.fields().iter().any(|field| is_control(field.name()));
         if level == LevelFilter::OFF {
             match meta.fields().field("spike.status") {
                 Some(_) => Concern::ResolveOnly,

@@ -415,7 +415,7 @@ impl Pipeline {
     /// Builds the op; from here on it is pending.
     fn op(&self, head: Head<'_>, admitted: Admitted, detail: Detail) -> Box<Op> {
         let Admitted { endpoint, key, now, sending, mut ticket } = admitted;
-        let last = Clock::wall();
+        let last = self.clock.date();
         let age = millis(now).saturating_sub(millis(sending.first));
         let occurrences = Occurrences {
             count: sending.count,

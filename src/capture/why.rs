@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use crate::{
-    capture::{filter::Rules, routes::Routes},
+    capture::{event::is_control, filter::Rules, routes::Routes},
     witness::Explain,
 };
 
@@ -25,11 +25,11 @@ impl Why {
 }
 
 impl Explain for Why {
-    fn why(&self, level: Level, target: &str) -> String {
+    fn why(&self, level: Level, target: &str, callsite: Option<&Metadata<'_>>) -> String {
         let (rule, wanted) = self.rules.rule_of(target);
         let mut why = match level <= wanted {
             true => format!("{level}, filter `{rule}`"),
-            false => format!("{level}, by its spike field"),
+            false => format!("{level}, by its {}", wishes(callsite)),
         };
         let rules: Vec<&str> = self.routes.targets_of(target).collect();
         match rules.as_slice() {
@@ -41,10 +41,21 @@ impl Explain for Why {
     }
 }
 
+/// The fields of an event by which it may page whatever its level.
+fn wishes(callsite: Option<&Metadata<'_>>) -> String {
+    let fields = callsite.into_iter().flat_map(|meta| meta.fields().iter());
+    let names = fields.map(|field| field.name()).filter(|name| is_control(name));
+    match names.collect::<Vec<_>>().as_slice() {
+        [] => "spike field".to_owned(),
+        [one] => format!("field {one}"),
+        several => format!("fields {}", several.join(", ")),
+    }
+}
+
 #[cfg(feature = "testing")]
 impl Why {
     /// Why an event like this does not page, if its fields have nothing to do with it.
-    pub(crate) fn why_not(&self, meta: &tracing::Metadata<'_>) -> Option<String> {
+    pub(crate) fn why_not(&self, meta: &Metadata<'_>) -> Option<String> {
         use crate::capture::filter::Concern;
         let level = meta.level();
         if *level > Level::INFO {

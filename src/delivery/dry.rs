@@ -91,7 +91,10 @@ impl Dry {
             Detail::Event(_) if kind == Kind::Resolve => "its field spike.status".to_owned(),
             // Of which nothing may be shown; the worker makes an event of it first.
             Detail::Raw(_) => "an event".to_owned(),
-            Detail::Event(event) => self.explain.why(event.level, event.fields.text(event.target)),
+            Detail::Event(event) => {
+                let target = event.fields.text(event.target);
+                self.explain.why(event.level, target, event.callsite)
+            }
             Detail::Manual(_) => "by hand, with a Handle".to_owned(),
             Detail::Storm(_) => "more new titles than the budget pays for".to_owned(),
             Detail::Quiet => "it has not occurred for as long as resolve_after says".to_owned(),
@@ -121,12 +124,15 @@ impl Dry {
         let mut out = String::new();
         let bar = self.paint(about.kind.color(), "▌");
         let head = self.paint(&format!("1;{}", about.kind.color()), about.kind.word());
+        // Nobody gets an SMS of what was open already, or is over.
+        let named = if about.kind == Kind::Page { "sms" } else { "title" };
+        let width = named.len().max("body".len());
         let mut line = |name: &str, text: &str| {
-            let name = self.paint("2", &format!("{name:<4}"));
-            let indent = format!("\n{bar}       ");
+            let name = self.paint("2", &format!("{name:<width$}"));
+            let indent = format!("\n{bar} {:width$}  ", "");
             out.push_str(&format!("{bar} {name}  {}\n", text.replace('\n', &indent)));
         };
-        line("sms", &self.paint("1", &tame(text("title").unwrap_or_default())));
+        line(named, &self.paint("1", &tame(text("title").unwrap_or_default())));
         line("why", &tame(&why));
         place.into_iter().for_each(|place| line("to", place));
         if let Some(body) = body {

@@ -46,8 +46,8 @@ pub(crate) struct Endpoint {
 }
 
 /// Wall-clock time so long ago.
-fn ago(age: Duration) -> SystemTime {
-    let now = Clock::wall();
+fn ago(age: Duration, clock: &Clock) -> SystemTime {
+    let now = clock.date();
     now.checked_sub(age).unwrap_or(now)
 }
 
@@ -76,8 +76,8 @@ impl Endpoint {
     pub(crate) fn begin(
         &mut self,
         now: Duration,
+        (clock, source): (&Clock, &Source),
         counters: &Counters,
-        source: &Source,
     ) -> Option<Duration> {
         if self.attempt.is_some() {
             return None;
@@ -88,7 +88,7 @@ impl Endpoint {
                 self.telling = tells.then(|| counters.snapshot(Vec::new()));
                 let missed = self.telling.as_ref().and_then(|now| now.missed_since(&self.told));
                 let age = now.saturating_sub(op.admitted).saturating_add(op.aged);
-                let late = (age >= LATE).then(|| (age, ago(age)));
+                let late = (age >= LATE).then(|| (age, ago(age, clock)));
                 let telling = Telling { minimal, missed: missed.as_deref(), late };
                 let payload = body::payload(op, source, telling);
                 let about = self.transport.about(op);

@@ -168,8 +168,9 @@ impl Worker {
         #[cfg(test)]
         self.parts.fails.here(tests::Place::Received);
         let now = self.parts.clock.now();
-        let Parts { counters, source, .. } = &self.parts;
-        let begun = self.endpoints.iter_mut().map(|one| one.begin(now, counters, source));
+        let Parts { clock, counters, source, .. } = &self.parts;
+        let begin = |one: &mut Endpoint| one.begin(now, (clock, source), counters);
+        let begun = self.endpoints.iter_mut().map(begin);
         // All of them, whether or not there is something to wait for.
         let wake = begun.flatten().min();
         if self.report(now, WorkerState::Runs) {

@@ -98,7 +98,7 @@ impl Live {
         self.receiver.lanes[0].drain(usize::MAX, usize::MAX, &mut arrived);
         arrived.into_iter().for_each(|op| self.endpoint.push(op, self.now));
         loop {
-            self.wake = self.endpoint.begin(self.now, &self.counters, &self.source);
+            self.wake = self.endpoint.begin(self.now, (&self.clock, &self.source), &self.counters);
             if !self.endpoint.is_busy() {
                 break;
             }

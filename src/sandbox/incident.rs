@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -43,6 +43,9 @@ pub enum Status {
 #[derive(Clone)]
 pub struct Incident {
     record: Arc<Record>,
+    /// The two bodies once somebody has looked at them; of one that the model keeps, nobody does.
+    body: OnceLock<Arc<Value>>,
+    last_body: OnceLock<Arc<Value>>,
 }
 
 /// What the model writes and [`Incident`] shows.
@@ -66,10 +69,9 @@ pub(super) struct Record {
     pub(super) marks: VecDeque<Mark>,
     /// Goes up with each change of any incident; this is that of its last one.
     pub(super) revision: u64,
-    pub(super) body: Arc<Value>,
-    pub(super) last_body: Arc<Value>,
-    /// Length of the opening request in bytes.
-    pub(super) opening_size: usize,
+    /// As JSON, as is the last one.
+    pub(super) body: Arc<str>,
+    pub(super) last_body: Arc<str>,
 }
 
 /// A point on the time line of an incident.
@@ -91,6 +93,13 @@ pub(super) enum What {
 }
 
 impl Record {
+    /// Bytes of its texts.
+    pub(super) fn weight(&self) -> usize {
+        let is_one = Arc::ptr_eq(&self.body, &self.last_body);
+        let last = if is_one { 0 } else { self.last_body.len() };
+        self.title.len().saturating_add(self.body.len()).saturating_add(last)
+    }
+
     /// Adds to the time line; when it is full, the second oldest mark goes.
     pub(super) fn mark(&mut self, at: Duration, what: What) {
         if self.marks.len() >= MARKS {
@@ -102,7 +111,7 @@ impl Record {
 
 impl Incident {
     pub(super) fn new(record: Record) -> Self {
-        Self { record: Arc::new(record) }
+        Self { record: Arc::new(record), body: OnceLock::new(), last_body: OnceLock::new() }
     }
 
     /// For the model; a picture that somebody holds is not changed.
@@ -172,12 +181,12 @@ impl Incident {
 
     /// The `body` of the opening trigger, `null` if it had none.
     pub fn body(&self) -> &Value {
-        &self.record.body
+        read(&self.body, &self.record.body)
     }
 
     /// The `body` of the last trigger; the same as [`body`](Self::body) without repeats.
     pub fn last_body(&self) -> &Value {
-        &self.record.last_body
+        read(&self.last_body, &self.record.last_body)
     }
 
     /// Whether it was sent to this webhook URL; for programs with more than one.
@@ -208,6 +217,10 @@ impl fmt::Debug for Incident {
             .field("repeats", &self.repeats())
             .finish_non_exhaustive()
     }
+}
+
+fn read<'a>(known: &'a OnceLock<Arc<Value>>, json: &str) -> &'a Value {
+    known.get_or_init(|| Arc::new(serde_json::from_str(json).unwrap_or_default()))
 }
 
 /// Whether a URL ends in `/{token}/push-events`.

@@ -21,7 +21,7 @@ mod tests;
 
 /// Incidents and requests kept, each.
 pub(super) const KEPT: usize = 10_000;
-/// Bytes of request bodies kept in the incidents, and again in the ledger.
+/// Bytes of titles and bodies kept in the incidents, and of requests in the ledger.
 pub(super) const KEPT_BYTES: usize = 64 << 20;
 
 /// An instant, given by the caller.
@@ -197,7 +197,7 @@ impl Spike {
         }
         topic.remember(payload);
         if let Some(number) = open {
-            self.repeat(number, post.size, payload, now);
+            self.repeat(number, payload, now);
             return self.answer(Effect::Repeated, None).about(open);
         }
         let number = self.open(post, payload, now, Some(&key));
@@ -265,13 +265,13 @@ impl Spike {
             revision: self.revision,
             body: Arc::clone(&payload.body),
             last_body: Arc::clone(&payload.body),
-            opening_size: post.size,
         };
         record.mark(wall, What::Opened);
-        self.incidents.push(Incident::new(record), post.size)
+        let weight = record.weight();
+        self.incidents.push(Incident::new(record), weight)
     }
 
-    fn repeat(&mut self, number: u64, size: usize, payload: &Payload, now: Moment) {
+    fn repeat(&mut self, number: u64, payload: &Payload, now: Moment) {
         let mut weight = 0;
         self.change(Some(number), now, What::Repeated, |record| {
             overwrite(&mut record.severity, &payload.severity);
@@ -279,7 +279,7 @@ impl Spike {
             record.repeats = record.repeats.saturating_add(1);
             record.last = now.wall();
             record.last_body = Arc::clone(&payload.body);
-            weight = record.opening_size.saturating_add(size);
+            weight = record.weight();
         });
         self.incidents.reweigh(number, weight);
     }

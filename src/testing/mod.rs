@@ -165,7 +165,9 @@ impl Spike {
     }
 
     /// Moves the clock, which else stands still: repeats, quiet periods and whatever else waits for
-    /// a time happens on the way. Takes no time. At most a year each time.
+    /// a time happens on the way. Takes no time.
+    ///
+    /// At most a year each time: what is longer is cut to a year. For more, call it again.
     ///
     /// ```
     /// use std::time::Duration;

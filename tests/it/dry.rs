@@ -53,8 +53,8 @@ fn a_terminal_shows_what_somebody_would_see_and_why() {
         "▌ why   ERROR, filter `error`, rule billing (tests/it/dry.rs:",
         "▌ body  message       card payment failed\n▌       fields.order  0\n",
         "▌ PAGE\n▌ sms   night is over in it::dry\n",
-        "▌ why   INFO, by its spike field (tests/it/dry.rs:",
-        "▌ RESOLVE\n▌ sms   card payment failed in billing\n▌ why   its field spike.status\n",
+        "▌ why   INFO, by its field spike (tests/it/dry.rs:",
+        "▌ RESOLVE\n▌ title  card payment failed in billing\n▌ why    its field spike.status\n",
         "▌ did not page \"card payment failed in billing\", 2 times: a repeat of an open incident",
     ] {
         assert!(shown.contains(expected), "{expected}\n{shown}");

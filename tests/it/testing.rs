@@ -170,6 +170,52 @@ fn rules_with_webhooks_tell_where_a_page_goes() {
 }
 
 #[test]
+fn a_text_is_not_taken_for_titles_that_share_only_what_varies() {
+    let spike = spike();
+    let _inside = spike.enter();
+    error!("order {} is late", 17);
+    error!("error");
+    for text in ["4711", "4711 / 17", "10.0.0.7:5432", "\t", "\t\n"] {
+        assert_not_paged!(spike, text);
+    }
+    // Twins.
+    assert_paged!(spike, "order 4711 is late", times(1));
+    assert_paged!(spike, "error", times(1));
+    assert_paged!(spike, "#");
+}
+
+#[test]
+fn a_page_with_another_condition_has_occurred() {
+    let spike = spike();
+    let _inside = spike.enter();
+    error!(spike.severity = "sev2", "failed to load");
+    assert_not_paged!(spike, "failed to load", severity(Severity::Sev1), occurred());
+    info!(spike.status = "resolve", "failed to load");
+    assert_not_paged!(spike, "failed to load", severity(Severity::Sev1), occurred());
+}
+
+#[test]
+fn what_is_sent_is_the_same_in_each_run() {
+    let run = || {
+        let spike = Spike::new(paging).unwrap();
+        let _inside = spike.enter();
+        for _ in 0..2 {
+            error!("import failed");
+            spike.advance(Duration::from_secs(600));
+        }
+        spike.handle().resolve("import failed in it::testing").unwrap();
+        spike.pages().iter().map(|page| page.json().clone()).collect::<Vec<_>>()
+    };
+    let pages = run();
+    assert_eq!(pages.len(), 3);
+    let repeat = &pages[1]["body"];
+    assert_eq!(repeat["occurrences"]["first"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(repeat["occurrences"]["last"], "2026-01-01T00:10:00.000Z");
+    assert_eq!((&repeat["source"]["host"], &repeat["source"]["pid"]), (&"test".into(), &1.into()));
+    assert_eq!(run(), pages);
+}
+
+#[test]
 fn settings_that_can_not_be_used_are_an_error_of_the_test() {
     let error = Spike::new(|builder| builder.filter("loud")).unwrap_err();
     assert!(error.is_config(), "{error}");

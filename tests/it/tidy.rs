@@ -355,6 +355,23 @@ fn nothing_is_left_for_later_on_main() {
 }
 
 #[test]
+fn the_readme_shows_pictures_in_the_repository_and_none_in_the_docs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let pictures: Vec<_> = readme.split("![").skip(1).map(|one| one.split(['(', ')'])).collect();
+    assert!(!pictures.is_empty());
+    for mut picture in pictures {
+        let (words, path) = (picture.next().unwrap(), picture.next().unwrap());
+        // What is shown where there is no picture.
+        assert!(words.len() > 20, "{path} has no words of its own");
+        assert!(path.starts_with("docs/") && root.join(path).is_file(), "{path}");
+    }
+    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let hidden = "#![doc = \"<style>img[src^='docs/'] { display: none }</style>\"]\n";
+    assert!(lib.contains(hidden), "a broken picture is in the crate docs");
+}
+
+#[test]
 fn the_readme_is_the_crate_docs_and_tells_the_oldest_rust() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();

@@ -180,6 +180,7 @@ fn captured(
     });
     Captured {
         level: tracing::Level::ERROR,
+        callsite: None,
         message,
         target,
         thread,

@@ -5,7 +5,6 @@
 use super::{Head, Pipeline};
 use crate::{
     capture::gate::{Admission, Ask, rank},
-    clock::Clock,
     incident::{Detail, Leftover, Op, Replay, Says, Status},
     stats::Count,
 };
@@ -52,7 +51,7 @@ impl Pipeline {
         };
         let Leftover { endpoint, severity, priority, occurrences, .. } = leftover;
         let earlier = occurrences.count.checked_sub(1).filter(|earlier| *earlier > 0);
-        let ago = Clock::wall().duration_since(occurrences.first).unwrap_or_default();
+        let ago = self.clock.date().duration_since(occurrences.first).unwrap_or_default();
         let before = earlier.map(|earlier| (earlier, now.saturating_sub(ago)));
         let ask = Ask { key, rank: rank(severity), meant: panic, before };
         match self.gate(endpoint).admit(ask, now) {

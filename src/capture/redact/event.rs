@@ -23,10 +23,10 @@ impl Redact for Scrubber {
         clean.add_omitted(fields.omitted());
         clean.add_redacted(fields.redacted());
         let mut keep = |text: &str, cap| clean.text_value(|out| self.append(text, out, cap));
-        let (target, file, line) = match place {
-            Place::Callsite(meta) => (meta.target(), meta.file(), meta.line()),
+        let (callsite, target, file, line) = match place {
+            Place::Callsite(meta) => (Some(meta), meta.target(), meta.file(), meta.line()),
             Place::Record { target, file, line } => {
-                (fields.text(target), file.map(|file| fields.text(file)), line)
+                (None, fields.text(target), file.map(|file| fields.text(file)), line)
             }
         };
         let target = keep(target, TARGET_CAP);
@@ -52,6 +52,7 @@ impl Redact for Scrubber {
         let fields = clean;
         Captured {
             level,
+            callsite,
             message,
             target,
             thread,

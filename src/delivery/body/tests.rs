@@ -84,6 +84,7 @@ fn field(fields: &mut Fields, name: &'static str, text: &str) {
 fn event(mut fields: Fields, message: &str) -> Captured {
     Captured {
         level: tracing::Level::ERROR,
+        callsite: None,
         message: text(&mut fields, message),
         target: text(&mut fields, "checkout::users"),
         thread: text(&mut fields, "main"),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value as Json, json};
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use super::{About, Dry, Kind, Look, tally::Stopped};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 struct Rules;
 
 impl Explain for Rules {
-    fn why(&self, level: Level, target: &str) -> String {
+    fn why(&self, level: Level, target: &str, _: Option<&Metadata<'_>>) -> String {
         format!("{level} in {target}")
     }
 }
@@ -71,6 +71,9 @@ fn color_is_all_that_a_colored_one_has_more() {
     let plain = dry(Look::Terminal).page(&payload(), &about(Kind::Repeat), None);
     let colored = dry(Look::Color).page(&payload(), &about(Kind::Repeat), None);
     assert!(colored.starts_with("\u{1b}[33m▌\u{1b}[0m \u{1b}[1;33mREPEAT\u{1b}[0m  sev1 p2\n"));
+    // Nobody gets a repeat as an SMS.
+    assert!(plain.contains("\n▌ title  card payment failed in shop\n▌ why    ERROR"), "{plain}");
+    assert!(plain.contains("failed:\n▌                           no answer"), "{plain}");
     let mut bare = String::new();
     for part in colored.split("\u{1b}[") {
         bare.push_str(

@@ -20,22 +20,24 @@ export function drawn(tag, attributes, ...children) {
 
 // What has no shape of its own, or turns text round; but for a tab and a line break.
 const UNSEEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+// So many of them are elements of their own; more of them slow a browser down.
+const MOST_UNSEEN = 200;
 
 /// A text with what could not be seen in it written out.
 export function plain(text) {
+  const code = (unseen) => `U+${unseen.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
   const parts = [];
-  for (let rest = text; rest !== "";) {
-    const at = rest.search(UNSEEN);
-    if (at < 0) return [...parts, rest];
-    const code = rest.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
+  let from = 0;
+  for (const { 0: unseen, index } of text.matchAll(UNSEEN)) {
+    if (parts.length >= 2 * MOST_UNSEEN) break;
     parts.push(
-      rest.slice(0, at),
-      el("span", { class: "unseen", title: "a character that can't be seen" }, `U+${code}`),
+      text.slice(from, index),
+      el("span", { class: "unseen", title: "a character that can't be seen" }, code(unseen)),
     );
-    rest = rest.slice(at + 1);
+    from = index + 1;
   }
-  return parts;
+  return [...parts, text.slice(from).replace(UNSEEN, code)];
 }
 
 /// A title; a trigger may have none.

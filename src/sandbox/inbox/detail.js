@@ -95,7 +95,7 @@ export function request(one, page) {
       "div",
       { class: "part" },
       el("h3", {}, "As it came"),
-      el("div", { class: "panel" }, el("pre", {}, text(one))),
+      el("div", { class: "panel" }, el("pre", {}, plain(text(one)))),
     ),
   ];
 }
@@ -315,7 +315,7 @@ function raw(one, page) {
       time(one.at),
       ` ${one.status ? `answered ${one.status}` : "not answered"}, ${became(one)}`,
     ),
-    el("pre", {}, text(one)),
+    el("pre", {}, plain(text(one))),
   );
   made.addEventListener("toggle", () => page.kept.raw[made.open ? "add" : "delete"](one.number));
   return made;

@@ -3,7 +3,7 @@
 // State comes from the server alone: a click asks the server, and the answer comes as it comes to
 // every other open page.
 
-import { ago, el } from "./build.js";
+import { ago, el, plain } from "./build.js";
 import { begin, incident, limit, request } from "./detail.js";
 import { incidentRow, requestRow } from "./rows.js";
 
@@ -391,12 +391,13 @@ function key(event) {
   // Digits and arrows belong to the switch of faults while it has focus.
   if (!wanted || (into instanceof HTMLInputElement && event.key.length > 1)) return;
   event.preventDefault();
-  wanted();
+  // A key that is held walks through the list, and does nothing else again and again.
+  if (!event.repeat || event.key === "j" || event.key === "k") wanted();
 }
 
 let hush = 0;
 function said(words) {
-  at("said").textContent = words;
+  at("said").replaceChildren(...plain(words));
   at("said").classList.add("shown");
   clearTimeout(hush);
   hush = setTimeout(() => at("said").classList.remove("shown"), 2500);

@@ -83,12 +83,12 @@ function marked(text, wanted) {
   if (!matches(text, wanted)) return plain(text);
   const low = text.toLowerCase();
   // Where letters change their length in lower case, places don't agree: then all of it.
-  if (low.length !== text.length) return [el("mark", {}, text)];
+  if (low.length !== text.length) return [el("mark", {}, plain(text))];
   const parts = [];
   let from = 0;
   for (let at; (at = low.indexOf(wanted, from)) >= 0; from = at + wanted.length) {
-    parts.push(text.slice(from, at), el("mark", {}, text.slice(at, at + wanted.length)));
+    const end = at + wanted.length;
+    parts.push(...plain(text.slice(from, at)), el("mark", {}, plain(text.slice(at, end))));
   }
-  parts.push(text.slice(from));
-  return parts;
+  return [...parts, ...plain(text.slice(from))];
 }

@@ -4,7 +4,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Effect, KEPT, Moment, Post, Spike};
+use allocation_counter::measure;
+
+use super::{Effect, KEPT, KEPT_BYTES, Moment, Post, Spike};
 use crate::sandbox::incident::{Incident, What};
 use crate::sandbox::payload::Payload;
 use crate::sandbox::unknowns::Unknowns;
@@ -410,6 +412,30 @@ fn long_titles_and_bodies_are_bounded_by_bytes() {
     }
     assert!(bench.spike.incidents().len() < 100);
     assert_eq!(bench.spike.opened(), 100);
+}
+
+#[test]
+fn bodies_of_many_small_values_are_bounded_by_memory() {
+    let mut bench = Bench::new();
+    let zeros = vec!["0"; 300_000].join(",");
+    let held = measure(|| {
+        for title in 0..17 {
+            let json = format!(r#"{{"title": "{title}", "body": {{"of": [{zeros}]}}}}"#);
+            assert_eq!(bench.send(&json), Effect::Opened);
+            assert_eq!(bench.send(&json), Effect::Repeated);
+        }
+    });
+    let held = usize::try_from(held.bytes_current).unwrap();
+    assert!(held < KEPT_BYTES, "{held} bytes");
+    assert_eq!(bench.spike.incidents().len(), 17);
+    // What was looked at is not kept with it.
+    let looked = measure(|| {
+        for incident in bench.spike.incidents() {
+            assert_eq!(incident.body()["of"][0], 0);
+            assert_eq!(incident.last_body(), incident.clone().body());
+        }
+    });
+    assert!(looked.bytes_current < 4096, "{} bytes", looked.bytes_current);
 }
 
 #[test]

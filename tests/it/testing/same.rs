@@ -6,9 +6,11 @@ use tracing_subscriber::Registry;
 
 use super::*;
 
-/// What a payload says, but for when and from which thread.
+/// What a payload says, but for when and from which thread of which process.
 fn told(mut payload: Json) -> Json {
-    for (part, names) in [("occurrences", ["first", "last"]), ("source", ["thread", "pid"])] {
+    let times = ["first", "last"];
+    let of_process = ["thread", "host", "pid"];
+    for (part, names) in [("occurrences", &times[..]), ("source", &of_process)] {
         for name in names {
             payload["body"][part][name].take();
         }
