@@ -10,6 +10,7 @@ use tracing_spike::sandbox::{Effect, Sandbox, Unknowns};
 
 use crate::rig::{TOKEN, leaks};
 
+mod check;
 mod forecast;
 
 const PATIENCE: Duration = Duration::from_secs(20);
