@@ -12,6 +12,7 @@ use crate::rig::{TOKEN, leaks};
 
 mod check;
 mod forecast;
+mod post;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -126,7 +127,14 @@ fn the_contract_is_found_out_with_a_persons_answers() {
         titles_are_normalised: true,
         ..Unknowns::default()
     };
+    let unsure = Unknowns { resolve_with_nothing_open_opens: true, ..Unknowns::default() };
     for (unknowns, typing, requests, found) in [
+        (
+            unsure,
+            "y\n\n\n\n",
+            11,
+            ["not known; answered", "answered status 200", "not known; answered", "not known"],
+        ),
         (
             kind,
             "y\nn\ny\ny\n",
