@@ -93,7 +93,8 @@ pub(crate) fn webhook() -> Result<Option<(Webhook, &'static str)>, Error> {
     Ok(Some((webhook, name)))
 }
 
-fn read(path: &str) -> Result<String, Error> {
+/// What is in the file that [`WEBHOOK_URL_FILE`] names.
+pub(crate) fn read(path: &str) -> Result<String, Error> {
     let failed = |source| Error::new(Kind::File { variable: WEBHOOK_URL_FILE, source });
     let mut text = String::new();
     let file = File::open(path).map_err(failed)?;

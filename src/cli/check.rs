@@ -1,21 +1,42 @@
 //! `spike check`: the settings of the environment in words, and what is odd about them.
 //!
-//! Invariants: sends nothing; shows of a webhook its place alone.
+//! Invariants: sends nothing and makes nothing; shows of a webhook its place alone, in whatever
+//! variable it stands.
 
-use std::{env::vars_os, path::Path, process::ExitCode};
+use std::{env::vars_os, process::ExitCode};
 
 use clap::Args;
 use tracing::level_filters::LevelFilter;
 
-use super::{Failed, Screen, terminal::wrap, write_out};
+use super::{
+    Failed, Screen,
+    terminal::{harmless, wrap},
+    write_out,
+};
 use crate::{
     capture::filter::{DEFAULT_FILTER, Rules},
+    delivery::spool::{SpoolError, look},
     env::{self, Mode},
-    error::Error,
+    error::{Error, Kind},
+    webhook::Tokens,
 };
 use eaten::eaten;
+use secrets::tokens;
 
 mod eaten;
+mod secrets;
+
+/// The variables that the layer reads.
+const KNOWN: [&str; 8] = [
+    env::WEBHOOK_URL,
+    env::WEBHOOK_URL_FILE,
+    env::TOKEN,
+    env::MODE,
+    env::FILTER,
+    env::SERVICE,
+    env::ENVIRONMENT,
+    env::SPOOL,
+];
 
 /// The host of Spike's webhooks.
 const SPIKE: &str = "https://hooks.spike.sh";
@@ -30,8 +51,9 @@ pub(super) struct Check {
 }
 
 /// What is said, by kind.
-#[derive(Default)]
 struct Said {
+    /// Of the webhook, none of which is shown.
+    tokens: Tokens,
     /// Of what is as it should be: a word, and what it is about.
     facts: Vec<(&'static str, String)>,
     wrong: Vec<String>,
@@ -40,12 +62,13 @@ struct Said {
 
 impl Check {
     pub(super) fn run(self) -> Result<ExitCode, Failed> {
-        let mut said = Said::default();
-        paging(&mut said);
+        let mut said =
+            Said { tokens: tokens(), facts: Vec::new(), wrong: Vec::new(), odd: Vec::new() };
         filter(&mut said);
         names(&mut said);
         spool(&mut said);
         strangers(&mut said);
+        paging(&mut said);
         write_out(&said.text(Screen::stdout()))?;
         let is_well = said.wrong.is_empty() && (!self.strict || said.odd.is_empty());
         Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -64,8 +87,13 @@ impl Said {
 
     fn text(&self, screen: Screen) -> String {
         let mut out = String::new();
+        let shown = |text: &str| {
+            let mut text = harmless(text);
+            self.tokens.scrub(&mut text, 0);
+            text
+        };
         for (word, text) in &self.facts {
-            out.push_str(&wrap(&format!("{word:13}"), text, screen.columns));
+            out.push_str(&wrap(&format!("{word:13}"), &shown(text), screen.columns));
         }
         let lists = [(&self.wrong, screen.red("wrong")), (&self.odd, screen.yellow("odd"))];
         for (list, word) in lists {
@@ -73,7 +101,7 @@ impl Said {
                 out.push_str(&format!("\n{word}\n"));
             }
             for text in list {
-                out.push_str(&wrap("  - ", text, screen.columns));
+                out.push_str(&wrap("  - ", &shown(text), screen.columns));
             }
         }
         if self.wrong.is_empty() && self.odd.is_empty() {
@@ -83,45 +111,37 @@ impl Said {
     }
 }
 
-/// Whether anything pages, and where it goes.
+/// Whether anything pages, and where it goes. Asked last, told first: what is wrong elsewhere
+/// keeps a program from starting.
 fn paging(said: &mut Said) {
+    const NO_START: &str = "a program would not start: see below";
     let mode = said.take(env::mode()).flatten();
-    if mode == Some(Mode::Off) {
-        return said.fact("paging", "off (SPIKE_MODE)");
-    }
     let webhook = match env::webhook() {
         Ok(webhook) => webhook,
-        Err(error) => {
-            said.fact("paging", "a program would not start: see below");
+        Err(error) if mode != Some(Mode::Off) => {
             said.wrong.push(error.to_string());
-            return said.wrong.extend(eaten());
+            said.wrong.extend(eaten());
+            None
         }
+        Err(_) => None,
     };
     let place = webhook.as_ref().map(|(webhook, from)| format!("{} ({from})", webhook.place()));
-    match (mode, place) {
+    let fact = match (mode, place) {
+        _ if !said.wrong.is_empty() => NO_START.to_owned(),
+        (Some(Mode::Off), _) => "off (SPIKE_MODE)".to_owned(),
         (Some(Mode::DryRun), place) => {
             let place = place.unwrap_or_else(|| "no webhook".to_owned());
-            said.fact("paging", format!("dry run (SPIKE_MODE): printed, not sent; to {place}"));
+            format!("dry run (SPIKE_MODE): printed, not sent; to {place}")
         }
-        (_, Some(place)) => said.fact("paging", format!("on, to {place}")),
+        (_, Some(place)) => format!("on, to {place}"),
         (mode, None) => {
-            let empty = [env::WEBHOOK_URL, env::WEBHOOK_URL_FILE, env::TOKEN];
-            let empty = empty.into_iter().find(|name| env::is_empty(name));
-            let why = match empty {
-                Some(name) => format!(
-                    "{name} is set, but empty: a shell has put in a variable that is not set, \
-                     perhaps"
-                ),
-                None => {
-                    "there is no webhook: set SPIKE_WEBHOOK_URL, or SPIKE_WEBHOOK_URL_FILE, or \
-                         SPIKE_TOKEN"
-                        .to_owned()
-                }
-            };
-            let mode = if mode.is_some() { "a program would not start" } else { "off" };
-            said.fact("paging", mode);
-            said.wrong.push(why);
+            said.wrong.push(no_webhook());
+            if mode.is_some() { NO_START } else { "off" }.to_owned()
         }
+    };
+    said.facts.insert(0, ("paging", fact));
+    if mode == Some(Mode::Off) {
+        return;
     }
     if let Some((webhook, _)) = webhook {
         if webhook.is_plain() {
@@ -130,6 +150,19 @@ fn paging(said: &mut Said) {
             let place = webhook.place();
             said.odd.push(format!("{place} is not Spike ({SPIKE}): is it a relay of yours?"));
         }
+    }
+}
+
+/// Why there is none.
+fn no_webhook() -> String {
+    let empty = [env::WEBHOOK_URL, env::WEBHOOK_URL_FILE, env::TOKEN];
+    match empty.into_iter().find(|name| env::is_empty(name)) {
+        Some(name) => format!(
+            "{name} is set, but empty: a shell has put in a variable that is not set, perhaps"
+        ),
+        None => "there is no webhook: set SPIKE_WEBHOOK_URL, or SPIKE_WEBHOOK_URL_FILE, or \
+                 SPIKE_TOKEN"
+            .to_owned(),
     }
 }
 
@@ -196,6 +229,12 @@ fn never_matches(target: &str) -> Option<String> {
 
 /// How the program is called.
 fn names(said: &mut Said) {
+    for name in [env::SERVICE, env::OTEL_SERVICE_NAME, env::ENVIRONMENT] {
+        let value = env::variable(name).ok().flatten().unwrap_or_default();
+        if value.contains("://") || said.tokens.are_in(&value) {
+            said.odd.push(format!("{name} is the webhook, or a part of it: mixed up, perhaps"));
+        }
+    }
     let first = [env::SERVICE, env::OTEL_SERVICE_NAME].into_iter().find_map(|name| {
         said.take(env::variable(name)).flatten().map(|value| format!("{value} ({name})"))
     });
@@ -214,34 +253,43 @@ fn spool(said: &mut Said) {
     let Some(dir) = env::spool() else {
         return said.fact("spool", "none: what is not delivered when a program dies is lost");
     };
-    said.fact("spool", format!("{} (SPIKE_SPOOL)", dir.display()));
-    let is_file = |path: &Path| path.exists() && !path.is_dir();
+    let found = if said.tokens.are_in(&dir.to_string_lossy()) {
+        let why = "expected a directory, found a token in its name";
+        Err(SpoolError::Refused { why, source: None })
+    } else {
+        look(&dir)
+    };
+    match found {
+        Ok(()) => said.fact("spool", format!("{} (SPIKE_SPOOL)", dir.display())),
+        // Nor is its path shown, which may be a secret.
+        Err(SpoolError::Refused { why, source }) => {
+            said.fact("spool", "refused: see below");
+            let error = Error::new(Kind::Spool { from: env::SPOOL, why, source });
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            said.wrong.push(format!("{error}{}", cause.unwrap_or_default()));
+        }
+        Err(error @ SpoolError::NoLocks(_)) => said.odd.push(error.to_string()),
+    }
     if dir.is_relative() {
         said.odd.push("SPIKE_SPOOL is relative: it depends on where the program starts".to_owned());
-    }
-    if dir.ancestors().any(is_file) {
-        said.wrong.push("expected a directory in SPIKE_SPOOL, found a file".to_owned());
     }
 }
 
 /// Variables that look like ours and are not.
 fn strangers(said: &mut Said) {
-    let known = [
-        env::WEBHOOK_URL,
-        env::WEBHOOK_URL_FILE,
-        env::TOKEN,
-        env::MODE,
-        env::FILTER,
-        env::SERVICE,
-        env::ENVIRONMENT,
-        env::SPOOL,
-    ];
     let mut names: Vec<String> = vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("SPIKE_") && !known.contains(&name.as_str()))
+        .filter(|name| name.starts_with("SPIKE_") && !KNOWN.contains(&name.as_str()))
         .collect();
-    names.sort();
-    for name in names {
-        said.odd.push(format!("{name} is no variable of ours, which are {}", known.join(", ")));
+    // Kubernetes sets these in each container when there is a Service named spike.
+    if names.iter().any(|name| name == "SPIKE_SERVICE_HOST") {
+        let of_service = ["SPIKE_SERVICE_HOST", "SPIKE_SERVICE_PORT", "SPIKE_PORT"];
+        names.retain(|name| !of_service.iter().any(|begin| name.starts_with(begin)));
     }
+    names.sort();
+    if names.is_empty() {
+        return;
+    }
+    let are = if names.len() == 1 { "is no variable" } else { "are no variables" };
+    said.odd.push(format!("{} {are} of ours, which are {}", names.join(", "), KNOWN.join(", ")));
 }

@@ -16,7 +16,7 @@ use super::{
     terminal::{fit, wrap},
     write_out,
 };
-use questions::Found;
+use questions::{Found, Limit};
 
 mod questions;
 
@@ -26,9 +26,9 @@ const MOST: u32 = 20;
 /// What `spike contract` was asked.
 #[derive(Args, Debug)]
 pub(super) struct Contract {
-    /// Finds out what happens beyond 20 triggers of a title in a minute: takes all 20 requests
-    #[arg(long)]
-    limit: bool,
+    /// Finds out about the limit of 20 in a minute instead, which takes all 20 requests
+    #[arg(long, value_name = "OF", num_args = 0..=1, default_missing_value = "triggers")]
+    limit: Option<Limit>,
 
     /// Begins without asking
     #[arg(long)]
@@ -45,9 +45,13 @@ struct Run<'a> {
 impl Contract {
     pub(super) fn run(self) -> Result<ExitCode, Failed> {
         let (post, screen) = (Post::from_env()?, Screen::stdout());
-        let questions = if self.limit { questions::limit() } else { questions::all() };
+        let questions = self.limit.map_or_else(questions::all, Limit::questions);
         let requests = questions.iter().fold(0, |sum: u32, one| sum.saturating_add(one.requests));
-        let resolves = if self.limit { "one of which stays open" } else { "and resolves them" };
+        let resolves = match self.limit {
+            None => "and resolves them",
+            Some(Limit::Triggers) => "one of which stays open",
+            Some(Limit::Resolves) => "one of which may stay open",
+        };
         let about = format!(
             "This sends {requests} requests to {} ({}), to find out what Spike's documentation \
              leaves open. It opens incidents whose titles begin with \"spike contract\", which \
@@ -67,7 +71,7 @@ impl Contract {
             write_out(&format!("\n{}", wrap("", &screen.bold(&title), screen.columns)))?;
             answers.push((question.asks, (question.find)(&mut run)?));
         }
-        if !self.limit {
+        if self.limit.is_none() {
             answers.extend(questions::left_out());
         }
         write_out(&table(&answers, screen))?;

@@ -6,9 +6,9 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{Failed, Screen, complain, duration, write_out};
+use super::{Failed, Screen, complain, duration, terminal::count, write_out};
 use crate::{
-    builder,
+    builder, env,
     rule::{Rule, Threshold},
 };
 use reading::Reading;
@@ -31,6 +31,7 @@ mod tally;
 pub(crate) mod tests;
 mod text;
 mod time;
+mod wrapping;
 
 /// What it would take to page, where `Rule::after` is weighed.
 const WEIGHED: Threshold = Threshold { n: 5, within: Duration::from_secs(60) };
@@ -46,7 +47,7 @@ It reads what tracing-subscriber's fmt prints: JSON best, flattened or not; also
 text, with or without colour. What it can't know it says at the end.
 
 Ends with 1 if a day has more pages than --max-pages-per-day, and with 2 if there \
-is no log to read.";
+is no log to read, or too many errors that can't be read to tell.";
 
 /// What `spike forecast` was asked.
 #[derive(Args, Debug)]
@@ -94,19 +95,30 @@ impl Forecast {
         let reading = self.reading()?;
         let screen = Screen::stdout();
         let found = reading.found();
+        if found.is_pretty() {
+            let why = "this is what fmt's pretty() prints, which is not read; expected JSON, or \
+                       text without pretty()";
+            return Err(Failed::new(why, ExitCode::from(2)));
+        }
         let text = if self.json { machine::json(&found) } else { report::text(&found, screen) };
         write_out(&text)?;
         if !found.has_events() {
             return Err(Failed::new("no line of this is an event of tracing", ExitCode::from(2)));
         }
-        Ok(self.judge(&found))
+        self.judge(&found)
     }
 
     fn reading(&self) -> Result<Reading, Failed> {
-        let decided = || self.builder().decided().map_err(|error| Failed::usage(error.to_string()));
+        let decided =
+            || self.builder()?.decided().map_err(|error| Failed::usage(error.to_string()));
         let mut places: Vec<_> = self.logs.iter().map(|path| input::Place::of(path)).collect();
-        input::in_order(&mut places);
+        let unsorted = input::in_order(&mut places);
         let mut reading = Reading::new(decided()?, decided()?, WEIGHED);
+        reading.unsorted(unsorted);
+        reading.filter = match &self.filter {
+            Some(filter) => Some(format!("{filter} (--filter)")),
+            None => variable(env::FILTER)?.map(|filter| format!("{filter} (SPIKE_FILTER)")),
+        };
         let mut progress = progress::Progress::new(&places);
         for place in &places {
             reading.read(place, &mut progress)?;
@@ -117,32 +129,46 @@ impl Forecast {
     }
 
     /// The settings, as a program would have them.
-    fn builder(&self) -> builder::Builder {
+    fn builder(&self) -> Result<builder::Builder, Failed> {
         let (at_once, per_minute) = self.budget;
-        let mut builder = builder::from_env()
-            .group_by(self.group_by.iter().cloned())
-            .budget(at_once, per_minute)
-            .service(self.service.as_deref().unwrap_or("your service"));
+        let mut builder =
+            builder::from_env().group_by(self.group_by.iter().cloned()).budget(at_once, per_minute);
+        let is_named = variable(env::SERVICE)?.or(variable(env::OTEL_SERVICE_NAME)?).is_some();
+        let unnamed = (!is_named).then_some("your service");
+        if let Some(service) = self.service.as_deref().or(unnamed) {
+            builder = builder.service(service);
+        }
         if let Some(filter) = &self.filter {
             builder = builder.filter(filter);
         }
         if let Some(quiet) = self.resolve_after {
             builder = builder.resolve_after(quiet);
         }
-        self.after.iter().cloned().fold(builder, builder::Builder::rule)
+        Ok(self.after.iter().cloned().fold(builder, builder::Builder::rule))
     }
 
     /// Whether there are few enough pages; when not, stderr says so.
-    fn judge(&self, found: &reading::Found<'_>) -> ExitCode {
-        let Some(most) = self.max_pages_per_day else { return ExitCode::SUCCESS };
+    fn judge(&self, found: &reading::Found<'_>) -> Result<ExitCode, Failed> {
+        let Some(most) = self.max_pages_per_day else { return Ok(ExitCode::SUCCESS) };
         let (day, pages) = found.tally.worst_day().unwrap_or_default();
+        if pages <= most && found.is_blind() {
+            let lines = count(found.lines.unread_errors, "line");
+            let why = format!("can't tell: {lines} that name an error could not be read");
+            return Err(Failed::new(why, ExitCode::from(2)));
+        }
         if pages <= most {
-            return ExitCode::SUCCESS;
+            return Ok(ExitCode::SUCCESS);
         }
         let day = time::Date::of(day.saturating_mul(time::DAY)).day();
-        complain(&format!("{pages} pages on {day}, expected {most} a day at most"));
-        ExitCode::FAILURE
+        let pages = count(pages, "page");
+        complain(&format!("{pages} on {day}, expected {most} a day at most"));
+        Ok(ExitCode::FAILURE)
     }
+}
+
+/// A variable of the layer.
+fn variable(name: &'static str) -> Result<Option<String>, Failed> {
+    env::variable(name).map_err(|error| Failed::usage(error.to_string()))
 }
 
 fn budget(text: &str) -> Result<(u32, u32), String> {

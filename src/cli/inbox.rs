@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, Write},
+    net::{IpAddr, Ipv4Addr},
     process::ExitCode,
     thread,
 };
@@ -13,26 +14,32 @@ use clap::Args;
 use super::{Failed, Screen, terminal::wrap, write_out};
 use crate::sandbox::Sandbox;
 
-/// The same on each start, so that what was set stays right. Nobody else's: it is on loopback.
+/// The same on each start, so that what was set stays right. It is no secret: who reaches the
+/// sandbox sees it on its page.
 const TOKEN: &str = "sandbox-on-this-machine";
 
 /// What `spike sandbox` was asked.
 #[derive(Args, Debug)]
 pub(super) struct Inbox {
-    /// Where to listen on 127.0.0.1; 0 takes a free port
+    /// Where to listen; 0 takes a free port
     #[arg(long, value_name = "PORT", default_value_t = 4774)]
     port: u16,
+
+    /// The address to listen on; whoever reaches it can read and change the incidents
+    #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    address: IpAddr,
 }
 
 impl Inbox {
     pub(super) fn run(self) -> Result<ExitCode, Failed> {
-        let sandbox = Sandbox::start_on(self.port).map_err(|error| {
-            let port = self.port;
+        let sandbox = Sandbox::start_with((self.address, self.port).into(), TOKEN);
+        let sandbox = sandbox.map_err(|error| {
+            let Self { address, port } = self;
             let why = match error.kind() {
                 io::ErrorKind::AddrInUse => format!(
                     "port {port} is taken, by another sandbox perhaps; --port 0 takes a free one"
                 ),
-                _ => format!("expected to listen on port {port} of 127.0.0.1, found: {error}"),
+                _ => format!("expected to listen on port {port} of {address}, found: {error}"),
             };
             Failed::usage(why)
         })?;
@@ -46,7 +53,7 @@ impl Inbox {
         let set = "Set this where your program runs; Ctrl-C ends it:\n";
         write!(io::stderr(), "{about}{page}{set}").ok();
         let indent = if screen.is_for_people() { "  " } else { "" };
-        write_out(&format!("{indent}export SPIKE_WEBHOOK_URL={}\n", sandbox.url_for(TOKEN)))?;
+        write_out(&format!("{indent}export SPIKE_WEBHOOK_URL={}\n", sandbox.webhook_url()))?;
         loop {
             thread::park();
         }

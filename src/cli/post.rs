@@ -12,15 +12,17 @@ use super::{Failed, terminal};
 use crate::{
     clock::Clock,
     delivery::{
+        outcome::{self, Outcome, of_answer, of_no_answer},
         tls::Roots,
-        transport::{self, Network},
+        transport::{self, ANSWER_CAP, Network},
     },
     env,
     webhook::{Tokens, Webhook},
 };
 
-/// Most of an answer that is shown, in bytes.
+/// Most of an answer that is shown, and of its `Retry-After`, in columns.
 const SHOWN: usize = 200;
+const SHOWN_AFTER: usize = 40;
 
 pub(super) struct Post {
     webhook: Webhook,
@@ -31,16 +33,23 @@ pub(super) struct Post {
     runtime: Runtime,
 }
 
-/// What came back.
+/// What came back, as the layer judges it.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(super) struct Answer {
+    outcome: Outcome,
+    said: Said,
+}
+
+/// What a person is shown of it.
+#[derive(Clone, Debug)]
+enum Said {
     Status {
         status: u16,
         retry_after: Option<String>,
         body: String,
     },
-    /// Why there was none.
-    None(String),
+    /// Why there was no answer.
+    Nothing(String),
 }
 
 impl Post {
@@ -81,8 +90,19 @@ impl Post {
         let url = format!("{}/{token}/push-events", self.webhook.place());
         match Webhook::parse(&url, self.from) {
             Ok(webhook) => self.send_to(&webhook, payload.to_string()),
-            Err(error) => Answer::None(error.to_string()),
+            Err(error) => Answer {
+                outcome: of_no_answer(outcome::NoAnswer::NotConnected),
+                said: Said::Nothing(error.to_string()),
+            },
         }
+    }
+
+    /// What a person may see of a text, in so many columns.
+    fn shown(&self, text: &str, columns: usize) -> String {
+        // First, since it joins what a hidden character keeps apart.
+        let mut text = terminal::harmless(text);
+        self.tokens.scrub(&mut text, 0);
+        terminal::fit(text.trim(), columns)
     }
 
     fn send_to(&self, webhook: &Webhook, body: String) -> Answer {
@@ -92,10 +112,19 @@ impl Post {
             .header(header::CONTENT_TYPE, "application/json")
             .body(body);
         match self.runtime.block_on(async { read(request.send().await?).await }) {
-            Ok((status, retry_after, mut body)) => {
-                self.tokens.scrub(&mut body, 0);
-                let body = terminal::fit(body.trim(), SHOWN);
-                Answer::Status { status, retry_after, body }
+            Ok((status, head, body)) => {
+                let text = |name| head.get(name).and_then(|value| value.to_str().ok());
+                let retry_after = text(header::RETRY_AFTER);
+                let outcome = of_answer(&outcome::Answer {
+                    status,
+                    retry_after,
+                    date: text(header::DATE),
+                    body: &body,
+                    local: Clock::wall(),
+                });
+                let retry_after = retry_after.map(|after| self.shown(after, SHOWN_AFTER));
+                let body = self.shown(&String::from_utf8_lossy(&body), SHOWN);
+                Answer { outcome, said: Said::Status { status, retry_after, body } }
             }
             Err(error) => {
                 let error = error.without_url();
@@ -104,42 +133,49 @@ impl Post {
                 } else {
                     transport::causes(&error).last().map(ToString::to_string).unwrap_or_default()
                 };
-                Answer::None(why)
+                let outcome = of_no_answer(transport::what_failed(&error));
+                Answer { outcome, said: Said::Nothing(why) }
             }
         }
     }
 }
 
-type Read = (u16, Option<String>, String);
+type Read = (u16, header::HeaderMap, Vec<u8>);
 
+/// As much of the answer as the layer reads.
 async fn read(mut response: Response) -> Result<Read, reqwest::Error> {
-    let retry_after = response.headers().get(header::RETRY_AFTER);
-    let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let status = response.status().as_u16();
+    let (status, head) = (response.status().as_u16(), response.headers().clone());
     let mut body = Vec::new();
-    while body.len() < SHOWN.saturating_mul(4) {
+    while body.len() < ANSWER_CAP {
         let Some(chunk) = response.chunk().await? else { break };
-        body.extend_from_slice(&chunk);
+        let room = ANSWER_CAP.saturating_sub(body.len()).min(chunk.len());
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&[]));
     }
-    Ok((status, retry_after, String::from_utf8_lossy(&body).into_owned()))
+    Ok((status, head, body))
 }
 
 impl Answer {
     pub(super) fn is_accepted(&self) -> bool {
-        match self {
-            Self::Status { status, body, .. } => (200..300).contains(status) && !says_not_ok(body),
-            Self::None(_) => false,
+        matches!(self.outcome, Outcome::Accepted { .. })
+    }
+
+    /// Whether it may have been applied, though nobody says so.
+    pub(super) fn may_have_opened(&self) -> bool {
+        let Outcome::Later(later) = self.outcome else { return false };
+        match self.said {
+            Said::Nothing(_) => later.reach.is_sent(),
+            Said::Status { status, .. } => status == 408 || status >= 500,
         }
     }
 
     /// What it means, and what to do about it.
     pub(super) fn meaning(&self) -> &'static str {
-        match self {
-            Self::None(_) => "There was no answer: look at the network, a proxy, or a firewall.",
-            Self::Status { body, .. } if says_not_ok(body) => {
-                "It was answered, and not taken: the layer would try again."
-            }
-            Self::Status { status, .. } => match status {
+        match &self.said {
+            Said::Nothing(_) => "There was no answer: look at the network, a proxy, or a firewall.",
+            Said::Status { status, .. } => match status {
+                200..300 if !self.is_accepted() => {
+                    "It was answered, and not taken: the layer would try again."
+                }
                 200..300 => "It was accepted.",
                 401 | 403 | 404 | 410 => {
                     "The token or the address is wrong: copy the webhook again from the \
@@ -157,17 +193,11 @@ impl Answer {
     }
 }
 
-/// Whether an answer says `{"Ok": false}`.
-fn says_not_ok(body: &str) -> bool {
-    let ok = serde_json::from_str::<Value>(body).ok();
-    ok.and_then(|body| body.get("Ok").and_then(Value::as_bool)) == Some(false)
-}
-
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None(why) => write!(f, "no answer ({why})"),
-            Self::Status { status, retry_after, body } => {
+        match &self.said {
+            Said::Nothing(why) => write!(f, "no answer ({why})"),
+            Said::Status { status, retry_after, body } => {
                 write!(f, "status {status}")?;
                 if !body.is_empty() {
                     write!(f, " {body}")?;

@@ -27,6 +27,8 @@ use twox_hash::XxHash3_64;
 pub(crate) use adopt::{Adopted, Found};
 pub(crate) use record::{Record, Says};
 pub(crate) use root::SpoolError;
+#[cfg(feature = "cli")]
+pub(crate) use root::look;
 
 use crate::lock::{lock, try_lock};
 use adopt::Sweep;

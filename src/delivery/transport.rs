@@ -37,7 +37,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// A whole attempt has to end within this.
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// Most of an answer that is read, in bytes.
-const ANSWER_CAP: usize = 4 * 1024;
+pub(crate) const ANSWER_CAP: usize = 4 * 1024;
 
 /// One endpoint, as the builder describes it.
 #[derive(Debug)]
@@ -272,7 +272,7 @@ fn is_garbled(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// How far an attempt has come that has no answer.
-fn what_failed(error: &reqwest::Error) -> NoAnswer {
+pub(crate) fn what_failed(error: &reqwest::Error) -> NoAnswer {
     if causes(error).any(tls::is_failure) {
         NoAnswer::Tls
     } else if error.is_connect() || error.is_dns() || error.is_builder() {

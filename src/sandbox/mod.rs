@@ -182,7 +182,12 @@ impl Sandbox {
     /// # }
     /// ```
     pub fn start_at(address: SocketAddr) -> io::Result<Self> {
-        let token = random_token();
+        Self::start_with(address, &random_token())
+    }
+
+    /// Starts with this token, which is that of the page, too.
+    pub(crate) fn start_with(address: SocketAddr, token: &str) -> io::Result<Self> {
+        let token = token.to_owned();
         let board = Arc::new(Board::new());
         board.register(&token);
         let server = Server::start(address, &token, Arc::clone(&board))?;

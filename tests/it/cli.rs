@@ -1,7 +1,8 @@
 //! The command `spike`, run as a person or a script runs it.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -10,7 +11,9 @@ use tracing_spike::sandbox::{Effect, Sandbox, Unknowns};
 
 use crate::rig::{TOKEN, leaks};
 
+mod check;
 mod forecast;
+mod post;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -78,8 +81,27 @@ fn the_sandbox_prints_the_one_line_to_set() {
     let (stdout, _, code) = run(spike(&["test"]).env("SPIKE_WEBHOOK_URL", url));
     assert_eq!((stdout.matches(": accepted").count(), code), (2, Some(0)), "{stdout}");
     let port = url.split(['/', ':']).nth(4).unwrap();
+    // The page says the same.
+    let mut page = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    let request = format!("GET /api/incidents HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    page.write_all(request.as_bytes()).unwrap();
+    let mut list = String::new();
+    page.read_to_string(&mut list).unwrap();
+    assert!(list.contains(&format!("\"webhook_url\":\"{url}\"")), "{list}");
     let (_, stderr, code) = run(&mut spike(&["sandbox", "--port", port]));
     assert!(stderr.contains("is taken") && code == Some(2), "{stderr}");
+}
+
+#[test]
+fn the_sandbox_listens_where_it_is_told() {
+    let (_, stderr, code) = run(&mut spike(&["sandbox", "--address", "192.0.2.1", "--port", "0"]));
+    assert!(words(&stderr).contains("listen on port 0 of 192.0.2.1"), "{stderr}");
+    assert_eq!(code, Some(2));
+    let args = ["sandbox", "--address", "0.0.0.0", "--port", "0"];
+    let mut sandbox = Killed(spike(&args).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(sandbox.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("listens on 0.0.0.0:"), "{line}");
 }
 
 #[test]
@@ -125,7 +147,14 @@ fn the_contract_is_found_out_with_a_persons_answers() {
         titles_are_normalised: true,
         ..Unknowns::default()
     };
+    let unsure = Unknowns { resolve_with_nothing_open_opens: true, ..Unknowns::default() };
     for (unknowns, typing, requests, found) in [
+        (
+            unsure,
+            "y\n\n\n\n",
+            11,
+            ["not known; answered", "answered status 200", "not known; answered", "not known"],
+        ),
         (
             kind,
             "y\nn\ny\ny\n",

@@ -4,12 +4,15 @@
 
 use std::env;
 
-use crate::env::{TOKEN, WEBHOOK_URL};
+use crate::env::{TOKEN, WEBHOOK_URL, WEBHOOK_URL_FILE, read};
 
 /// What has happened to the variables that hold a webhook, a sentence each.
 pub(super) fn eaten() -> Vec<String> {
     let value = |name| env::var(name).ok().and_then(|value| guess(name, &value));
-    [WEBHOOK_URL, TOKEN].into_iter().filter_map(value).collect()
+    let file = env::var(WEBHOOK_URL_FILE).ok().and_then(|path| read(&path).ok());
+    // White space at its end is taken off.
+    let file = file.and_then(|text| guess(WEBHOOK_URL_FILE, text.trim_ascii_end()));
+    [WEBHOOK_URL, TOKEN].into_iter().filter_map(value).chain(file).collect()
 }
 
 fn guess(name: &str, value: &str) -> Option<String> {
@@ -22,15 +25,15 @@ fn guess(name: &str, value: &str) -> Option<String> {
         "has {token} in it: put your token in its place"
     } else if text.contains('<') || text.contains('>') {
         "has < or > in it: put your token in the place of both and what is between"
-    } else if name == WEBHOOK_URL && text.contains("//push-events") {
+    } else if name != TOKEN && text.contains("//push-events") {
         "has no token: a shell has put in a variable that is not set"
     } else if quote('"') || quote('\'') {
-        "has quotes around it: in a file of variables they are part of the value"
+        "has quotes around it: in a file they are part of the value"
     } else if value != text {
         "has white space around it"
     } else if name == TOKEN && text.contains('/') {
         "is a URL, or a part of one: SPIKE_TOKEN is the token alone, SPIKE_WEBHOOK_URL the whole"
-    } else if name == WEBHOOK_URL && !text.contains('/') {
+    } else if name != TOKEN && !text.contains('/') {
         "is no URL: SPIKE_TOKEN is for the token alone"
     } else {
         return None;

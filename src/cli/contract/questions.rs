@@ -2,12 +2,16 @@
 //!
 //! Invariant: each question counts its requests; the sandbox has a switch for each of them.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::{Failed, Find, Run};
-use crate::cli::post::Answer;
+use crate::{cli::post::Answer, clock::Clock};
 
 /// Something that is not documented.
 pub(super) struct Question {
@@ -34,6 +38,8 @@ pub(super) enum Found {
 const LARGE: usize = 256 << 10;
 /// Triggers of a title within a minute from which on Spike limits it.
 const LIMIT: u32 = 20;
+const MINUTE: Duration = Duration::from_secs(60);
+const TOO_SLOW: &str = "too slow to tell: 20 requests took more than a minute";
 
 const NOT_ASKED: &str = "not asked: takes more than 20 requests";
 const UNKNOWN: &str = "not known";
@@ -51,16 +57,31 @@ pub(super) fn all() -> Vec<Question> {
     ]
 }
 
-/// The question that takes all requests.
-pub(super) fn limit() -> Vec<Question> {
-    vec![Question::new("a 20th trigger of a title in a minute", LIMIT, limiter)]
+/// A question that takes all requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Limit {
+    /// What happens to the 20th trigger of a title in a minute
+    Triggers,
+    /// Whether resolves count among these 20
+    Resolves,
+}
+
+impl Limit {
+    pub(super) fn questions(self) -> Vec<Question> {
+        vec![match self {
+            Self::Triggers => {
+                Question::new("a 20th trigger of a title in a minute", LIMIT, limiter)
+            }
+            Self::Resolves => Question::new("resolves, and these 20", LIMIT, limited_resolves),
+        }]
+    }
 }
 
 /// What a run without `--limit` does not answer.
 pub(super) fn left_out() -> Vec<(&'static str, String)> {
     vec![
         ("a 20th trigger of a title in a minute", "not asked: see --limit".to_owned()),
-        ("resolves, and these 20", NOT_ASKED.to_owned()),
+        ("resolves, and these 20", "not asked: see --limit resolves".to_owned()),
         ("a trigger after a resolve, limited", NOT_ASKED.to_owned()),
     ]
 }
@@ -87,13 +108,12 @@ fn resolve_with_nothing_open(run: &mut Run<'_>) -> Result<String, Failed> {
     let answer = run.sent("resolve", |post| post.send(&resolve(&title)))?;
     let question = format!("Is there an incident \"{title}\" now, open or resolved?");
     let found = match run.saw(&question)? {
-        Some(Found::Yes) => {
-            run.sent("resolve", |post| post.send(&resolve(&title)))?;
-            "opens an incident"
-        }
-        Some(Found::No) => "dropped",
+        Some(Found::Yes) => "opens an incident",
+        Some(Found::No) => return Ok(format!("dropped; {}", told(&answer))),
         None => UNKNOWN,
     };
+    // There may be one, as long as nobody knows better.
+    run.sent("resolve", |post| post.send(&resolve(&title)))?;
     Ok(format!("{found}; {}", told(&answer)))
 }
 
@@ -109,7 +129,7 @@ fn nobodys() -> String {
 fn unregistered_token(run: &mut Run<'_>) -> Result<String, Failed> {
     let (title, token) = (title("a token that nobody has"), nobodys());
     let answer = run.sent("trigger", |post| post.send_with(&token, &trigger(&title)))?;
-    if answer.is_accepted() {
+    if answer.is_accepted() || answer.may_have_opened() {
         run.sent("resolve", |post| post.send_with(&token, &resolve(&title)))?;
     }
     Ok(told(&answer))
@@ -122,6 +142,9 @@ fn size_limit(run: &mut Run<'_>) -> Result<String, Failed> {
         body.insert("padding".to_owned(), "x".repeat(LARGE).into());
     }
     let answer = run.sent("trigger", |post| post.send(&payload))?;
+    if answer.may_have_opened() {
+        run.sent("resolve", |post| post.send(&resolve(&title)))?;
+    }
     if !answer.is_accepted() {
         return Ok(told(&answer));
     }
@@ -162,17 +185,45 @@ fn dropped(run: &mut Run<'_>) -> Result<String, Failed> {
 
 fn limiter(run: &mut Run<'_>) -> Result<String, Failed> {
     let title = title("twenty in a minute");
+    let clock = Clock::start();
     let mut last = None;
     for n in 1..=LIMIT {
         let answer = run.sent(&format!("trigger {n}"), |post| post.send(&trigger(&title)))?;
         last = Some(answer);
     }
+    let took = clock.now();
     let Some(last) = last else { return Ok(UNKNOWN.to_owned()) };
-    let question = "How many repeats has the incident: fewer than 19?";
-    let found = match run.saw(question)? {
-        Some(Found::Yes) => "dropped",
-        Some(Found::No) => "taken",
-        None => UNKNOWN,
+    let found = if took > MINUTE {
+        TOO_SLOW
+    } else {
+        match run.saw("How many repeats has the incident: fewer than 19?")? {
+            Some(Found::Yes) => "dropped",
+            Some(Found::No) => "taken",
+            None => UNKNOWN,
+        }
     };
     Ok(format!("{found}; {}. The incident is open: resolve it at Spike", told(&last)))
+}
+
+/// The 20th request of a title is a resolve: if they count, it is lost.
+fn limited_resolves(run: &mut Run<'_>) -> Result<String, Failed> {
+    let title = title("ten times opened and resolved");
+    let clock = Clock::start();
+    let mut last = None;
+    for n in 1..=LIMIT / 2 {
+        run.sent(&format!("trigger {n}"), |post| post.send(&trigger(&title)))?;
+        last = Some(run.sent(&format!("resolve {n}"), |post| post.send(&resolve(&title)))?);
+    }
+    let took = clock.now();
+    let Some(last) = last else { return Ok(UNKNOWN.to_owned()) };
+    let found = if took > MINUTE {
+        TOO_SLOW
+    } else {
+        match run.saw(&format!("Is an incident \"{title}\" open now?"))? {
+            Some(Found::Yes) => "they count, and are lost with the rest",
+            Some(Found::No) => "they don't count, or are not lost",
+            None => UNKNOWN,
+        }
+    };
+    Ok(format!("{found}; {}. If an incident is open, resolve it at Spike", told(&last)))
 }

@@ -176,7 +176,8 @@ pub(super) enum How {
     Off,
 }
 
-/// The rules that would save most.
+/// The rules that would save most, those first that keep a page. A rule is for a target and all
+/// below it.
 pub(super) fn quieter(tally: &Tally) -> Vec<Quieter> {
     let mut targets: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for title in tally.titles.values().filter(|title| !title.target.is_empty()) {
@@ -185,21 +186,34 @@ pub(super) fn quieter(tally: &Tally) -> Vec<Quieter> {
         *after = after.saturating_add(title.pages_after);
     }
     let mut rules: Vec<Quieter> = Vec::new();
-    for (target, (pages, after)) in targets.into_iter().filter(|(_, (pages, _))| *pages > 1) {
+    for target in targets.keys() {
+        let is_below =
+            |other: &str| other.strip_prefix(target).is_some_and(|rest| rest.starts_with("::"));
+        let below = || targets.iter().filter(|(other, _)| *other == target || is_below(other));
+        let sum = |sum: (u64, u64), (_, one): (&&str, &(u64, u64))| {
+            (sum.0.saturating_add(one.0), sum.1.saturating_add(one.1))
+        };
+        let (pages, after) = below().fold((0, 0), sum);
+        if pages < 2 {
+            continue;
+        }
         let rule = |rule, saved: u64| Quieter {
             rule,
-            target: target.to_owned(),
+            target: (*target).to_owned(),
             left: tally.pages.saturating_sub(saved),
         };
-        rules.push(rule(How::Off, pages));
+        // To silence what is below it, too, is no advice.
+        if below().count() == 1 {
+            rules.push(rule(How::Off, pages));
+        }
         let saved = pages.saturating_sub(after);
-        // One that quietens little is no advice.
+        // One that quietens little is none, either.
         if saved.saturating_mul(4) >= pages {
             rules.push(rule(How::After, saved));
         }
     }
     rules.sort_by(|one, other| {
-        (one.left, &one.target, one.rule).cmp(&(other.left, &other.target, other.rule))
+        (one.rule, one.left, &one.target).cmp(&(other.rule, other.left, &other.target))
     });
     rules.truncate(TOLD);
     rules

@@ -14,13 +14,16 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use memchr::memchr;
 
-use super::line::{Event, Line};
+use super::{
+    line::{Event, Line},
+    wrapping::inside,
+};
 
 const BLOCK: usize = 1 << 20;
 /// A longer line is no event: it is counted and skipped.
 const LONGEST: usize = 4 << 20;
 /// Where the first time of a file is looked for, in lines.
-const FIRST: usize = 100;
+const FIRST: usize = 10_000;
 
 /// A source of lines.
 pub(super) struct Input {
@@ -45,6 +48,16 @@ pub(super) enum Piece<'a> {
 pub(super) enum Place {
     Stdin,
     File(PathBuf),
+}
+
+/// When the first event of a file was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    At(i64),
+    /// It has no lines.
+    Never,
+    /// No line tells, or it can't be read twice.
+    Unknown,
 }
 
 impl Place {
@@ -77,36 +90,53 @@ impl Place {
         }
     }
 
-    /// The time of the first event in the file; `None` for what can't be read twice.
-    fn first_time(&self) -> Option<i64> {
-        self.size()?;
-        let mut input = self.open().ok()?;
-        for _ in 0..FIRST {
-            let Ok(Some(piece)) = input.next() else { return None };
+    /// When the file begins.
+    fn begins(&self) -> Begins {
+        let Some(mut input) = self.size().and_then(|_| self.open().ok()) else {
+            return Begins::Unknown;
+        };
+        for at in 0..FIRST {
+            let piece = match input.next() {
+                Ok(Some(piece)) => piece,
+                Ok(None) if at == 0 => return Begins::Never,
+                Ok(None) | Err(_) => break,
+            };
             let Piece::Line(line) = piece else { continue };
-            let text = String::from_utf8_lossy(line);
+            let line = inside(line);
+            let text = String::from_utf8_lossy(&line);
             if let Line::Event(Event { time: Some(time), .. }) = Event::read(&text) {
-                return Some(time);
+                return Begins::At(time);
             }
         }
-        None
+        Begins::Unknown
     }
 }
 
-/// Puts files in the order of their first events: `app.log*` names the newest first. Nothing is
-/// moved unless all tell.
-pub(super) fn in_order(places: &mut [Place]) {
+/// Puts files in the order of their first events: `app.log*` names the newest first. What does not
+/// tell stays where it is, and is named.
+pub(super) fn in_order(places: &mut [Place]) -> Vec<String> {
     if places.len() < 2 {
-        return;
+        return Vec::new();
     }
-    let times: Option<Vec<i64>> = places.iter().map(Place::first_time).collect();
-    if let Some(times) = times {
-        let mut both: Vec<(i64, Place)> = times.into_iter().zip(places.iter().cloned()).collect();
-        both.sort_by_key(|(time, _)| *time);
-        for (place, (_, sorted)) in places.iter_mut().zip(both) {
-            *place = sorted;
+    let begins: Vec<Begins> = places.iter().map(Place::begins).collect();
+    let mut told: Vec<(i64, usize)> = Vec::new();
+    let mut unsorted = Vec::new();
+    for (at, (place, begins)) in places.iter().zip(&begins).enumerate() {
+        match begins {
+            Begins::At(time) => told.push((*time, at)),
+            Begins::Never => {}
+            Begins::Unknown => unsorted.push(place.name()),
         }
     }
+    let slots: Vec<usize> = told.iter().map(|(_, at)| *at).collect();
+    told.sort();
+    let from: Vec<Place> = places.to_vec();
+    for (slot, (_, at)) in slots.into_iter().zip(told) {
+        if let (Some(place), Some(sorted)) = (places.get_mut(slot), from.get(at)) {
+            place.clone_from(sorted);
+        }
+    }
+    unsorted
 }
 
 impl Input {

@@ -1,7 +1,7 @@
 //! From lines to the tally: which lines matter, in which order, and what is odd about them.
 //!
-//! Invariant: a line that is skipped unread could not have paged: it names no level that pages,
-//! and no `spike` field.
+//! Invariants: a line that is skipped unread could not have paged: it names no level that pages,
+//! and no `spike` field; it counts as an event only if it reads as one, or names a level.
 
 use std::{io, process::ExitCode, time::Duration};
 
@@ -17,6 +17,7 @@ use super::{
     progress::Progress,
     replay::Replay,
     tally::{Counting, CountingAfter, Tally},
+    wrapping::inside,
 };
 use crate::{
     builder::Decided,
@@ -27,6 +28,11 @@ use crate::{
 
 /// Bytes of a message that goes on in further lines: more than a title is made of.
 const MESSAGE: usize = 8 << 10;
+
+/// Lines that could not page and are read all the same, to see what they are; of the others, the
+/// bytes in which a level is looked for.
+const SAMPLE: usize = 1_000;
+const HEAD: usize = 128;
 
 /// Names of unknown fields that are told.
 const UNKNOWN: usize = 3;
@@ -42,6 +48,10 @@ pub(super) struct Lines {
     /// They begin as JSON and are none.
     pub(super) broken: u64,
     pub(super) too_long: u64,
+    /// Those of all these that name an error.
+    pub(super) unread_errors: u64,
+    /// Events as `pretty()` prints them.
+    pub(super) pretty: u64,
     /// Events of which it was guessed where the message ends.
     pub(super) guessed: u64,
     /// What a panic prints.
@@ -52,6 +62,8 @@ pub(super) struct Lines {
     pub(super) unknown_fields: Vec<String>,
     /// Files that ended early.
     pub(super) cut_off: Vec<String>,
+    /// Files that do not tell their place among the others.
+    pub(super) unsorted: Vec<String>,
 }
 
 /// A log while it is read.
@@ -66,6 +78,11 @@ pub(super) struct Reading {
     words: Vec<Finder<'static>>,
     panic: Finder<'static>,
     json: Finder<'static>,
+    levels: [Finder<'static>; 4],
+    errors: [Finder<'static>; 4],
+    sampled: usize,
+    /// The filter and where it comes from, if it is not the default.
+    pub(super) filter: Option<String>,
     /// A text of which more may follow; empty if there is none.
     open: String,
     /// The newest line that was not looked at, for the time of the last.
@@ -90,11 +107,25 @@ pub(super) struct Found<'a> {
     pub(super) stats: Stats,
     pub(super) names: &'a [String],
     pub(super) after: Threshold,
+    pub(super) filter: Option<&'a str>,
 }
 
 impl Found<'_> {
     pub(super) fn has_events(&self) -> bool {
         self.lines.events > 0
+    }
+
+    /// Whether so many of all errors could not be read that their number says little.
+    pub(super) fn is_blind(&self) -> bool {
+        self.is_notable(self.lines.unread_errors)
+    }
+
+    pub(super) fn is_pretty(&self) -> bool {
+        self.is_notable(self.lines.pretty)
+    }
+
+    fn is_notable(&self, n: u64) -> bool {
+        n > 0 && n.saturating_mul(10) >= n.saturating_add(self.tally.events)
     }
 }
 
@@ -117,6 +148,11 @@ impl Reading {
             words: words.map(Finder::new).collect(),
             panic: Finder::new(" panicked at "),
             json: Finder::new("\"level\":\""),
+            levels: ["INFO", "DEBUG", "TRACE", "WARN"].map(Finder::new),
+            errors: ["ERROR", "\"level\":\"error\"", "\"level\": \"error\"", "level=error"]
+                .map(Finder::new),
+            sampled: 0,
+            filter: None,
             open: String::new(),
             last: Vec::new(),
         }
@@ -130,7 +166,13 @@ impl Reading {
             stats: self.replay.stats(self.program.rules.unmatched()),
             names: &self.names,
             after: super::WEIGHED,
+            filter: self.filter.as_deref(),
         }
+    }
+
+    /// Notes what does not tell its place among the others.
+    pub(super) fn unsorted(&mut self, names: Vec<String>) {
+        self.lines.unsorted = names;
     }
 
     pub(super) fn read(&mut self, place: &Place, progress: &mut Progress) -> Result<(), Failed> {
@@ -143,7 +185,7 @@ impl Reading {
         let before = self.lines.all;
         loop {
             match input.next() {
-                Ok(Some(Piece::Line(line))) => self.line(line),
+                Ok(Some(Piece::Line(line))) => self.line(&inside(line)),
                 Ok(Some(Piece::TooLong)) => {
                     self.lines.all = self.lines.all.saturating_add(1);
                     self.lines.too_long = self.lines.too_long.saturating_add(1);
@@ -187,6 +229,7 @@ impl Reading {
                 Kind::Json | Kind::Broken | Kind::Foreign => self.event(&text),
             };
         }
+        let kind = self.shown(kind, line);
         let lines = &mut self.lines;
         let count = match kind {
             Kind::Json | Kind::Text => &mut lines.events,
@@ -195,8 +238,8 @@ impl Reading {
         };
         *count = count.saturating_add(1);
         match kind {
-            Kind::Foreign => self.see_panic(line),
-            Kind::Json | Kind::Text | Kind::Broken => {
+            Kind::Foreign | Kind::Broken => self.unread(line),
+            Kind::Json | Kind::Text => {
                 if self.clock.span.is_none() {
                     self.see(line);
                 }
@@ -204,6 +247,31 @@ impl Reading {
                 self.last.extend_from_slice(line.get(..line.len().min(4_096)).unwrap_or(line));
             }
         }
+    }
+
+    /// What a line is that need not be read, of what its ends say that it is.
+    fn shown(&mut self, kind: Kind, line: &[u8]) -> Kind {
+        if !matches!(kind, Kind::Json | Kind::Text) {
+            return kind;
+        }
+        let head = line.get(..line.len().min(HEAD)).unwrap_or(line);
+        if self.sampled >= SAMPLE && self.levels.iter().any(|level| level.find(head).is_some()) {
+            return kind;
+        }
+        self.sampled = self.sampled.saturating_add(1);
+        match Event::read(&String::from_utf8_lossy(line)) {
+            Line::Event(_) => kind,
+            Line::Broken => Kind::Broken,
+            Line::Foreign => Kind::Foreign,
+        }
+    }
+
+    /// A line that is no event.
+    fn unread(&mut self, line: &[u8]) {
+        let is_panic = self.panic.find(line).is_some();
+        self.lines.panics = self.lines.panics.saturating_add(u64::from(is_panic));
+        let is_error = self.errors.iter().any(|error| error.find(line).is_some());
+        self.lines.unread_errors = self.lines.unread_errors.saturating_add(u64::from(is_error));
     }
 
     /// What a line is, as far as its ends tell.
@@ -219,12 +287,19 @@ impl Reading {
         let line = line.trim_ascii_start();
         let levels: [&[u8]; 5] = [b"ERROR ", b"WARN ", b"INFO ", b"DEBUG ", b"TRACE "];
         let is_level = levels.iter().any(|level| line.starts_with(level));
-        if is_level || line.starts_with(b"20") { Kind::Text } else { Kind::Foreign }
+        if is_level || line.starts_with(b"20") || line.starts_with(b"\x1b[2m20") {
+            Kind::Text
+        } else {
+            Kind::Foreign
+        }
     }
 
     /// A message of text may go on in the next lines.
     fn goes_on(&mut self, line: &[u8]) -> bool {
         let goes_on = !self.open.is_empty() && self.panic.find(line).is_none();
+        if goes_on && self.open.starts_with("  ") && is_place(line) {
+            self.lines.pretty = self.lines.pretty.saturating_add(1);
+        }
         if goes_on && self.open.len() < MESSAGE {
             self.open.push('\n');
             self.open.push_str(&String::from_utf8_lossy(line));
@@ -240,11 +315,6 @@ impl Reading {
             self.open = text;
             self.open.clear();
         }
-    }
-
-    fn see_panic(&mut self, line: &[u8]) {
-        let is_panic = self.panic.find(line).is_some();
-        self.lines.panics = self.lines.panics.saturating_add(u64::from(is_panic));
     }
 
     /// A log begins and ends with lines that matter to its length only.
@@ -267,10 +337,13 @@ impl Reading {
         let lines = &mut self.lines;
         let event = match Event::read(text) {
             Line::Event(event) => event,
-            Line::Broken => return lines.broken = lines.broken.saturating_add(1),
+            Line::Broken => {
+                lines.broken = lines.broken.saturating_add(1);
+                return self.unread(text.as_bytes());
+            }
             Line::Foreign => {
                 lines.foreign = lines.foreign.saturating_add(1);
-                return self.see_panic(text.as_bytes());
+                return self.unread(text.as_bytes());
             }
         };
         lines.events = lines.events.saturating_add(1);
@@ -302,6 +375,13 @@ impl Reading {
             after.take(what, &made, scratch, &mut CountingAfter { tally });
         });
     }
+}
+
+/// `    at src/main.rs:12`, as `pretty()` puts it below an event.
+fn is_place(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"    ") else { return false };
+    let text = String::from_utf8_lossy(rest).replace("\x1b[2m", "").replace("\x1b[0m", "");
+    text.strip_prefix("at ").is_some_and(|place| place.contains(".rs:"))
 }
 
 /// Fields that are a typo, most likely.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no line is wider than the screen, and what came from the log moves no cursor.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use super::{
     super::terminal::{Screen, count, fit, number, wrap},
@@ -66,6 +66,9 @@ impl Report<'_> {
             write!(about, ", {} to {} UTC, {}", moment(first), moment(last), span(length)).ok();
         }
         self.wrapped("", &format!("What would have paged, had these logs been live: {about}"));
+        if let Some(filter) = self.found.filter {
+            self.wrapped("Filter: ", &super::super::terminal::harmless(filter));
+        }
     }
 
     fn sums(&mut self) {
@@ -256,6 +259,7 @@ pub(super) fn odd(found: &Found<'_>) -> Vec<String> {
             said.push(format!("{} {what}", count(n, one)));
         }
     };
+    say(lines.unread_errors, "line", "name an error and could not be read: they are not counted");
     say(lines.broken, "line", "begin as JSON and are none: cut off, or mixed with others");
     say(lines.foreign, "line", "are no events: stack traces, or what another program printed");
     say(lines.too_long, "line", "are longer than 4 MiB and were skipped");
@@ -266,6 +270,7 @@ pub(super) fn odd(found: &Found<'_>) -> Vec<String> {
         "time",
         "the log goes back by more than a minute: another run, or a clock that was set",
     );
+    say(clock.outliers, "event", "have a time years ahead of the others, which was not believed");
     say(lines.panics, "panic", "were printed; each pages as `panic: …`, which is not counted here");
     say(
         lines.guessed,
@@ -295,6 +300,11 @@ pub(super) fn odd(found: &Found<'_>) -> Vec<String> {
     for name in &lines.cut_off {
         said.push(format!("{name} ends early; what it has was read."));
     }
+    for name in &lines.unsorted {
+        said.push(format!(
+            "{name} tells no time at its beginning, and was read where it is named."
+        ));
+    }
     for name in &lines.unknown_fields {
         said.push(format!("The field {name} is none of ours: a typo, perhaps."));
     }
@@ -311,7 +321,25 @@ fn span(length: i64) -> String {
         let tenths = seconds.saturating_mul(10) / 86_400;
         return format!("{}.{} days", tenths / 10, tenths % 10);
     }
-    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
-    let mut parts = text.split(' ');
-    parts.by_ref().take(2).collect::<Vec<_>>().join(" ")
+    let units = [(86_400, "day"), (3_600, "h"), (60, "min"), (1, "s")];
+    let mut left = seconds;
+    let parts = units.into_iter().filter_map(|(unit, word)| {
+        let n = left.checked_div(unit)?;
+        left = left.checked_rem(unit)?;
+        (n > 0).then(|| format!("{n} {word}"))
+    });
+    let text = parts.take(2).collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "0 s".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY, SECOND, span};
+
+    #[test]
+    fn a_length_is_for_people() {
+        let lengths = [0, 12, 500, 12_000, 86_400 + 2_700].map(|seconds| span(seconds * SECOND));
+        assert_eq!(lengths, ["0 s", "12 s", "8 min 20 s", "3 h 20 min", "1 day 45 min"]);
+        assert_eq!(span(69 * DAY / 10), "6.9 days");
+    }
 }

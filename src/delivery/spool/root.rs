@@ -65,6 +65,23 @@ pub(super) fn make(root: &Path, fsync: bool) -> Result<(), SpoolError> {
     Ok(())
 }
 
+/// Looks whether the directory that runs share would be refused, and makes nothing.
+#[cfg(feature = "cli")]
+pub(crate) fn look(dir: &Path) -> Result<(), SpoolError> {
+    let root = path(dir)?;
+    if fs::symlink_metadata(&root).is_err_and(|error| error.kind() != ErrorKind::PermissionDenied) {
+        let is_file = |path: &Path| path.exists() && !path.is_dir();
+        return match root.ancestors().any(is_file) {
+            true => Err(refused("expected a directory, found a file in its path")),
+            // It will be made.
+            false => Ok(()),
+        };
+    }
+    check(&root)?;
+    // A file without a name tells who we are.
+    tempfile::tempfile().map_or(Ok(()), |file| is_ours(&root, &file))
+}
+
 /// Refuses a directory in which others can put things.
 fn check(root: &Path) -> Result<(), SpoolError> {
     let found = fs::symlink_metadata(root).map_err(failed("the directory can't be read"))?;

@@ -146,3 +146,84 @@ fn no_line_is_wider_than_the_terminal() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("\x1b[1m"), "it can be coloured");
     run(spike(&["forecast", path]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1"));
 }
+
+#[test]
+fn what_is_no_log_of_tracing_is_no_green_check() {
+    let lower =
+        "{\"timestamp\":\"2026-11-28T08:00:00Z\",\"level\":\"error\",\"message\":\"gone\"}\n";
+    let nginx = "10.0.0.1 - - [28/Nov/2026:08:00:00 +0000] \"GET / HTTP/1.1\" 200 12\n";
+    let bytes: String = (0..200).map(|n| format!("{}\u{1}\u{fffd}\n", n % 10)).collect();
+    for log in [lower, nginx, &bytes] {
+        let (stdout, stderr, code) =
+            typed(&mut spike(&["forecast", "-", "--max-pages-per-day", "5"]), log);
+        assert!(stderr.contains("no line of this is an event"), "{stdout}{stderr}");
+        assert_eq!(code, Some(2));
+    }
+    // Nor is one event among what can't be read.
+    let info = "2026-11-28T08:00:00Z  INFO shop: begins\n";
+    let log = [info, lower, "shop ERROR disk gone\n"].concat();
+    let args = ["forecast", "-", "--max-pages-per-day", "5"];
+    let (stdout, stderr, code) = typed(&mut spike(&args), &log);
+    assert!(words(&stdout).contains("2 lines name an error and could not be read"), "{stdout}");
+    assert!(stderr.contains("can't tell: 2 lines") && code == Some(2), "{stderr}");
+    let (_, _, code) = typed(&mut spike(&args[..2]), &log);
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn what_containers_put_around_a_line_is_taken_off() {
+    let error =
+        |at: usize| log().lines().filter(|line| line.contains("ERROR")).nth(at).map(str::to_owned);
+    let docker = |line: String| {
+        format!("{}\n", serde_json::json!({ "log": line + "\n", "stream": "stdout", "time": "" }))
+    };
+    let json = docker(error(0).unwrap());
+    let text = docker("2026-11-28T08:00:01Z ERROR shop: disk full".to_owned());
+    let compose = "web-1  | 2026-11-28T08:00:02Z ERROR shop: cache cold\n";
+    let (stdout, _, code) =
+        typed(&mut spike(&["forecast", "-"]), &[&json, &text, compose].concat());
+    assert!(words(&stdout).contains("3 pages") && code == Some(0), "{stdout}");
+}
+
+#[test]
+fn pretty_output_is_refused_coloured_or_not() {
+    let event =
+        "  2026-11-28T08:00:00Z ERROR shop: card failed, order: 7\n    at src/main.rs:3\n\n";
+    let coloured = "  \x1b[2m2026-11-28T08:00:00Z\x1b[0m \x1b[31mERROR\x1b[0m \x1b[1;31mshop\x1b[0m\
+                    \x1b[31m: \x1b[31mcard failed\x1b[0m\n    \x1b[2mat\x1b[0m src/main.rs:3\n\n";
+    for log in [event, coloured] {
+        let (stdout, stderr, code) = typed(&mut spike(&["forecast", "-"]), log);
+        assert!(stderr.contains("pretty()") && code == Some(2), "{stdout}{stderr}");
+    }
+}
+
+#[test]
+fn files_that_tell_their_time_are_sorted_beside_those_that_do_not() {
+    let event = |hour: u32| format!("2026-11-28T{hour:02}:00:00Z ERROR shop: disk full\n");
+    let (newer, older, empty) = (file(&event(9)), file(&event(8)), file(""));
+    let mute = file("going on\n");
+    let [newer, older, empty, mute] =
+        [&newer, &older, &empty, &mute].map(|file| file.path().to_str().unwrap());
+    let told = |places: &[&str]| {
+        let args = [&["forecast", "--json"], places].concat();
+        serde_json::from_str::<Value>(&run(&mut spike(&args)).0).unwrap()
+    };
+    let report = told(&[newer, older, empty]);
+    assert_eq!(report["logs"], serde_json::json!([older, newer, empty]));
+    let report = told(&[newer, mute, older]);
+    assert_eq!(report["logs"], serde_json::json!([older, mute, newer]));
+    assert!(report["notes"].to_string().contains(&format!("{mute} tells no time")), "{report}");
+}
+
+#[test]
+fn the_filter_and_the_service_of_the_environment_are_told() {
+    let log = file(&log());
+    let path = log.path().to_str().unwrap();
+    let mut command = spike(&["forecast", path]);
+    command.env("SPIKE_FILTER", "error,shop::plans=off").env("SPIKE_SERVICE", "checkout");
+    let (stdout, ..) = run(&mut command);
+    assert!(stdout.contains("Filter: error,shop::plans=off (SPIKE_FILTER)"), "{stdout}");
+    assert!(stdout.contains("error storm in checkout"), "{stdout}");
+    let (stdout, ..) = run(&mut spike(&["forecast", path]));
+    assert!(!stdout.contains("Filter:") && stdout.contains("storm in your service"), "{stdout}");
+}

@@ -62,6 +62,17 @@ fn a_rule_is_advised_for_what_it_saves() {
     let (cache, disk) = ("shop::cache", "shop::disk");
     assert_eq!(
         found,
-        [rule(How::Off, cache, 5), rule(How::After, cache, 6), rule(How::Off, disk, 9)]
+        [rule(How::After, cache, 6), rule(How::Off, cache, 5), rule(How::Off, disk, 9)]
     );
+}
+
+#[test]
+fn a_rule_is_for_what_is_below_a_target_and_off_swallows_nothing() {
+    let found = quieter(&tally(&[
+        ("cache is cold", "shop", 0, 4, 1),
+        ("card is declined", "shop::payments", 0, 4, 4),
+        ("disk is full", "shopping", 0, 1, 1),
+    ]));
+    let rule = |rule, target: &str, left| Quieter { rule, target: target.to_owned(), left };
+    assert_eq!(found, [rule(How::After, "shop", 6), rule(How::Off, "shop::payments", 5)]);
 }
