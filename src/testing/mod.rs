@@ -251,7 +251,8 @@ fn layered<S>(
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let observer = Observer { notebook: Arc::clone(notebook), why: why.clone() };
+    let notebook = Arc::clone(notebook);
+    let observer = Observer { notebook, why: why.clone(), layer: layer.clone() };
     // Call sites are everybody's: those of other tests are not to be told of here.
     let spike = layer.clone().with_filter(filter.clone().silent());
     spike.and_then(observer.with_filter(LevelFilter::DEBUG))

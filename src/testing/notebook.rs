@@ -15,6 +15,7 @@ use tracing::{
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::{Layer, layer::Context};
 
+use super::subscriber::Shared;
 use crate::{
     capture::{filter::unknown_fields, title, why::Why},
     contain::contained,
@@ -101,6 +102,8 @@ impl Witness for Notebook {
 pub(super) struct Observer {
     pub(super) notebook: Arc<Notebook>,
     pub(super) why: Why,
+    /// Takes the secrets out of what is told.
+    pub(super) layer: Shared,
 }
 
 impl<S: Subscriber> Layer<S> for Observer {
@@ -112,6 +115,8 @@ impl<S: Subscriber> Layer<S> for Observer {
             unknown_fields(meta).for_each(|sentence| self.notebook.say(sentence));
             let mut seen = Seen::default();
             event.record(&mut seen);
+            self.layer.0.scrub(&mut seen.message);
+            self.layer.0.scrub(&mut seen.status);
             let off = || seen.why_not(*meta.level());
             if let Some(why) = self.why.why_not(meta).or_else(off) {
                 self.notebook.note(title::derive(&seen.message, meta.target()), why);

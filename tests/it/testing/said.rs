@@ -175,3 +175,12 @@ fn of_many_the_nearest_are_told() {
                   \"more kinds of: trip of ann is late…\"";
     assert!(told.iter().any(|line| line == folded), "{told:#?}");
 }
+
+#[test]
+fn f091_what_did_not_page_is_told_without_its_secrets() {
+    let spike = spike();
+    let _inside = spike.enter();
+    warn!("password: correcthorse was wrong");
+    let told = said(|| assert_paged!(spike, "login failed")).join("\n");
+    assert!(told.contains("[redacted]") && !told.contains("correcthorse"), "{told}");
+}
