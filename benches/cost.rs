@@ -36,7 +36,7 @@ use std::{
 
 use events::each;
 use measure::{allocations, median, region, timed};
-use tracing_spike::{Builder, Guard};
+use tracing_spike::{Builder, Guard, title::Titles};
 use tracing_subscriber::{Layer, Registry, prelude::*};
 
 #[path = "shared/events.rs"]
@@ -94,7 +94,7 @@ const fn part(
     Part { group, name, what, run }
 }
 
-const PARTS: [Part; 17] = [
+const PARTS: [Part; 18] = [
     part("capture", "disabled", "info! of 3 fields, alone", |sink, measuring| {
         let _guard = install(sink, |builder| builder);
         measuring.calls(|numbers| each(numbers, events::disabled_info));
@@ -132,6 +132,11 @@ const PARTS: [Part; 17] = [
     part("capture", "deep", "a repeat in 32 spans without fields", |sink, measuring| {
         let _guard = install(sink, |builder| builder);
         let _spans = [(); 32].map(|()| tracing::info_span!("request").entered());
+        measuring.calls(|numbers| each(numbers, events::repeat));
+    }),
+    part("capture", "literals", "a repeat, with titles from literals", |sink, measuring| {
+        let _guard = install(sink, |builder| builder.titles(Titles::literals()));
+        let _spans = events::spans();
         measuring.calls(|numbers| each(numbers, events::repeat));
     }),
     part("capture", "rules", "the same, with 1,000 rules of other targets", |sink, measuring| {

@@ -233,7 +233,8 @@ impl Gate {
         let count = slot.count();
         let before = book.now;
         book.now.note_over(millis(said));
-        let Some(status) = book.now.resolve(count, slot.last.load(Ordering::Relaxed), now) else {
+        let Some(status) = book.now.resolve(count, slot.counts.last.load(Ordering::Relaxed), now)
+        else {
             // It may be held back from now on, and then nothing is a repeat without the lock.
             #[cfg(all(test, spike_loom))]
             if is_seeded(Bug::NotShown) {
@@ -452,7 +453,7 @@ impl Gatekeeper for Gate {
             so_far = Some(SoFar {
                 count: count.saturating_sub(page.base),
                 more: count.saturating_sub(page.reported),
-                last: Duration::from_millis(slot.last.load(Ordering::Relaxed)),
+                last: Duration::from_millis(slot.counts.last.load(Ordering::Relaxed)),
                 detail: self.folded.tell(),
             });
             page.reported = count;
@@ -465,7 +466,7 @@ impl Gatekeeper for Gate {
         let Some(set) = self.set(key) else { return Quiet::Never };
         let mut books = lock(&set.books);
         let Some((slot, book)) = set.known(&mut books, key) else { return Quiet::Never };
-        let last = slot.last.load(Ordering::Relaxed);
+        let last = slot.counts.last.load(Ordering::Relaxed);
         match book.now.quiet_at(last, self.times) {
             _ if book.now.is_held() && self.times.resolve_after.is_some() => {
                 // It may be triggered again before that goes out.

@@ -24,7 +24,9 @@ fn naps() -> u64 {
 #[test]
 #[expect(clippy::print_stdout, reason = "the figure is what .ci/long shows")]
 fn a_worker_with_nothing_due_is_not_woken() {
-    let ended = child::run("idle::a_worker_with_nothing_due_is_not_woken", &[], || {
+    let secs = env::var("SPIKE_IDLE_SECONDS").unwrap_or_else(|_| "2".to_owned());
+    let variables = [("SPIKE_IDLE_SECONDS", secs.as_str())];
+    let ended = child::run("idle::a_worker_with_nothing_due_is_not_woken", &variables, || {
         let rig = rig();
         rig.run(|| error!("disk is full"));
         rig.sandbox.wait_for(1, Duration::from_secs(20)).unwrap();
@@ -38,8 +40,7 @@ fn a_worker_with_nothing_due_is_not_woken() {
         });
         let before = naps();
         // What is measured is that nothing happens meanwhile.
-        let secs = env::var("SPIKE_IDLE_SECONDS").map_or(2, |secs| secs.parse().unwrap());
-        thread::sleep(Duration::from_secs(secs));
+        thread::sleep(Duration::from_secs(secs.parse().unwrap()));
         let woken = naps() - before;
         println!("idle: woken {woken} times in {secs} s");
         assert_eq!(woken, 0);

@@ -47,6 +47,7 @@ mod events;
 mod measure;
 mod report;
 #[path = "../../shared/sink.rs"]
+#[expect(dead_code, reason = "benches/cost.rs needs more of it")]
 mod sink;
 
 use std::{env, process};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Gate,
-    table::{Book, Slot},
+    table::{Book, Counts, Slot},
 };
 use crate::{
     clock::millis,
@@ -54,7 +54,7 @@ impl Gate {
     pub(crate) fn save(&self, keys: &[u64]) -> Saved {
         let mut saved = Vec::with_capacity(keys.len());
         for set in keys.iter().filter_map(|key| self.set(*key)) {
-            let Slot { key, due, worst, counted, last } = &set.slots[0];
+            let Slot { key, due, worst, counts: Counts { counted, last } } = &set.slots[0];
             let [key, due, counted, last] =
                 [key, due, counted, last].map(|it| it.load(Ordering::Relaxed));
             let book = lock(&set.books)[0];
@@ -72,8 +72,8 @@ impl Gate {
             slot.key.store(key, Ordering::Relaxed);
             slot.due.store(due, Ordering::Relaxed);
             slot.worst.store(worst, Ordering::Relaxed);
-            slot.counted.store(counted, Ordering::Relaxed);
-            slot.last.store(last, Ordering::Relaxed);
+            slot.counts.counted.store(counted, Ordering::Relaxed);
+            slot.counts.last.store(last, Ordering::Relaxed);
             lock(&set.books)[0] = book;
         }
     }

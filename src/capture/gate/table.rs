@@ -20,7 +20,7 @@ use crate::{
 /// Slots of a set.
 pub(super) const WAYS: usize = if cfg!(spike_loom) { 1 } else { 8 };
 
-/// In [`Slot::counted`].
+/// In [`Counts::counted`].
 const ONE_TITLE: u64 = 1 << 48;
 
 /// Titles whose keys share a set. A title is in one of its set's slots or nowhere.
@@ -39,6 +39,14 @@ pub(super) struct Slot {
     pub(super) due: AtomicU64,
     /// The most severe rank sent since the opening.
     pub(super) worst: AtomicU8,
+    pub(super) counts: Counts,
+}
+
+/// What each repeat writes, on a piece of memory of its own: what it only reads stays with every
+/// processor, and only this goes from one to another in a storm.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(super) struct Counts {
     /// Occurrences, of all titles that the slot has had; above them, how many titles these were.
     pub(super) counted: AtomicU64,
     /// When the newest was.
@@ -91,19 +99,20 @@ impl Set {
 
     /// Counts an occurrence that is a repeat and nothing else, without the lock.
     pub(super) fn counts_repeat(&self, slot: &Slot, ask: Ask, now: u64) -> bool {
-        let title = title_of(slot.counted.load(Ordering::Acquire));
+        // Not a `load`, which would fetch the memory to be read, and soon again to be written.
+        let title = title_of(slot.counts.counted.fetch_add(0, Ordering::Acquire));
         if slot.key.load(Ordering::Acquire) != ask.key || !slot.is_repeat(ask.rank, now) {
             return false;
         }
-        let counted = slot.counted.fetch_add(ask.occurrences(), Ordering::Relaxed);
-        slot.last.store(now, Ordering::Relaxed);
+        let counted = slot.counts.counted.fetch_add(ask.occurrences(), Ordering::Relaxed);
+        slot.counts.last.store(now, Ordering::Relaxed);
         // The slot may have gone to another title meanwhile. What was counted before it went is no
         // part of that one's count; what was counted after is, for a moment, and is taken back.
         let kept = title_of(counted) == title;
         #[cfg(all(test, spike_loom))]
         let kept = kept || is_seeded(Bug::Unchecked);
         if !kept {
-            slot.counted.fetch_sub(ask.occurrences(), Ordering::Relaxed);
+            slot.counts.counted.fetch_sub(ask.occurrences(), Ordering::Relaxed);
         }
         kept
     }
@@ -133,7 +142,7 @@ impl Set {
         slot.key.store(0, Ordering::Release);
         slot.worst.store(0, Ordering::Relaxed);
         slot.due.store(0, Ordering::Relaxed);
-        let counted = slot.counted.fetch_add(ONE_TITLE, Ordering::Release);
+        let counted = slot.counts.counted.fetch_add(ONE_TITLE, Ordering::Release);
         *book = Book { now: Page::new(occurrences_of(counted)), ..Book::default() };
         slot.key.store(key, Ordering::Release);
         Some((slot, book))
@@ -156,13 +165,13 @@ impl Slot {
 
     /// Counts, and tells how many there are now.
     pub(super) fn add(&self, occurrences: u64, now: u64) -> u64 {
-        let counted = self.counted.fetch_add(occurrences, Ordering::Relaxed);
-        self.last.store(now, Ordering::Relaxed);
+        let counted = self.counts.counted.fetch_add(occurrences, Ordering::Relaxed);
+        self.counts.last.store(now, Ordering::Relaxed);
         occurrences_of(counted.wrapping_add(occurrences))
     }
 
     pub(super) fn count(&self) -> u64 {
-        occurrences_of(self.counted.load(Ordering::Relaxed))
+        occurrences_of(self.counts.counted.load(Ordering::Relaxed))
     }
 }
 
