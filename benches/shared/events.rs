@@ -66,12 +66,10 @@ impl Error for Failed {
 
 impl Error for Timeout {}
 
-/// Five fields of mixed types, an error with a source, and a message of 60 bytes with five values
-/// in it. Each use is a callsite of its own.
-macro_rules! incident {
-    ($number:expr, $words:expr) => {{
-        let order = 1_000_000 + $number % 1_000_000;
-        let [first, second, third, fourth]: [&str; 4] = $words;
+/// Five fields of mixed types, an error with a source, and a message.
+macro_rules! told {
+    ($order:expr, $($message:tt)+) => {{
+        let order = $order;
         let failed = Failed { order, source: Timeout };
         error!(
             order,
@@ -80,8 +78,17 @@ macro_rules! incident {
             region = "eu-north",
             state = ?State::Waiting(3),
             error = &failed as &dyn Error,
-            "no {first} {second} {third} {fourth} left for order {order}: it failed",
+            $($message)+
         );
+    }};
+}
+
+/// The same with a message of 60 bytes with five values in it. Each use is a callsite of its own.
+macro_rules! incident {
+    ($number:expr, $words:expr) => {{
+        let order = 1_000_000 + $number % 1_000_000;
+        let [first, second, third, fourth]: [&str; 4] = $words;
+        told!(order, "no {first} {second} {third} {fourth} left for order {order}: it failed");
     }};
 }
 
@@ -115,35 +122,24 @@ pub(crate) fn repeat(number: u64) {
     incident!(number, ["green", "olive", "crate", "chalk"]);
 }
 
+/// An order's id that looks another each time.
+fn id(number: u64) -> u64 {
+    1_000_000 + number.wrapping_mul(2_654_435_761) % 9_000_000
+}
+
 /// The same incident, in messages that have nothing in common but their title.
 pub(crate) fn anew(number: u64) {
-    let id = 1_000_000 + number.wrapping_mul(2_654_435_761) % 9_000_000;
-    let failed = Failed { order: id, source: Timeout };
-    error!(
-        order = id,
-        amount = 129.95_f64,
-        retry = true,
-        region = "eu-north",
-        state = ?State::Waiting(3),
-        error = &failed as &dyn Error,
-        "no green olive crate chalk left for order o-{id:x}: it failed",
-    );
+    let id = id(number);
+    told!(id, "no green olive crate chalk left for order o-{id:x}: it failed");
 }
 
 /// As [`anew`], of 600 bytes.
 pub(crate) fn long(number: u64) {
-    let id = 1_000_000 + number.wrapping_mul(2_654_435_761) % 9_000_000;
-    let failed = Failed { order: id, source: Timeout };
     const MORE: &str = "green olive crate chalk left for order of it, since it failed; no ";
-    let [a, b, c, d, e, f, g, h] = [MORE; 8];
-    error!(
-        order = id,
-        amount = 129.95_f64,
-        retry = true,
-        region = "eu-north",
-        state = ?State::Waiting(3),
-        error = &failed as &dyn Error,
-        "no {a}{b}{c}{d}{e}{f}{g}{h}green olive crate chalk left for order o-{id:x}: it failed",
+    let (id, [a, b, c, d, e, f, g, h]) = (id(number), [MORE; 8]);
+    told!(
+        id,
+        "no {a}{b}{c}{d}{e}{f}{g}{h}green olive crate chalk left for order o-{id:x}: it failed"
     );
 }
 

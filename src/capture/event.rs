@@ -266,6 +266,7 @@ impl Failure {
     /// Appends its sources, unless that was done, if `field` is the one that has it.
     fn add_sources(&mut self, field: &Field, error: &(dyn Error + 'static), taker: Taker<'_>) {
         if self.field == Some(field.name()) && self.whole && !self.sourced {
+            self.sourced = true;
             taker.take_behind(&mut self.text, |out| write_sources(error, 0, out));
         }
     }
@@ -345,7 +346,6 @@ impl Visit for Sourcing<'_> {
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.failure.add_sources(field, value, self.taker);
-        self.failure.sourced = true;
     }
 }
 

@@ -40,7 +40,7 @@ use crate::{
     stats::Count,
 };
 
-pub(crate) mod failing;
+mod failing;
 pub(crate) mod titling;
 
 /// What `Builder::build` returns inside its filter.
@@ -127,9 +127,9 @@ impl SpikeLayer {
         let (taker, group_by) = (self.taker(), self.group_by.as_slice());
         let has_message = meta.fields().field("message").is_some();
         let wants_error = !has_message || self.titles.is_custom();
-        // That of a `log` record has no target of its own.
-        let is_own = std::ptr::eq(meta, event.metadata());
-        let source = (is_own && self.recalls).then(|| (self.number, event.metadata()));
+        // The callsite of a `log` record has no target of its own.
+        let recalls = self.recalls && is_own(event, meta);
+        let source = recalls.then(|| (self.number, event.metadata()));
         scratch.recall.begin(source);
         event.record(&mut Deciding { scratch, taker, wants_error, group_by });
         let Scratch { message, filled, spare, recall, .. } = scratch;
@@ -184,8 +184,7 @@ impl SpikeLayer {
                     panic: false,
                 };
                 // A title that the event has given itself is meant.
-                let is_log = !std::ptr::eq(meta, event.metadata());
-                let site = if is_derived { site(meta, is_log) } else { None };
+                let site = if is_derived { site(event, meta) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
                 let failure = |state: &mut DefaultHasher| failing.hash(state);
                 let tells =
@@ -276,9 +275,14 @@ where
     }
 }
 
+/// Whether an event's metadata is that of its callsite, and not made for a `log` record.
+fn is_own(event: &Event<'_>, meta: &Metadata<'_>) -> bool {
+    std::ptr::eq(meta, event.metadata())
+}
+
 /// Where the event comes from. `None` for a `log` record that does not say: those are no one's.
-fn site<'a>(meta: &'a Metadata<'_>, is_log: bool) -> Option<Site<'a>> {
-    if !is_log {
+fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
+    if is_own(event, meta) {
         return Some(Site::Callsite(meta.callsite()));
     }
     let line = meta.line()?;
@@ -312,7 +316,7 @@ pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Resul
 
 /// Where the event comes from.
 fn place(event: &Event<'_>, meta: &Metadata<'_>, fields: &mut Fields) -> Place {
-    if std::ptr::eq(meta, event.metadata()) {
+    if is_own(event, meta) {
         return Place::Callsite(event.metadata());
     }
     let mut keep = |text: &str| {

@@ -9,15 +9,17 @@ use crate::{
     rig::{eventually, rig},
 };
 
-/// How often the worker has gone to sleep: each time that it was woken, once more.
-fn naps() -> u64 {
+/// Whether the worker sleeps, and how often it has gone to sleep: each time that it was woken, once
+/// more.
+fn worker() -> (bool, u64) {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
     let ours: Vec<String> =
         statuses.filter(|status| status.starts_with("Name:\tspike-worker\n")).collect();
     assert_eq!(ours.len(), 1, "the worker's thread was not found");
-    let line = ours[0].lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    line.unwrap().trim().parse().unwrap()
+    let line = |name| ours[0].lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    let naps = line("voluntary_ctxt_switches:").parse().unwrap();
+    (line("State:").starts_with('S'), naps)
 }
 
 /// `.ci/long idle` looks for 10 s.
@@ -29,24 +31,21 @@ fn a_worker_with_nothing_due_is_not_woken() {
     let ended = child::run("idle::a_worker_with_nothing_due_is_not_woken", &variables, || {
         let rig = rig();
         rig.run(|| error!("disk is full"));
-        rig.sandbox.wait_for(1, Duration::from_secs(20)).unwrap();
-        let mut before = naps();
-        eventually("it has come to rest", || {
-            let after = naps();
-            let rests = after == before;
-            before = after;
-            thread::sleep(Duration::from_millis(200));
-            (rests && naps() == before).then_some(())
-        });
-        let before = naps();
+        // Nothing is in flight any more, and nobody waits for an answer.
+        rig.flush();
+        let asleep = || {
+            let (sleeps, naps) = worker();
+            sleeps.then_some(naps)
+        };
+        let before = eventually("it sleeps", asleep);
         // What is measured is that nothing happens meanwhile.
         thread::sleep(Duration::from_secs(secs.parse().unwrap()));
-        let woken = naps() - before;
+        let woken = worker().1 - before;
         println!("idle: woken {woken} times in {secs} s");
         assert_eq!(woken, 0);
         // The twin.
         rig.run(|| error!("disk is gone"));
-        eventually("it is woken", || (naps() > before).then_some(()));
+        eventually("it is woken", || (worker().1 > before).then_some(()));
     });
     let ended = ended.well();
     print!("{}", ended.stdout);

@@ -1,6 +1,6 @@
 //! One page for a panic and the errors that it causes.
 
-use std::panic;
+use std::{error::Error, panic};
 
 use tracing::error;
 use tracing_spike::Severity;
@@ -48,7 +48,7 @@ fn what_tells_of_the_panic_within_a_second_is_not_paged_beside_it() {
         let failed = failed.await.unwrap_err();
         error!("worker panicked: {failed}");
         error!(error = %failed, "job is lost");
-        error!(error = &failed as &dyn std::error::Error, "job is lost for good");
+        error!(error = &failed as &dyn Error, "job is lost for good");
         error!(spike.severity = "sev1", error = %failed, "graver");
         error!("something else");
     }
@@ -66,6 +66,39 @@ fn what_tells_of_the_panic_within_a_second_is_not_paged_beside_it() {
         ];
         assert_eq!(titles(&rig), expected);
         assert_eq!(rig.stats().suppressed.same_cause, 3);
+    })
+    .well();
+}
+
+#[test]
+fn the_sources_of_an_error_tell_of_the_panic_whatever_other_fields_there_are() {
+    const TEST: &str = "panics::same_cause::the_sources_of_an_error_tell_of_the_panic_whatever_other_\
+                        fields_there_are";
+    #[derive(Debug)]
+    struct Lost(std::io::Error);
+    impl std::fmt::Display for Lost {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("job is lost")
+        }
+    }
+    impl Error for Lost {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let fails = || {
+        caught(|| panic!("no order in this box"));
+        let lost = Lost(std::io::Error::other("a task said: no order in this box"));
+        let lost: &(dyn Error + 'static) = &lost;
+        error!({ spike.severity = lost, error = lost }, "report is late");
+    };
+    child::run(TEST, &[], || {
+        let without = rig_with(|builder| builder);
+        without.run(fails);
+        assert_eq!(titles(&without).len(), 1, "the twin");
+        let rig = rig_with(|builder| builder.panics());
+        rig.run(fails);
+        assert_eq!(titles(&rig), ["panic: no order in this box in tests/it/panics/same_cause.rs"]);
     })
     .well();
 }
