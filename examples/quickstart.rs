@@ -7,7 +7,7 @@
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 #![expect(clippy::arithmetic_side_effects, reason = "four orders don't overflow")]
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, io::IsTerminal, time::Duration};
 
 use tracing::{error, info, info_span, instrument, warn};
 use tracing_spike::{Handle, Stats, sandbox::Sandbox};
@@ -25,7 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // What the service prints. The storm is left out, or you would see nothing else.
     let printed: Targets = "info,orders::warehouse=off".parse()?;
-    let fmt = tracing_subscriber::fmt::layer().without_time().with_writer(std::io::stderr);
+    let fmt = tracing_subscriber::fmt::layer()
+        .without_time()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(fmt.with_filter(printed)).with(spike).try_init()?;
 
     serve_orders(&guard.handle());
@@ -120,5 +123,8 @@ fn print_counts(stats: &Stats) {
     println!("  {:>5} were sent and accepted", stats.delivered);
     println!("  {:>5} were counted on an incident that was open already", stats.suppressed.repeat);
     println!("  {:>5} said spike = false", stats.ignored.field);
-    println!("  {:>5} were refused or lost\n", stats.undelivered());
+    println!("  {:>5} were refused or lost", stats.undelivered());
+    println!(
+        "\n  To see incidents come in, in a browser: cargo run --example sandbox --features sandbox\n"
+    );
 }

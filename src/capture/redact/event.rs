@@ -8,7 +8,7 @@ use crate::{
 
 /// Longest target in a body, in bytes. A module's path is far shorter; a `log` record's target is
 /// whatever its program says.
-pub(crate) const TARGET_CAP: usize = 512;
+const TARGET_CAP: usize = 512;
 
 impl Redact for Scrubber {
     fn redact(&self, raw: Raw) -> Captured {
