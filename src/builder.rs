@@ -71,6 +71,7 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`rule`](Builder::rule), once for each target | | none |
 /// | [`titles`](Builder::titles) | | [`Titles::text`] |
 /// | [`group_by`](Builder::group_by) | | no field joins the key |
+/// | [`trail`](Builder::trail) | | nothing is recorded |
 /// | [`redact`](Builder::redact), [`redact_all_but`](Builder::redact_all_but), [`redact_off`](Builder::redact_off) | | what is listed at [`redact`](Builder::redact) |
 /// | [`repeat_every`](Builder::repeat_every) | | 5 min |
 /// | [`resolve_after`](Builder::resolve_after) | | never |
@@ -109,6 +110,7 @@ pub struct Builder {
     routes: Vec<Rule>,
     titles: Titles,
     group_by: Vec<String>,
+    trail: Option<usize>,
     redaction: Redaction,
     redacted_names: Vec<String>,
     repeat_every: Duration,
@@ -187,6 +189,7 @@ impl Builder {
             routes: Vec::new(),
             titles: Titles::text(),
             group_by: Vec::new(),
+            trail: None,
             redaction: Redaction::On,
             redacted_names: Vec::new(),
             repeat_every: REPEAT_EVERY,
@@ -353,6 +356,36 @@ impl Builder {
     /// ```
     pub fn group_by(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.group_by = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Tells what was going on before: an incident's `body.trail` has the last `events` events of
+    /// the same root span, at INFO and above, each in a line with the time before the incident, the
+    /// oldest first. Default: none, and nothing is recorded; 1 to 64.
+    ///
+    /// ```text
+    /// -0.214s INFO shop::orders: 3 seats reserved order=4711 shelf=17
+    /// -0.012s WARN shop::payments: no answer, trying again attempt=2
+    /// ```
+    ///
+    /// The root span is the outermost at INFO and above that an event is in, a request's most often:
+    /// what happens in another is in another trail, on whatever thread it runs. Without a span there
+    /// is none, nor is there in what `Handle::trigger` opens, in a panic, a storm or a resolve.
+    /// DEBUG and TRACE are not recorded, nor are the events of a target that the
+    /// [`filter`](Builder::filter) has `off`.
+    ///
+    /// Of one event 512 bytes are kept, 256 of each text, and of one root span 8 KiB, as long as it
+    /// is open; of more than 1,024 root spans at once, one that was quiet for long is forgotten: 11
+    /// MiB of memory at most. Of a body that is too large the trail goes first, as `body.notes.cut`
+    /// says. Secrets are redacted as in other fields, before they leave the process. What is only
+    /// recorded is in no count of [`Stats`](crate::Stats).
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().trail(20);
+    /// # drop(builder);
+    /// ```
+    pub fn trail(mut self, events: usize) -> Self {
+        self.trail = Some(events);
         self
     }
 
@@ -735,6 +768,7 @@ impl fmt::Debug for Builder {
             .field("rules", &self.routes)
             .field("titles", &self.titles)
             .field("group_by", &self.group_by)
+            .field("trail", &self.trail)
             .field("redaction", &self.redaction)
             .field("redact", &self.redacted_names)
             .field("repeat_every", &self.repeat_every)

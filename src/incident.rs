@@ -20,7 +20,7 @@ use crate::{
     stats::{Count, Counters},
 };
 
-pub(crate) use raw::{Place, Raw, RawError, Redact};
+pub(crate) use raw::{Place, Raw, RawError, Redact, Step, Trail};
 pub(crate) use weight::Manual;
 
 mod nested;
@@ -351,6 +351,10 @@ pub(crate) struct Captured {
     pub(crate) spans_cut: bool,
     /// What was mistyped, for `body.notes`.
     pub(crate) notes: Fields,
+    /// What was going on before, a line each, oldest first.
+    pub(crate) trail: Vec<String>,
+    /// Something of that is missing.
+    pub(crate) trail_cut: bool,
 }
 
 /// The gate, as what comes behind it sees it.

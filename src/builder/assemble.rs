@@ -23,6 +23,7 @@ use crate::{
         redact::{ADDED_LENGTH, ADDED_NAMES, OPEN_FIELDS, Redaction, Scrubber, letters},
         routes::Routes,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
+        trail::{EVENTS, Trails},
     },
     delivery::{
         body::Source,
@@ -53,7 +54,8 @@ impl Builder {
         self.check()?;
         let roots = Roots::parse(&self.roots)?;
         let from_env = self.url.is_none();
-        let rules = Arc::new(self.rules(from_env)?);
+        let rules = self.rules(from_env)?;
+        let rules = Arc::new(if self.trail.is_some() { rules.recording() } else { rules });
         let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
         let mode = self.mode.or(said);
         let webhook = self.webhook(mode)?;
@@ -120,7 +122,8 @@ impl Builder {
                 self.titles,
                 literals,
                 self.group_by,
-            ),
+            )
+            .recording(self.trail.map(Trails::new)),
             filter,
             #[cfg(feature = "testing")]
             why: Why::new(&rules, &routes),
@@ -189,6 +192,9 @@ impl Builder {
         if !BUDGET_RANGE.contains(&burst) || !BUDGET_RANGE.contains(&per_minute) {
             let found = format!("{burst} and {per_minute}");
             return setting("budget", "1 to 1,000 at once and 1 to 1,000 a minute", found);
+        }
+        if let Some(found) = self.trail.filter(|events| !EVENTS.contains(events)) {
+            return setting("trail", "1 to 64 events", found.to_string());
         }
         endpoints::check(&self.routes)?;
         self.check_redaction()?;

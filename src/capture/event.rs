@@ -114,7 +114,7 @@ pub(crate) fn is_content(name: &str) -> bool {
 }
 
 /// Whether an error in a field of this name is the event's error.
-fn is_error_name(name: &str) -> bool {
+pub(crate) fn is_error_name(name: &str) -> bool {
     matches!(name, "error" | "err" | "e")
 }
 

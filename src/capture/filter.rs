@@ -35,6 +35,8 @@ const KNOWN: [&str; 5] =
 pub(crate) struct Rules {
     default: LevelFilter,
     targets: ByTarget<TargetRule>,
+    /// What does not page is recorded for what does.
+    records: bool,
     /// What they say of the callsites that have asked.
     known: Known,
 }
@@ -52,9 +54,11 @@ pub(crate) enum Concern {
     Level = 0,
     /// Has a `spike` field, whose value decides.
     Field = 1,
-    /// Its target is off: only a resolve goes through.
-    ResolveOnly = 2,
+    /// Does not page, and is recorded for what does.
+    Told = 2,
     No = 3,
+    /// Its target is off: only a resolve goes through.
+    ResolveOnly = 4,
 }
 
 impl Rules {
@@ -96,7 +100,12 @@ impl Rules {
             }
         }
         let default = default.unwrap_or(LevelFilter::ERROR);
-        Ok(Self { default, targets, known: Known::default() })
+        Ok(Self { default, targets, records: false, known: Known::default() })
+    }
+
+    /// The same, that want to see what does not page, too, but for targets that are off.
+    pub(crate) fn recording(self) -> Self {
+        Self { records: true, ..self }
     }
 
     fn find(&self, target: &str) -> Option<&TargetRule> {
@@ -125,6 +134,8 @@ impl Rules {
             Concern::Level
         } else if has_spike() {
             Concern::Field
+        } else if self.records {
+            Concern::Told
         } else {
             Concern::No
         }

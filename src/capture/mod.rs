@@ -22,4 +22,5 @@ pub(crate) mod span;
 pub(crate) mod targets;
 pub(crate) mod threshold;
 pub mod title;
+pub(crate) mod trail;
 pub(crate) mod why;

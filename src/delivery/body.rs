@@ -119,8 +119,9 @@ pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String
     if minimal {
         body.remove("fields");
         body.remove("span");
+        body.remove("trail");
         shorten(&mut body, "message", MINIMAL_MESSAGE);
-        notes.cut("fields, span and the end of the message: the server said 413");
+        notes.cut("fields, span, trail and the end of the message: the server said 413");
     }
     make_visible(&mut body);
     trim(&mut body, &mut notes);
@@ -185,6 +186,12 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     }
     for note in event.notes.iter() {
         put(&mut notes.0, &key(note.name), event.notes.text(note.value));
+    }
+    if !event.trail.is_empty() {
+        put(body, "trail", event.trail.as_slice());
+    }
+    if event.trail_cut {
+        notes.cut("trail");
     }
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
@@ -338,10 +345,11 @@ fn shorten(map: &mut Map<String, Json>, name: &str, cap: usize) {
     }
 }
 
-/// Takes away, until it fits: the spans' fields, the event's fields, the error's chain. All else
-/// is short.
+/// Takes away, until it fits: the trail, the spans' fields, the event's fields, the error's chain.
+/// All else is short.
 fn trim(body: &mut Map<String, Json>, notes: &mut Notes) {
-    let order: [(&str, &[&str]); 3] = [
+    let order: [(&str, &[&str]); 4] = [
+        ("trail", &["trail"]),
         ("span.fields", &["span", "fields"]),
         ("fields", &["fields"]),
         ("error.chain", &["error", "chain"]),

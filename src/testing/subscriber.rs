@@ -45,6 +45,10 @@ where
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, ctx: Context<'_, S>) {
         self.0.on_record(id, values, ctx);
     }
+
+    fn on_close(&self, id: span::Id, ctx: Context<'_, S>) {
+        self.0.on_close(id, ctx);
+    }
 }
 
 /// A subscriber that wants nothing, and says of each call site that one day it may.

@@ -191,6 +191,8 @@ fn captured(
         fields: Fields::clone(fields),
         spans_cut: false,
         notes: Fields::default(),
+        trail: Vec::new(),
+        trail_cut: false,
     }
 }
 

@@ -95,6 +95,8 @@ fn event(mut fields: Fields, message: &str) -> Captured {
         fields,
         spans_cut: false,
         notes: Fields::default(),
+        trail: Vec::new(),
+        trail_cut: false,
     }
 }
 
