@@ -10,7 +10,7 @@ use std::{
     hint,
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -52,8 +52,9 @@ pub(crate) struct Trails {
 struct Set {
     /// Whose the rings are, 0 for nobody's. Set under the lock, and cleared without.
     roots: [AtomicU64; ROOTS],
-    /// What could not be written.
-    missed: [AtomicU32; ROOTS],
+    /// Roots of which something could not be written, and the place of the next one.
+    missed: [AtomicU64; ROOTS],
+    next: AtomicUsize,
     rings: Mutex<Rings>,
 }
 
@@ -112,7 +113,8 @@ impl Trails {
     /// A span has ended: if it was a root, its ring is nobody's.
     pub(crate) fn forget(&self, span: &Id) {
         let span = span.into_u64();
-        for root in self.set(span).roots.iter().filter(|root| is(root, span)) {
+        let Set { roots, missed, .. } = self.set(span);
+        for root in roots.iter().chain(missed).filter(|root| is(root, span)) {
             root.compare_exchange(span, 0, Ordering::Relaxed, Ordering::Relaxed).ok();
         }
     }
@@ -146,26 +148,32 @@ impl Set {
         let place = place.or_else(|| Some(rings.used.iter().enumerate().min_by_key(quiet)?.0));
         let place = place.unwrap_or(0);
         rings.rings.get_mut(place).into_iter().for_each(Ring::clear);
-        self.missed.get(place).into_iter().for_each(|missed| missed.store(0, Ordering::Relaxed));
         self.roots.get(place).into_iter().for_each(|of| of.store(root, Ordering::Relaxed));
         place
     }
 
     fn copy(&self, root: u64, now: Duration) -> Option<Trail> {
-        self.place_of(root)?;
+        let missed = self.has_missed(root);
+        if self.place_of(root).is_none() && !missed {
+            return None;
+        }
         let Some(rings) = self.lock() else {
             return Some(Trail { missed: true, ..Trail::default() });
         };
-        // It may have gone to another root meanwhile.
-        let place = self.place_of(root)?;
-        let missed = self.missed.get(place).is_some_and(|one| one.load(Ordering::Relaxed) > 0);
-        Some(Trail { missed, ..rings.rings.get(place)?.copy(now) })
+        let ring = self.place_of(root).and_then(|place| rings.rings.get(place));
+        let trail = ring.map(|ring| ring.copy(now)).unwrap_or_default();
+        Some(Trail { missed, ..trail })
     }
 
     fn miss(&self, root: u64) {
-        if let Some(missed) = self.place_of(root).and_then(|place| self.missed.get(place)) {
-            missed.fetch_add(1, Ordering::Relaxed);
+        if !self.has_missed(root) {
+            let next = self.next.fetch_add(1, Ordering::Relaxed) % ROOTS;
+            self.missed.get(next).into_iter().for_each(|of| of.store(root, Ordering::Relaxed));
         }
+    }
+
+    fn has_missed(&self, root: u64) -> bool {
+        self.missed.iter().any(|of| is(&of, root))
     }
 
     fn place_of(&self, root: u64) -> Option<usize> {

@@ -107,8 +107,12 @@ fn what_could_not_be_written_is_told_and_nobody_waits() {
     write(3);
     let trail = set.copy(1, Duration::ZERO).unwrap();
     assert_eq!((numbers(&set, 1), trail.missed), (Some(vec![1, 3]), true));
-    // Another root in its place has missed nothing.
-    set.roots[0].store(0, std::sync::atomic::Ordering::Relaxed);
-    set.write(2, &recording(4, 8), Duration::ZERO, MOST);
-    assert!(!set.copy(2, Duration::ZERO).unwrap().missed);
+    // So of one that has nothing else.
+    {
+        let _held = set.rings.lock().unwrap();
+        set.write(2, &recording(4, 8), Duration::ZERO, MOST);
+    }
+    let trail = set.copy(2, Duration::ZERO).unwrap();
+    assert_eq!((trail.missed, trail.steps.len()), (true, 0));
+    assert!(set.copy(3, Duration::ZERO).is_none());
 }
