@@ -6,6 +6,7 @@ pub(crate) mod assemble;
 #[cfg(feature = "cli")]
 mod decided;
 mod endpoints;
+mod links;
 mod spool;
 mod start;
 pub(crate) mod watched;
@@ -72,6 +73,7 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 /// | [`titles`](Builder::titles) | | [`Titles::text`] |
 /// | [`group_by`](Builder::group_by) | | no field joins the key |
 /// | [`trail`](Builder::trail) | | nothing is recorded |
+/// | [`link`](Builder::link), once for each link | | none |
 /// | [`redact`](Builder::redact), [`redact_all_but`](Builder::redact_all_but), [`redact_off`](Builder::redact_off) | | what is listed at [`redact`](Builder::redact) |
 /// | [`repeat_every`](Builder::repeat_every) | | 5 min |
 /// | [`resolve_after`](Builder::resolve_after) | | never |
@@ -111,6 +113,7 @@ pub struct Builder {
     titles: Titles,
     group_by: Vec<String>,
     trail: Option<usize>,
+    links: Vec<(String, String)>,
     redaction: Redaction,
     redacted_names: Vec<String>,
     repeat_every: Duration,
@@ -190,6 +193,7 @@ impl Builder {
             titles: Titles::text(),
             group_by: Vec::new(),
             trail: None,
+            links: Vec::new(),
             redaction: Redaction::On,
             redacted_names: Vec::new(),
             repeat_every: REPEAT_EVERY,
@@ -386,6 +390,38 @@ impl Builder {
     /// ```
     pub fn trail(mut self, events: usize) -> Self {
         self.trail = Some(events);
+        self
+    }
+
+    /// A link for whoever is paged, as `body.links.{name}`: to the logs, the trace, a dashboard.
+    /// Call it once for each link. Default: none.
+    ///
+    /// What is in braces is replaced by what the incident says, percent-encoded:
+    ///
+    /// | placeholder | value |
+    /// |---|---|
+    /// | `{trace_id}`, `{span_id}` | of the event's span, with the feature `opentelemetry` |
+    /// | `{title}`, `{target}`, `{level}`, `{location}` | as in the incident |
+    /// | `{service}`, `{version}`, `{environment}`, `{host}` | of `body.source` |
+    /// | `{first}`, `{last}` | when it occurred first and last, as `2026-11-23T09:00:00.000Z` |
+    /// | `{first_ms}`, `{last_ms}` | the same in milliseconds since 1970 |
+    /// | `{fields.order}`, `{span.fields.request_id}` | a field of the event, or of its spans |
+    ///
+    /// A link with a value that this incident does not have is left out, and so is one of more than
+    /// 1,024 bytes; of a value, 256 bytes are taken. At most 8 links, with names of 1 to 32 of the
+    /// characters `a` to `z`, `0` to `9` and `_`. A template is an https or http URL of 512 bytes at
+    /// most, with no user in it and no placeholder in its host. For braces of the URL itself write
+    /// `%7B` and `%7D`. [`build`](Builder::build) tells what is wrong with one. A [`Rule`] may give
+    /// its incidents a `runbook`.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env()
+    ///     .link("logs", "https://logs.example/?trace={trace_id}&from={first}")
+    ///     .link("orders", "https://shop.example/orders/{fields.order}");
+    /// # drop(builder);
+    /// ```
+    pub fn link(mut self, name: impl Into<String>, template: impl Into<String>) -> Self {
+        self.links.push((name.into(), template.into()));
         self
     }
 

@@ -20,7 +20,7 @@ use crate::{
     stats::{Count, Counters},
 };
 
-pub(crate) use raw::{Place, Raw, RawError, Redact, Step, Trail};
+pub(crate) use raw::{Place, Raw, RawError, Redact, Step, Trace, Trail};
 pub(crate) use weight::Manual;
 
 mod nested;
@@ -355,6 +355,9 @@ pub(crate) struct Captured {
     pub(crate) trail: Vec<String>,
     /// Something of that is missing.
     pub(crate) trail_cut: bool,
+    pub(crate) trace: Option<Box<Trace>>,
+    /// The number of its rule's runbook.
+    pub(crate) runbook: Option<usize>,
 }
 
 /// The gate, as what comes behind it sees it.

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use super::{
     BUDGET_RANGE, BUILDER, Builder, QUEUE_RANGE, QUIET_RANGE, REPEAT_RANGE,
     endpoints::{self, Endpoints},
+    links,
     start::Start,
 };
 use crate::{
@@ -64,7 +65,9 @@ impl Builder {
         let is_off = mode == Some(Mode::Off);
         let (endpoints, routes) = Endpoints::of(self.routes.clone(), webhook, is_off)?;
         let (mode, routes) = (decide(mode, place.is_some())?, Arc::new(routes));
-        let source = self.source(from_env)?;
+        let source = Source { runbooks: endpoints.runbooks(), ..self.source(from_env)? };
+        let templates = source.links.iter().map(|(_, link)| link).chain(&source.runbooks);
+        links::check(templates, &endpoints.tokens())?;
         let (clock, counters) = (self.clock(), Arc::new(Counters::new()));
         let (spool, without_spool) = self.open_spool(mode, &endpoints.tokens())?;
         let panics = self.about_panics(&rules, &routes, source.service.as_deref());
@@ -286,7 +289,8 @@ impl Builder {
             None => None,
         };
         let (host, pid) = self.process();
-        Ok(Source { service, version: self.version.clone(), environment, host, pid })
+        let (version, links) = (self.version.clone(), links::parse(&self.links)?);
+        Ok(Source { service, version, environment, host, pid, links, runbooks: Vec::new() })
     }
 
     fn start(

@@ -19,6 +19,8 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use failing::Failing;
 
+#[cfg(feature = "opentelemetry")]
+use crate::capture::trace::Traces;
 use crate::{
     capture::{
         event::{self, Controls, Deciding, Failure, Wanted},
@@ -34,7 +36,7 @@ use crate::{
     },
     contain::contained,
     fields::{Fields, Taken},
-    incident::{Detail, Place, Raw},
+    incident::{Detail, Place, Raw, Trace},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
     reentry,
@@ -57,6 +59,8 @@ pub(crate) struct SpikeLayer {
     group_by: Vec<String>,
     /// What is recorded before something pages. `None`: nothing is.
     trails: Option<Trails>,
+    #[cfg(feature = "opentelemetry")]
+    traces: Traces,
     /// Targets without a secret.
     clean: Clean,
     /// A bit for each callsite, by hash, whose bad status was said.
@@ -89,6 +93,8 @@ impl SpikeLayer {
             literals,
             group_by,
             trails: None,
+            #[cfg(feature = "opentelemetry")]
+            traces: Traces::default(),
             clean,
             said,
             number,
@@ -188,6 +194,20 @@ impl SpikeLayer {
         self.send(event, (meta, wish, is_derived), ctx, queue, scratch)
     }
 
+    /// The trace that an event is a part of.
+    #[cfg(feature = "opentelemetry")]
+    fn trace<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>) -> Option<Box<Trace>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        self.traces.of(event, ctx).map(Box::new)
+    }
+
+    #[cfg(not(feature = "opentelemetry"))]
+    fn trace<S>(&self, _: &Event<'_>, _: &Context<'_, S>) -> Option<Box<Trace>> {
+        None
+    }
+
     /// Sends what has its title, if the pipeline lets it through.
     fn send<S>(
         &self,
@@ -214,7 +234,8 @@ impl SpikeLayer {
             let raw = capture(event, place, ctx, taker, message, (failure, fields), notes);
             let trails = self.trails.as_ref().filter(|_| is_trigger);
             let trail = trails.and_then(|all| all.of(event, ctx, self.pipeline.clock().now()));
-            Detail::Raw(Raw { trail, ..raw })
+            let (trace, runbook) = (self.trace(event, ctx), route.runbook);
+            Detail::Raw(Raw { trail, trace, runbook, ..raw })
         };
         match wish {
             Wish::Trigger => {
@@ -286,6 +307,11 @@ impl<S> Layer<S> for SpikeLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    #[cfg(feature = "opentelemetry")]
+    fn on_register_dispatch(&self, subscriber: &tracing::Dispatch) {
+        self.traces.are_in(subscriber);
+    }
+
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         if self.trails.is_some() && self.is_told(event) {
             if !self.pipeline.is_closed()
@@ -426,5 +452,7 @@ where
         spans_cut,
         notes: notes.clone(),
         trail: None,
+        trace: None,
+        runbook: None,
     }
 }

@@ -26,6 +26,19 @@ pub(crate) struct Raw {
     /// What was mistyped, for `body.notes`; has no secret.
     pub(crate) notes: Fields,
     pub(crate) trail: Option<Box<Trail>>,
+    pub(crate) trace: Option<Box<Trace>>,
+    /// The number of its rule's runbook.
+    pub(crate) runbook: Option<usize>,
+}
+
+/// The trace that it is a part of, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(any(feature = "opentelemetry", test)), expect(dead_code, reason = "nobody asks"))]
+pub(crate) struct Trace {
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+    /// Whoever collects traces has it.
+    pub(crate) is_sampled: bool,
 }
 
 /// What was recorded before it, oldest first.

@@ -193,6 +193,8 @@ fn captured(
         notes: Fields::default(),
         trail: Vec::new(),
         trail_cut: false,
+        trace: None,
+        runbook: None,
     }
 }
 

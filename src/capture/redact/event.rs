@@ -12,7 +12,8 @@ const TARGET_CAP: usize = 512;
 
 impl Redact for Scrubber {
     fn redact(&self, raw: Raw) -> Captured {
-        let Raw { level, place, message, thread, error, fields, spans_cut, notes, trail } = raw;
+        let Raw { level, place, message, thread, error, fields, spans_cut, .. } = raw;
+        let Raw { notes, trail, trace, runbook, .. } = raw;
         let mut clean = Fields::default();
         for field in fields.iter() {
             match field.value {
@@ -68,6 +69,8 @@ impl Redact for Scrubber {
             notes,
             trail,
             trail_cut,
+            trace,
+            runbook,
         }
     }
 }

@@ -13,6 +13,7 @@ fn rule(target: &str) -> Routing {
         priority: None,
         endpoint: None,
         threshold: None,
+        runbook: None,
         matched: AtomicBool::new(false),
     }
 }

@@ -97,6 +97,8 @@ fn event(mut fields: Fields, message: &str) -> Captured {
         notes: Fields::default(),
         trail: Vec::new(),
         trail_cut: false,
+        trace: None,
+        runbook: None,
     }
 }
 
