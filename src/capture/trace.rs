@@ -2,18 +2,26 @@
 //!
 //! Invariants: asked only of what goes out; whatever becomes of the question, the page goes out.
 
-use std::sync::OnceLock;
+use std::{panic::AssertUnwindSafe, sync::OnceLock};
 
 use opentelemetry::trace::TraceContextExt;
-use tracing::{Dispatch, Event, Subscriber, dispatcher::WeakDispatch};
+use tracing::{
+    Dispatch, Event, Subscriber,
+    dispatcher::{self, WeakDispatch},
+};
 use tracing_opentelemetry::get_otel_context;
 use tracing_subscriber::{layer::Context, registry::LookupSpan};
 
-use crate::{capture::span::SPAN_CAP, contain::contained, incident::Trace};
+use crate::{
+    capture::{layer::SpikeLayer, span::SPAN_CAP},
+    contain::contained,
+    incident::Trace,
+};
 
-/// The subscriber that the layer is a part of, which has the other layer, too.
+/// The subscriber that the layer is a part of, which has the other layer, too. (It is written once:
+/// no panic leaves half of it.)
 #[derive(Debug, Default)]
-pub(crate) struct Traces(OnceLock<WeakDispatch>);
+pub(crate) struct Traces(AssertUnwindSafe<OnceLock<WeakDispatch>>);
 
 impl Traces {
     pub(crate) fn are_in(&self, subscriber: &Dispatch) {
@@ -27,7 +35,7 @@ impl Traces {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let subscriber = self.0.get()?.upgrade()?;
+        let subscriber = self.subscriber()?;
         let spans = ctx.event_scope(event)?.take(SPAN_CAP);
         // Other people's code, which may build the span for it.
         contained(|| {
@@ -39,5 +47,14 @@ impl Traces {
             })
         })
         .flatten()
+    }
+
+    fn subscriber(&self) -> Option<Dispatch> {
+        if let Some(subscriber) = self.0.get() {
+            return subscriber.upgrade();
+        }
+        // An `Option` or a list of layers does not tell those inside where they are. While there is
+        // none but the global one, it is that.
+        dispatcher::get_default(|current| current.is::<SpikeLayer>().then(|| current.clone()))
     }
 }
