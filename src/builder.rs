@@ -372,10 +372,10 @@ impl Builder {
     /// -0.012s WARN shop::payments: no answer, trying again attempt=2
     /// ```
     ///
-    /// The root span is the outermost at INFO and above that an event is in, a request's most often:
-    /// what happens in another is in another trail, on whatever thread it runs. Without a span there
-    /// is none, nor is there in what `Handle::trigger` opens, in a panic, a storm or a resolve.
-    /// DEBUG and TRACE are not recorded, nor are the events of a target that the
+    /// The root span is the outermost at INFO and above that an event is in, a request's most
+    /// often: what happens in another is in another trail, on whatever thread it runs. Without a
+    /// span there is none, nor is there in what `Handle::trigger` opens, in a panic, a storm or a
+    /// resolve. DEBUG and TRACE are not recorded, nor are the events of a target that the
     /// [`filter`](Builder::filter) has `off`.
     ///
     /// Of one event 512 bytes are kept, 256 of each text, and of one root span 8 KiB, as long as it
@@ -409,9 +409,9 @@ impl Builder {
     ///
     /// A link with a value that this incident does not have is left out, and so is one of more than
     /// 1,024 bytes; of a value, 256 bytes are taken. At most 8 links, with names of 1 to 32 of the
-    /// characters `a` to `z`, `0` to `9` and `_`. A template is an https or http URL of 512 bytes at
-    /// most, with no user in it and no placeholder in its host. For braces of the URL itself write
-    /// `%7B` and `%7D`. [`build`](Builder::build) tells what is wrong with one. A [`Rule`] may give
+    /// characters `a` to `z`, `0` to `9` and `_`. A template is an https or http URL of 512 bytes
+    /// at most, with no user in it and no placeholder in its host. For braces of the URL itself
+    /// write `%7B` and `%7D`. [`build`](Builder::build) tells what is wrong with one. A [`Rule`] may give
     /// its incidents a `runbook`.
     ///
     /// ```

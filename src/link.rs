@@ -49,15 +49,15 @@ enum Piece {
 
 /// What is wrong with a template or a name.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct BadLink {
     pub(crate) expected: String,
     pub(crate) found: String,
 }
 
 impl Template {
     /// `shown` shows what was found of a text that may be anything.
-    pub(crate) fn parse(text: &str, shown: fn(&str) -> String) -> Result<Self, Problem> {
-        let fail = |expected: &str, found: String| Problem { expected: expected.to_owned(), found };
+    pub(crate) fn parse(text: &str, shown: fn(&str) -> String) -> Result<Self, BadLink> {
+        let fail = |expected: &str, found: String| BadLink { expected: expected.to_owned(), found };
         if text.len() > TEMPLATE {
             return Err(fail("a URL of 512 bytes at most", format!("{} bytes", text.len())));
         }
@@ -110,12 +110,12 @@ impl Template {
     }
 }
 
-fn pieces(text: &str, shown: fn(&str) -> String) -> Result<Vec<Piece>, Problem> {
+fn pieces(text: &str, shown: fn(&str) -> String) -> Result<Vec<Piece>, BadLink> {
     let at = |rest: &str| {
         let before = text.len().saturating_sub(rest.len());
         text.get(..before).map_or(0, |before| before.chars().count()).saturating_add(1)
     };
-    let lone = |rest: &str| Problem {
+    let lone = |rest: &str| BadLink {
         expected: "each { with its }, and %7B and %7D for braces of the URL itself".to_owned(),
         found: format!("one alone at character {}", at(rest)),
     };
@@ -128,7 +128,7 @@ fn pieces(text: &str, shown: fn(&str) -> String) -> Result<Vec<Piece>, Problem> 
         let (name, behind) = behind.split_once('}').ok_or_else(|| lone(here))?;
         if !is_known(name) {
             let found = format!("{} at character {}", shown(name), at(here));
-            return Err(Problem { expected: known(), found });
+            return Err(BadLink { expected: known(), found });
         }
         pieces.extend([Piece::Text(before.to_owned()), Piece::Value(name.to_owned())]);
         rest = behind;
@@ -153,11 +153,11 @@ fn known() -> String {
 }
 
 /// What is wrong with the name of a link, if anything is: it is a key of the body.
-pub(crate) fn bad_name(name: &str, shown: fn(&str) -> String) -> Option<Problem> {
+pub(crate) fn bad_name(name: &str, shown: fn(&str) -> String) -> Option<BadLink> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let is_good = (1..=NAME).contains(&name.len()) && name.chars().all(plain);
     let expected = "a name of 1 to 32 of a to z, 0 to 9 and _";
-    (!is_good).then(|| Problem { expected: expected.to_owned(), found: shown(name) })
+    (!is_good).then(|| BadLink { expected: expected.to_owned(), found: shown(name) })
 }
 
 #[cfg(test)]

@@ -165,9 +165,9 @@ impl Rule {
     /// What its runbook is.
     pub(crate) fn read_runbook(&self) -> Result<Option<Template>, Error> {
         let read = |text: &String| Template::parse(text, shown);
-        self.runbook.as_ref().map(read).transpose().map_err(|problem| {
-            let (target, found) = (self.target.clone(), problem.found);
-            let expected = format!("runbook(url) with {}", problem.expected).into();
+        self.runbook.as_ref().map(read).transpose().map_err(|bad| {
+            let (target, found) = (self.target.clone(), bad.found);
+            let expected = format!("runbook(url) with {}", bad.expected).into();
             Error::new(Kind::Rule { target, expected, found })
         })
     }

@@ -2,31 +2,31 @@
 
 use crate::{
     error::{Error, Kind, shown},
-    link::{LINKS, Problem, Template, bad_name},
+    link::{BadLink, LINKS, Template, bad_name},
     webhook::Tokens,
 };
 
 /// The links, by name. An error tells a name only if it is a good one.
 pub(super) fn parse(links: &[(String, String)]) -> Result<Vec<(String, Template)>, Error> {
-    let fail = |name: &str, Problem { expected, found }: Problem| {
+    let fail = |name: &str, BadLink { expected, found }: BadLink| {
         Error::new(Kind::Link { name: name.to_owned(), expected: expected.into(), found })
     };
-    let problem = |expected: &str, found: &str| Problem {
+    let bad = |expected: &str, found: &str| BadLink {
         expected: expected.to_owned(),
         found: found.to_owned(),
     };
     if links.len() > LINKS {
-        return Err(fail("", problem("8 links at most", &links.len().to_string())));
+        return Err(fail("", bad("8 links at most", &links.len().to_string())));
     }
     let mut parsed: Vec<(String, Template)> = Vec::with_capacity(links.len());
     for (name, text) in links {
-        if let Some(problem) = bad_name(name, shown) {
-            return Err(fail("", problem));
+        if let Some(bad) = bad_name(name, shown) {
+            return Err(fail("", bad));
         }
         if parsed.iter().any(|(earlier, _)| earlier == name) {
-            return Err(fail(name, problem("one link of a name", "two")));
+            return Err(fail(name, bad("one link of a name", "two")));
         }
-        let template = Template::parse(text, shown).map_err(|problem| fail(name, problem))?;
+        let template = Template::parse(text, shown).map_err(|bad| fail(name, bad))?;
         parsed.push((name.clone(), template));
     }
     Ok(parsed)

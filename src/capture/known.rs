@@ -1,8 +1,8 @@
 //! What the rules say of each callsite, so that they are asked once and not at every event.
 //!
 //! Invariant: knows a callsite by where its metadata lies, which is constant, and so nothing of a
-//! `log` record, whose metadata is made for it; may not know one, and knows none of a target that is
-//! off and may resolve.
+//! `log` record, whose metadata is made for it; may not know one, and knows none of a target that
+//! is off and may resolve.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -2,8 +2,8 @@
 //!
 //! A fixed table of rings, one for each root span. Invariants: it never grows, the root that was
 //! quiet for longest makes room; nobody waits for it, in a forked child neither, and what could not
-//! be written for that is told; no lock is held while anybody else's code runs; a ring begins empty,
-//! so that no root has what happened in another.
+//! be written for that is told; no lock is held while anybody else's code runs; a ring begins
+//! empty, so that no root has what happened in another.
 
 use std::{
     cell::Cell,
@@ -129,7 +129,7 @@ impl Trails {
 
 impl Set {
     fn write(&self, root: u64, recording: &Recording, now: Duration, most: usize) {
-        let Some(mut rings) = self.lock() else {
+        let Some(mut rings) = self.open() else {
             return self.miss(root);
         };
         let place = self.place_of(root).unwrap_or_else(|| self.claim(root, &mut rings));
@@ -157,7 +157,7 @@ impl Set {
         if self.place_of(root).is_none() && !missed {
             return None;
         }
-        let Some(rings) = self.lock() else {
+        let Some(rings) = self.open() else {
             return Some(Trail { missed: true, ..Trail::default() });
         };
         let ring = self.place_of(root).and_then(|place| rings.rings.get(place));
@@ -180,7 +180,7 @@ impl Set {
         self.roots.iter().position(|of| is(&of, root))
     }
 
-    fn lock(&self) -> Option<MutexGuard<'_, Rings>> {
+    fn open(&self) -> Option<MutexGuard<'_, Rings>> {
         (0..TRIES).find_map(|tried| {
             if tried > 0 {
                 hint::spin_loop();

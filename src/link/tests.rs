@@ -1,12 +1,12 @@
-use super::{LINK, Problem, Template, bad_name};
+use super::{BadLink, LINK, Template, bad_name};
 use crate::error::shown;
 
-fn parse(text: &str) -> Result<Template, Problem> {
+fn parse(text: &str) -> Result<Template, BadLink> {
     Template::parse(text, shown)
 }
 
 fn found(text: &str) -> String {
-    let Problem { expected, found } = parse(text).unwrap_err();
+    let BadLink { expected, found } = parse(text).unwrap_err();
     assert!(!expected.contains("://") && !found.contains("://"), "{text}");
     found
 }

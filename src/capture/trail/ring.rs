@@ -5,11 +5,13 @@
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
-use super::recording::{Recording, STEP};
+use super::recording::Recording;
 use crate::incident::{Step, Trail};
 
 /// Bytes of a root span's events.
 pub(super) const BYTES: usize = 8 * 1024;
+/// Room that is made at first.
+const FIRST: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Ring {
@@ -59,7 +61,7 @@ impl fmt::Debug for Ring {
 fn reserve<T>(list: &mut VecDeque<T>, more: usize, most: usize) {
     let needed = list.len().saturating_add(more);
     if needed > list.capacity() {
-        let room = list.capacity().saturating_mul(2).max(needed).max(STEP / size_of::<T>());
+        let room = list.capacity().saturating_mul(2).max(needed).max(FIRST);
         list.reserve_exact(room.min(most.max(needed)).saturating_sub(list.len()));
     }
 }
