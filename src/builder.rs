@@ -411,8 +411,8 @@ impl Builder {
     /// 1,024 bytes; of a value, 256 bytes are taken. At most 8 links, with names of 1 to 32 of the
     /// characters `a` to `z`, `0` to `9` and `_`. A template is an https or http URL of 512 bytes
     /// at most, with no user in it and no placeholder in its host. For braces of the URL itself
-    /// write `%7B` and `%7D`. [`build`](Builder::build) tells what is wrong with one. A [`Rule`] may give
-    /// its incidents a `runbook`.
+    /// write `%7B` and `%7D`. [`build`](Builder::build) tells what is wrong with one. A
+    /// [`Rule`](Rule::runbook) may give its incidents a `runbook`.
     ///
     /// ```
     /// let builder = tracing_spike::from_env()

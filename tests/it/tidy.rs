@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 21] = [
+const PURE: [&str; 22] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
@@ -38,6 +38,7 @@ const PURE: [&str; 21] = [
     "capture/source",
     "capture/threshold",
     "capture/title",
+    "capture/trail/ring",
     "capture/why",
     "delivery/dry",
     "delivery/flush",

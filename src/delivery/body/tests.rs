@@ -339,7 +339,7 @@ fn f084_the_trail_goes_first_and_the_links_last() {
     let source = Source { links, ..Source::default() };
     let table = [
         (1, [true, true, true], None),
-        (BODY_CAP - 12_000, [false, true, true], Some("trail")),
+        (BODY_CAP - 11_000, [false, true, true], Some("trail")),
         (BODY_CAP, [false, false, true], Some("trail, span.fields, fields")),
     ];
     for (own, kept, cut) in table {
