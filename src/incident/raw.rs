@@ -33,7 +33,6 @@ pub(crate) struct Raw {
 
 /// The trace that it is a part of, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(any(feature = "opentelemetry", test)), expect(dead_code, reason = "nobody asks"))]
 pub(crate) struct Trace {
     pub(crate) trace_id: String,
     pub(crate) span_id: String,
