@@ -132,7 +132,7 @@ impl SpikeLayer {
         let normalized = if known.is_none() { event.normalized_metadata() } else { None };
         let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
         let concern = known.unwrap_or_else(|| self.rules.concern(meta));
-        if matches!(concern, Concern::No | Concern::Told) {
+        if matches!(concern, Concern::No | Concern::Recorded) {
             return Err(Count::IgnoredUnwanted);
         }
         let queue = self.pipeline.admitting()?;
@@ -144,12 +144,12 @@ impl SpikeLayer {
     }
 
     /// Whether an event can do no more than be recorded.
-    fn is_told(&self, event: &Event<'_>) -> bool {
+    fn is_recorded(&self, event: &Event<'_>) -> bool {
         let concern = self.rules.known(event.metadata()).unwrap_or_else(|| {
             let normalized = event.normalized_metadata();
             self.rules.concern(normalized.as_ref().unwrap_or_else(|| event.metadata()))
         });
-        concern == Concern::Told
+        concern == Concern::Recorded
     }
 
     /// Records an event, for what pages after it.
@@ -231,11 +231,11 @@ impl SpikeLayer {
         let build = || {
             let (place, mut spare) = (place(event, meta, fields), Failure::default());
             let failure = failing.take().unwrap_or(&mut spare);
-            let raw = capture(event, place, ctx, taker, message, (failure, fields), notes);
+            let mut raw = capture(event, place, ctx, taker, message, (failure, fields), notes);
             let trails = self.trails.as_ref().filter(|_| is_trigger);
-            let trail = trails.and_then(|all| all.of(event, ctx, self.pipeline.clock().now()));
-            let (trace, runbook) = (self.trace(event, ctx), route.runbook);
-            Detail::Raw(Raw { trail, trace, runbook, ..raw })
+            raw.trail = trails.and_then(|all| all.of(event, ctx, self.pipeline.clock().now()));
+            (raw.trace, raw.runbook) = (self.trace(event, ctx), route.runbook);
+            Detail::Raw(raw)
         };
         match wish {
             Wish::Trigger => {
@@ -313,7 +313,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if self.trails.is_some() && self.is_told(event) {
+        if self.trails.is_some() && self.is_recorded(event) {
             if !self.pipeline.is_closed()
                 && let Some(_inside) = reentry::enter()
             {
@@ -397,7 +397,7 @@ pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Resul
         Concern::Level => Ok(Wish::Trigger),
         Concern::Field if controls.any => Ok(Wish::Trigger),
         // Every `spike` field was empty, or the operator has switched the target off.
-        Concern::Field | Concern::ResolveOnly | Concern::Told | Concern::No => {
+        Concern::Field | Concern::ResolveOnly | Concern::Recorded | Concern::No => {
             Err(Count::IgnoredField)
         }
     }

@@ -259,7 +259,7 @@ fn f091_what_is_secret_is_redacted_and_counted() {
          attempt=4711",
         "INFO it::trail: Authorization: [redacted] badge=[redacted] user=ann",
         &format!("INFO it::trail: {}password=[redact …", "x".repeat(240)),
-        "INFO it::trail: client_secret=[redacted] …",
+        "INFO it::trail: client_secret=[redacted]",
         "INFO it::trail: asking url=https://app:[redacted]@db.example/shop",
     ];
     assert_eq!(lines, expected, "{lines:#?}");
