@@ -44,7 +44,7 @@ fn a_template_is_filled_with_what_the_incident_says() {
 #[test]
 fn a_link_without_its_value_is_left_out() {
     let rig = rig_with(|builder| {
-        let builder = builder.link("trace", "https://traces.example/{trace_id}");
+        let builder = builder.link("request", "https://logs.example/{span.fields.id}");
         let builder = builder.link("order", "https://shop.example/{fields.order}");
         builder.link("long", "https://shop.example/{fields.long}{fields.long}{fields.long}")
     });
@@ -128,6 +128,12 @@ fn what_is_no_link_is_an_error_that_names_it_and_shows_no_url() {
         "rule(\"billing\"): expected runbook(url) with each { with its }, and %7B and %7D for \
          braces of the URL itself, found one alone at character 22"
     );
+    if !cfg!(feature = "opentelemetry") {
+        assert_eq!(
+            link("trace", "https://traces.example/{trace_id}"),
+            "link(\"trace\"): expected the feature opentelemetry for trace_id and span_id, found none"
+        );
+    }
     let own = "link: expected a URL without the token of a webhook, found one with";
     assert_eq!(runbook(&format!("https://wiki.example/{TOKEN}")), own);
     let of_rule = |it: Builder| {
