@@ -4,9 +4,11 @@
 //! nothing is in motion. Counting never allocates, locks or fails.
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+
+use crate::sync::thread_number;
 
 /// One counter. The first group adds up to `Seen`; the rest tell how it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,14 +71,6 @@ pub(crate) struct Counters {
 #[repr(align(128))]
 struct Shard([AtomicU64; COUNTS]);
 
-thread_local! {
-    /// The shard of this thread.
-    static SHARD: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS
-    };
-}
-
 impl Counters {
     pub(crate) fn new() -> Self {
         let shard = |_| Shard([const { AtomicU64::new(0) }; COUNTS]);
@@ -84,8 +78,8 @@ impl Counters {
     }
 
     fn here(&self, count: Count) -> Option<&AtomicU64> {
-        let shard = SHARD.try_with(|shard| *shard).unwrap_or(0);
-        self.shards.get(shard)?.0.get(count as usize)
+        // `SHARDS` is a power of two.
+        self.shards.get(thread_number() & SHARDS.wrapping_sub(1))?.0.get(count as usize)
     }
 
     pub(crate) fn add(&self, count: Count) {
