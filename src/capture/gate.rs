@@ -174,11 +174,6 @@ impl Gate {
         }
     }
 
-    /// Whether the budget would not pay for an opening.
-    pub(crate) fn is_spent(&self, ask: Ask, now: Duration) -> bool {
-        self.has_spent(Ask { key: ask.key.max(1), ..ask }, millis(now))
-    }
-
     /// An occurrence that the budget does not pay for, of the title `key`, is folded into the
     /// storm incident, whose key is [`storm_key`](Gate::storm_key).
     pub(crate) fn storm(&self, key: u64, title: &str, rank: u8, now: Duration) -> Admission {
@@ -340,10 +335,6 @@ impl Gate {
 
     fn pays(&self, ask: Ask, now: u64) -> bool {
         ask.key == self.storm.1 || self.budget(ask).take(now)
-    }
-
-    fn has_spent(&self, ask: Ask, now: u64) -> bool {
-        ask.key != self.storm.1 && self.budget(ask).is_spent(now)
     }
 
     fn budget(&self, ask: Ask) -> &Budget {
