@@ -55,8 +55,12 @@ pub mod cost {}
 #[doc = include_str!("../docs/survival.md")]
 pub mod survival {}
 
+#[cfg_attr(feature = "sandbox", doc = "[sandbox]: crate::sandbox")]
+#[cfg_attr(feature = "testing", doc = "[testing]: crate::testing")]
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../docs/tools.md")]
+// The pictures are in the repository, and not beside the documentation.
+#[doc = "<style>.docblock img { display: none }</style>"]
 pub mod tools {}
 
 #[doc = include_str!("guide/links.md")]

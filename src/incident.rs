@@ -188,10 +188,10 @@ impl Incident {
         self
     }
 
-    /// Adds a field to `body.fields`; by default there is none. There are 64 at most, which together have 48 KiB; what does
-    /// not fit is left out, and `body.notes.omitted_fields` tells how many. Of a nested value 8
-    /// levels are kept, and 64 entries of each list and map; `body.notes.cut` tells when there
-    /// were more. What looks like a secret is redacted, as
+    /// Adds a field to `body.fields`; by default there is none. There are 64 at most, which
+    /// together have 48 KiB; what does not fit is left out, and `body.notes.omitted_fields` tells
+    /// how many. Of a nested value 8 levels are kept, and 64 entries of each list and map;
+    /// `body.notes.cut` tells when there were more. What looks like a secret is redacted, as
     /// [`Builder::redact`](crate::Builder::redact) says.
     pub fn field(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.fields.insert(name.into(), value.into());
