@@ -1,23 +1,8 @@
-//! The guide, chapter by chapter. It begins on the [front page](crate).
-//!
-//! | chapter | what is in it |
-//! |---|---|
-//! | [`paging`] | which events page, whom, and what they see; how to mute |
-//! | [`titles`] | what a title is made of, and how to change that |
-//! | [`storms`] | how often it pages, and how an incident is resolved |
-//! | [`delivery`] | what happens when Spike is down, or the process dies |
-//! | [`settings`] | every setting, its variable, default, and why |
-//! | [`trouble`] | it does not page: why? It pages too much: what now? |
-//! | [`safety`] | what leaves the process, and what never does |
-//! | [`cost`] | what an event, a start and a build cost, measured |
-//! | [`survival`] | what was proved, and the commands that prove it |
-//! | [`tools`] | how to try, check, foresee and test it |
-//! | [`moving`] | coming from Sentry, Alertmanager, or a curl in a script |
-//! | [`comparison`] | the nearest crates, as facts |
-//! | [`design`] | the house, and the walk of one event |
-//!
-//! Each is a file in `docs`, with links that lead on in the repository. Invariant: a link that is
-//! in `links.md`, too, leads on within these pages instead, since the first definition counts.
+//! The guide: its chapters, which are files in `docs`, too. [The front page](crate#the-guide) says
+//! which of them is for what.
+
+// A link is a label, whose definition at the end of the file leads on in the repository. What is in
+// `links.md` leads on within these pages instead, since the first definition of a label counts.
 
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("../docs/paging.md")]
