@@ -191,6 +191,7 @@ impl Counters {
 ///     .build::<tracing_subscriber::Registry>()?;
 /// let stats = guard.handle().stats();
 /// assert_eq!(stats.seen, stats.accounted());
+/// assert_eq!(stats.undelivered(), 0);
 /// # Ok::<(), tracing_spike::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -257,6 +258,13 @@ pub struct Stats {
 }
 
 /// Events that did not concern us, by reason. Part of [`Stats`].
+///
+/// ```
+/// /// Our own code failed on an event: a bug to report.
+/// fn has_bug(stats: &tracing_spike::Stats) -> bool {
+///     stats.ignored.failed > 0 || stats.lost.failed > 0
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ignored {
@@ -277,6 +285,13 @@ pub struct Ignored {
 }
 
 /// What was not sent on purpose, by reason. Part of [`Stats`].
+///
+/// ```
+/// fn tell(stats: &tracing_spike::Stats) {
+///     let suppressed = &stats.suppressed;
+///     println!("{} repeats, {} in a storm", suppressed.repeat, suppressed.storm);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Suppressed {
@@ -298,6 +313,12 @@ pub struct Suppressed {
 }
 
 /// What was not taken, by reason. Part of [`Stats`].
+///
+/// ```
+/// fn is_queue_too_small(stats: &tracing_spike::Stats) -> bool {
+///     stats.refused.full > 0
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
@@ -310,6 +331,13 @@ pub struct Refused {
 }
 
 /// What was taken and then given up, by reason. Part of [`Stats`].
+///
+/// ```
+/// fn tell(stats: &tracing_spike::Stats) {
+///     let lost = &stats.lost;
+///     println!("{} too old, {} pending at the end", lost.expired, lost.shutdown);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
