@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    capture::{filter::Rules, pipeline::Pipeline, routes::Routes},
+    capture::{in_force::InForce, pipeline::Pipeline, routes::Routes},
     error::Error,
     health::{Board, Health, WorkerState},
     incident::Incident,
@@ -22,6 +22,7 @@ use crate::{
 
 pub(crate) use live::Live;
 
+mod filter;
 mod live;
 mod waits;
 
@@ -32,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 pub(crate) struct Shared {
     pipeline: Arc<Pipeline>,
-    rules: Arc<Rules>,
+    rules: Arc<InForce>,
     routes: Arc<Routes>,
     board: Arc<Board>,
     shutdown_timeout: Duration,
@@ -130,7 +131,7 @@ pub struct Muted {
 impl Guard {
     pub(crate) fn new(
         pipeline: Arc<Pipeline>,
-        rules: Arc<Rules>,
+        rules: Arc<InForce>,
         routes: Arc<Routes>,
         board: Arc<Board>,
         shutdown_timeout: Duration,

@@ -22,7 +22,8 @@ use failing::Failing;
 use crate::{
     capture::{
         event::{self, Controls, Deciding, Failure, Wanted},
-        filter::{Concern, Rules},
+        filter::Concern,
+        in_force::InForce,
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
         redact::Clean,
@@ -46,7 +47,7 @@ pub(crate) mod titling;
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
 pub(crate) struct SpikeLayer {
-    rules: Arc<Rules>,
+    rules: Arc<InForce>,
     routes: Arc<Routes>,
     pipeline: Arc<Pipeline>,
     titles: Titles,
@@ -67,7 +68,7 @@ pub(crate) struct SpikeLayer {
 
 impl SpikeLayer {
     pub(crate) fn new(
-        rules: Arc<Rules>,
+        rules: Arc<InForce>,
         routes: Arc<Routes>,
         pipeline: Arc<Pipeline>,
         titles: Titles,

@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod fold;
 pub(crate) mod gate;
+pub(crate) mod in_force;
 pub(crate) mod known;
 pub(crate) mod layer;
 pub(crate) mod literals;

@@ -40,6 +40,7 @@ use crate::{
     stats::{Count, Counters, Stats},
 };
 
+mod callsites;
 #[cfg(feature = "testing")]
 pub(crate) mod driven;
 mod spooling;
@@ -85,6 +86,8 @@ pub(super) struct Worker {
     spool_told: Duration,
     /// That there are records which are not ours was told.
     foreign_told: bool,
+    /// When the callsites are to be asked anew.
+    asks_at: Option<Duration>,
     /// Set by a shutdown.
     ends: Option<Ends>,
 }
@@ -137,6 +140,7 @@ impl Worker {
             taken: None,
             spool_told: Duration::ZERO,
             foreign_told: false,
+            asks_at: None,
             ends: None,
         }
     }
@@ -178,7 +182,7 @@ impl Worker {
         }
         let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
         let told = self.tell_losses(now).into_iter().chain(self.print(now));
-        let told = told.chain(self.tell_stopped(now));
+        let told = told.chain(self.tell_stopped(now)).chain(self.ask_callsites(now));
         let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
         #[cfg(test)]
         self.parts.fails.here(tests::Place::Begun);
@@ -271,6 +275,7 @@ impl Worker {
             Control::Panic(op) => self.push(op, self.parts.clock.now()),
             // The loop does.
             Control::Look => {}
+            Control::AskAgain => self.ask_again(),
             Control::Replay(pipeline) => self.adopter = self.adopter_for(pipeline),
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
             Control::Shutdown { asker } => {
