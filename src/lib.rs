@@ -7,6 +7,7 @@
 mod at_exit;
 mod backoff;
 mod builder;
+mod callsites;
 mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -1,12 +1,10 @@
 //! Other rules while the program runs: [`Handle::set_filter`].
 //!
-//! Invariant: no lock of ours is held while the callsites are asked anew, since the other layers
-//! are asked, too.
-
-use tracing::callsite::rebuild_interest_cache;
+//! Invariant: rules that can't be used change nothing.
 
 use super::{Handle, Shared};
 use crate::{
+    callsites,
     capture::filter::Rules,
     error::{Error, Kind},
     queue::{Control, Sender},
@@ -24,8 +22,8 @@ impl Handle {
     /// are checked and nothing else.
     ///
     /// Use this and not `tracing_subscriber::reload`, in which this layer must not be (swapping a
-    /// filtered layer there panics, tracing#1629). It asks every callsite of the program anew: some
-    /// microseconds for each, on the calling thread.
+    /// filtered layer there panics, tracing#1629). Every callsite of the program asks all layers
+    /// anew, on the calling thread: that takes about a microsecond for each.
     ///
     /// # Errors
     ///
@@ -44,13 +42,14 @@ impl Handle {
     pub fn set_filter(&self, rules: &str) -> Result<(), Error> {
         let rules = Rules::parse(rules, "set_filter")?;
         let Shared { pipeline, rules: in_force, .. } = &*self.shared;
-        if pipeline.is_closed() || pipeline.queue().is_some_and(Sender::is_closed) {
+        let is_gone = pipeline.queue().is_some_and(Sender::is_closed);
+        if is_gone || pipeline.is_closed() || pipeline.is_forked() {
             return Err(Error::new(Kind::Closed));
         }
         in_force.replace(rules);
         pipeline.mark_panics();
         if let Some(queue) = pipeline.queue() {
-            rebuild_interest_cache();
+            callsites::ask_anew();
             queue.control(Control::AskAgain);
         }
         Ok(())

@@ -132,6 +132,26 @@ fn with_paging_off_the_rules_are_checked_and_nothing_else() {
     assert_eq!(spike.handle.stats().seen, 0);
 }
 
+#[test]
+fn a_thread_without_a_subscriber_may_set_it_and_so_may_one_inside_an_event() {
+    const TEST: &str =
+        "set_filter::a_thread_without_a_subscriber_may_set_it_and_so_may_one_inside_an_event";
+    // Alone in its process: `tracing` asks the calling thread's subscriber then, and no other.
+    child::run(TEST, &[], || {
+        let spike = alone(|builder| builder);
+        let fail = || spike.run(|| error!("{:?}", Sets(&spike.handle, "error,x=off")));
+        fail();
+        spike.handle.set_filter("error").unwrap();
+        fail();
+        thread::scope(|scope| {
+            scope.spawn(|| spike.handle.set_filter("error,x=off").unwrap());
+        });
+        fail();
+        assert_eq!(spike.handle.stats().seen, 3);
+    })
+    .well();
+}
+
 /// Changes of the filter while others log.
 const CHANGES: u64 = 300;
 
