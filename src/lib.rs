@@ -34,6 +34,7 @@ mod proofs;
 mod queue;
 mod reentry;
 mod rule;
+mod serialized;
 mod stats;
 mod sync;
 mod webhook;

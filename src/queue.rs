@@ -41,6 +41,9 @@ pub(crate) enum Control {
     Look,
     /// The rules have changed.
     AskAgain,
+    /// Whose figures to tell.
+    #[cfg(feature = "metrics")]
+    Books(Weak<dyn crate::stats::figures::Books>),
 }
 
 /// Somebody who waits for the worker.

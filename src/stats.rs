@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "metrics")]
+pub(crate) mod figures;
+
 /// One counter. The first group adds up to `Seen`; the rest tell how it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
@@ -191,13 +194,16 @@ impl Counters {
 /// is in exactly one of the groups, so [`accounted`](Stats::accounted) equals
 /// [`seen`](Stats::seen) once nothing is in motion.
 ///
+/// It is serialized under the names of its fields, `muted_for` in seconds.
+///
 /// ```
 /// let (_layer, guard) = tracing_spike::from_env()
 ///     .mode(tracing_spike::Mode::Off)
 ///     .build::<tracing_subscriber::Registry>()?;
 /// let stats = guard.handle().stats();
 /// assert_eq!(stats.seen, stats.accounted());
-/// # Ok::<(), tracing_spike::Error>(())
+/// assert!(serde_json::to_string(&stats)?.starts_with(r#"{"seen":0,"ignored":{"own_thread":0,"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -43,6 +43,8 @@ use crate::{
 mod callsites;
 #[cfg(feature = "testing")]
 pub(crate) mod driven;
+#[cfg(feature = "metrics")]
+mod figures;
 mod spooling;
 
 /// Different sentences of a program's threads that are said at most, in the life of a worker.
@@ -88,6 +90,8 @@ pub(super) struct Worker {
     foreign_told: bool,
     /// When the callsites are to be asked anew.
     asks_at: Option<Duration>,
+    #[cfg(feature = "metrics")]
+    told: Option<figures::Told>,
     /// Set by a shutdown.
     ends: Option<Ends>,
 }
@@ -141,6 +145,8 @@ impl Worker {
             spool_told: Duration::ZERO,
             foreign_told: false,
             asks_at: None,
+            #[cfg(feature = "metrics")]
+            told: None,
             ends: None,
         }
     }
@@ -183,6 +189,8 @@ impl Worker {
         let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
         let told = self.tell_losses(now).into_iter().chain(self.print(now));
         let told = told.chain(self.tell_stopped(now)).chain(self.ask_callsites(now));
+        #[cfg(feature = "metrics")]
+        let told = told.chain(self.tell_figures(now));
         let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
         #[cfg(test)]
         self.parts.fails.here(tests::Place::Begun);
@@ -276,6 +284,8 @@ impl Worker {
             // The loop does.
             Control::Look => {}
             Control::AskAgain => self.ask_again(),
+            #[cfg(feature = "metrics")]
+            Control::Books(books) => self.told = Some(figures::Told::nothing(books)),
             Control::Replay(pipeline) => self.adopter = self.adopter_for(pipeline),
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
             Control::Shutdown { asker } => {
@@ -341,6 +351,8 @@ impl Worker {
             let rest = dry.tally.rest();
             self.printer.print_all(&dry.stopped(&rest));
         }
+        #[cfg(feature = "metrics")]
+        self.tell_last_figures();
         if let Some(line) = self.lines.rest() {
             self.printer.print(&line);
         }

@@ -140,8 +140,7 @@ impl Worker {
     fn work_off(&mut self) -> Option<Duration> {
         loop {
             while let Ok(control) = self.parts.receiver.control.try_recv() {
-                // No call site of a test is ever switched off, and there is no thread.
-                if !matches!(control, Control::AskAgain) {
+                if !is_for_threads(&control) {
                     self.obey(control);
                 }
             }
@@ -153,6 +152,16 @@ impl Worker {
                 return wake;
             }
         }
+    }
+}
+
+/// No callsite of a test is ever switched off, and nobody collects a test's figures.
+fn is_for_threads(control: &Control) -> bool {
+    match control {
+        Control::AskAgain => true,
+        #[cfg(feature = "metrics")]
+        Control::Books(_) => true,
+        _ => false,
     }
 }
 
