@@ -16,6 +16,7 @@ use tracing::{
 use crate::{
     capture::{
         redact::Verdict,
+        report,
         scratch::{Capped, Scratch, Taker, hide},
         span::GROUP_CAP,
     },
@@ -181,6 +182,9 @@ impl Deciding<'_> {
             }
             name if self.wants_error && is_error_name(name) && error.is_empty() => {
                 self.taker.take_with_holes(error, TEXT_CAP, error_holes, write);
+                if report::flatten(error).is_some() {
+                    error_holes.truncate(0);
+                }
             }
             _ => {}
         }
@@ -222,6 +226,8 @@ pub(crate) struct Failure {
     text: String,
     /// Where its own text ends.
     own: usize,
+    /// The path of the spans that it was made in, if it tells.
+    span: String,
     /// The field that has it.
     field: Option<&'static str>,
     /// It was looked for.
@@ -234,8 +240,9 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn clear(&mut self) {
-        let Self { text, own, field, read, sourced, whole } = self;
+        let Self { text, own, span, field, read, sourced, whole } = self;
         text.clear();
+        span.clear();
         (*own, *field, *read, *sourced, *whole) = (0, None, false, false, false);
     }
 
@@ -267,7 +274,8 @@ impl Failure {
     fn add_sources(&mut self, field: &Field, error: &(dyn Error + 'static), taker: Taker<'_>) {
         if self.field == Some(field.name()) && self.whole && !self.sourced {
             self.sourced = true;
-            taker.take_behind(&mut self.text, |out| write_sources(error, 0, out));
+            let Self { text, span, .. } = self;
+            taker.take_behind(text, |out| write_sources(error, 0, out, span));
         }
     }
 
@@ -281,11 +289,15 @@ impl Failure {
     /// Appends it to the texts of an event: its own, and with its sources.
     fn append_to(&self, fields: &mut Fields) -> Option<RawError> {
         let name = self.field?;
-        let whole = fields.text_value(|out| {
-            out.push_str(&self.text);
-            false
-        });
-        Some(RawError { name, own: Fields::head_of(whole, self.own), whole })
+        let mut keep = |text: &str| {
+            fields.text_value(|out| {
+                out.push_str(text);
+                false
+            })
+        };
+        let whole = keep(&self.text);
+        let span = (!self.span.is_empty()).then(|| keep(&self.span));
+        Some(RawError { name, own: Fields::head_of(whole, self.own), whole, span })
     }
 }
 
@@ -301,7 +313,7 @@ impl Failing<'_> {
         if of.is_none() {
             *of = Some(field.name());
             *whole = !self.taker.take_raw(text, write);
-            *own = text.len();
+            *own = report::flatten(text).unwrap_or(text.len());
         }
     }
 }
@@ -354,11 +366,17 @@ impl Visit for Sourcing<'_> {
 pub(crate) fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {
     let start = out.len();
     write!(out, "{error}")?;
-    write_sources(error, start, out)
+    write_sources(error, start, out, &mut String::new())
 }
 
-/// The sources of an error whose own text begins at `start`.
-fn write_sources(error: &(dyn Error + 'static), start: usize, out: &mut Capped<'_>) -> fmt::Result {
+/// The sources of an error whose own text begins at `start`. One that is a span trace is no cause:
+/// its path goes into `span`.
+fn write_sources(
+    error: &(dyn Error + 'static),
+    start: usize,
+    out: &mut Capped<'_>,
+    span: &mut String,
+) -> fmt::Result {
     let mut start = start;
     let mut source = error.source();
     for _ in 0..CHAIN_DEPTH {
@@ -366,8 +384,19 @@ fn write_sources(error: &(dyn Error + 'static), start: usize, out: &mut Capped<'
         let end = out.len();
         out.write_str(": ")?;
         let next = out.len();
-        write!(out, "{cause}")?;
+        let written = write!(out, "{cause}");
         let last = out.len();
+        let text = out.between(next, last);
+        if report::is_span_trace(text) {
+            if span.is_empty() {
+                report::push_path(text, span);
+            }
+            out.truncate(end);
+            written?;
+            source = cause.source();
+            continue;
+        }
+        written?;
         if out.between(start, end).ends_with(out.between(next, last)) {
             out.truncate(end);
             start = end.saturating_sub(last.saturating_sub(next));

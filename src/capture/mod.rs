@@ -16,6 +16,7 @@ pub(crate) mod pipeline;
 pub(crate) mod pool;
 pub(crate) mod recall;
 pub(crate) mod redact;
+pub(crate) mod report;
 pub(crate) mod routes;
 pub(crate) mod scratch;
 pub(crate) mod source;

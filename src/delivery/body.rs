@@ -177,6 +177,9 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
             cut("error.chain", chain);
             put(&mut error, "chain", text(chain));
         }
+        if let Some(span) = event.error_span {
+            put(&mut error, "span", text(span));
+        }
         put_map(body, "error", error);
     }
     fields_into(&event.fields, body, notes);

@@ -202,6 +202,7 @@ fn captured(
         line: None,
         error: None,
         chain: None,
+        error_span: None,
         fields: Fields::clone(fields),
         spans_cut: false,
         notes: Fields::default(),
