@@ -123,6 +123,20 @@ impl Counters {
         self.sum(count as usize)
     }
 
+    /// All that was taken and then given up.
+    pub(crate) fn lost(&self) -> u64 {
+        [
+            Count::LostRejected,
+            Count::LostRedirect,
+            Count::LostPoison,
+            Count::LostExpired,
+            Count::LostShutdown,
+            Count::LostFailed,
+        ]
+        .into_iter()
+        .fold(0, |sum: u64, count| sum.saturating_add(self.get(count)))
+    }
+
     fn sum(&self, at: usize) -> u64 {
         let counters = self.shards.iter().filter_map(|shard| shard.0.get(at));
         let sum =

@@ -3,8 +3,6 @@
 //!
 //! Pure. Invariants: a text that is no report stays as it is; nothing is allocated.
 
-use crate::fields::head;
-
 /// What follows an error's own text in a report, and what ends it.
 const CAUSES: &str = "\n\nCaused by:\n";
 const ENDS: [&str; 2] = ["\n\nLocation:\n", "\n\nStack backtrace:\n"];
@@ -100,57 +98,9 @@ pub(crate) fn push_path(trace: &str, out: &mut String) {
             return;
         }
         out.push_str(between);
-        out.push_str(head(name, room));
+        out.push_str(name);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{flatten, push_path};
-
-    /// Its own text, and all of it.
-    fn flat(report: &str) -> Option<(String, String)> {
-        let mut text = report.to_owned();
-        let own = flatten(&mut text);
-        assert!(own.is_some() || text == report);
-        own.map(|own| (text[..own].to_owned(), text))
-    }
-
-    #[test]
-    fn a_report_becomes_its_own_text_and_its_causes() {
-        let colored = "\n   0: \u{1b}[91mouter\u{1b}[0m\n   1: \u{1b}[91mmid\n      line two\u{1b}[0m\
-                       \n   2: \u{1b}[91mroot 1: x\u{1b}[0m\n\nBacktrace omitted.";
-        for (report, own, whole) in [
-            ("outer\n\nCaused by:\n    root: 1", "outer", "outer: root: 1"),
-            (
-                "outer\n\nCaused by:\n    root\n    twice\n\nLocation:\n    a.rs:1:2",
-                "outer",
-                "outer: root twice",
-            ),
-            (
-                "a\n\nCaused by:\n    0: b\n       c\n    1: d\n\nStack backtrace:\n   0: e",
-                "a",
-                "a: b c: d",
-            ),
-            ("root\n\nLocation:\n    a.rs:1:2\n\nStack backtrace:\n   0: e", "root", "root"),
-            ("root\n\nStack backtrace:\n   0: x\n\nCaused by:\n    y", "root", "root"),
-            (colored, "outer", "outer: mid line two: root 1: x"),
-            ("\n   0: é\n\n", "é", "é"),
-        ] {
-            assert_eq!(flat(report), Some((own.to_owned(), whole.to_owned())), "{report:?}");
-        }
-        for other in ["", "one line", "two\nlines", "a\n\nb", "Caused by:\n    x", "\n   0: a"] {
-            assert_eq!(flat(other), None, "{other:?}");
-        }
-    }
-
-    #[test]
-    fn a_path_begins_at_the_root_and_is_bounded() {
-        let mut path = String::new();
-        push_path(
-            "span backtrace:\n   0: shop::db::query\n        with id=1: 2\n           at src/a.rs:3\n   1: shop::GET /x",
-            &mut path,
-        );
-        assert_eq!(path, "GET /x > query");
-    }
-}
+mod tests;

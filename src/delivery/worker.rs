@@ -304,7 +304,7 @@ impl Worker {
     fn seen(&self) -> Seen {
         let slots = self.parts.receiver.slots_taken();
         let delivered = self.parts.counters.get(Count::Delivered);
-        Seen { slots, delivered, lost: self.lost() }
+        Seen { slots, delivered, lost: self.parts.counters.lost() }
     }
 
     /// Posts how the worker is, and answers the flushes that are complete or out of time; tells
@@ -356,19 +356,6 @@ impl Worker {
         if let Some(line) = self.lines.rest() {
             self.printer.print(&line);
         }
-    }
-
-    fn lost(&self) -> u64 {
-        [
-            Count::LostRejected,
-            Count::LostRedirect,
-            Count::LostPoison,
-            Count::LostExpired,
-            Count::LostShutdown,
-            Count::LostFailed,
-        ]
-        .into_iter()
-        .fold(0, |sum: u64, count| sum.saturating_add(self.parts.counters.get(count)))
     }
 
     /// Takes over what became of the attempts that have ended.

@@ -28,13 +28,11 @@ impl Figure {
 
 /// The figures of a group, a reason each.
 macro_rules! reasons {
-    ($out:ident, $group:expr, $type:ident { $($reason:ident),* }, $name:literal, $words:literal) => {
+    ($out:ident, $group:ident, $type:ident { $($reason:ident),* }, $name:expr, $words:expr) => {
         let $type { $($reason),* } = $group;
         $($out.push(Figure {
-            name: $name,
-            words: $words,
             reason: Some(stringify!($reason)),
-            value: *$reason,
+            ..alone($name, $words, *$reason)
         });)*
     };
 }

@@ -100,8 +100,8 @@ fn the_filter_that_is_told_is_the_one_in_force() {
     const TEST: &str = "dry::the_filter_that_is_told_is_the_one_in_force";
     if child::is_child(TEST) {
         let spike = tracing_spike::from_env().init().unwrap();
-        let fail = || error!(target: "billing", "card payment failed");
-        fail();
+        error!(target: "billing", "card payment failed");
+        assert!(spike.handle().flush(DEADLINE).is_complete());
         spike.handle().set_filter("off,billing=warn").unwrap();
         warn!(target: "billing", "invoice is late");
         std::process::exit(spike.handle().flush(DEADLINE).pending.try_into().unwrap());
