@@ -210,6 +210,24 @@ impl Counters {
 ///
 /// It is serialized under the names of its fields, `muted_for` in seconds.
 ///
+/// # As metrics
+///
+/// With the feature `metrics`, each field is told to the facade of that name
+/// ([`metrics` 0.24](https://docs.rs/metrics/0.24)), with a description: every 5 s and at the end,
+/// by our own thread, which that wakes. Several pipelines of a process are summed up. A recorder
+/// that is installed later is told all, too.
+///
+/// | metric | field |
+/// |---|---|
+/// | `spike_seen_total`, `spike_delivered_total`, and so on: `spike_{field}_total` | each number that only grows |
+/// | `spike_ignored_total`, `spike_suppressed_total`, `spike_refused_total`, `spike_lost_total`, each with the label `reason` | each field of the group of that name |
+/// | `spike_pending`, a gauge | `pending` |
+/// | `spike_unmatched_rules`, a gauge | how many are in `unmatched_rules` |
+/// | `spike_muted_for_seconds`, a gauge | `muted_for`, 0 when nothing is muted |
+///
+/// To be told that nobody is told: `increase(spike_lost_total[15m]) > 0`, or `spike_pending > 0` for
+/// as long.
+///
 /// ```
 /// let (_layer, guard) = tracing_spike::from_env()
 ///     .mode(tracing_spike::Mode::Off)

@@ -388,9 +388,9 @@ fn write_sources(
         let last = out.len();
         let text = out.between(next, last);
         if report::is_span_trace(text) {
-            if span.is_empty() {
-                report::push_path(text, span);
-            }
+            // The innermost is where the error was made.
+            span.clear();
+            report::push_path(text, span);
             out.truncate(end);
             written?;
             source = cause.source();

@@ -23,7 +23,7 @@ impl Handle {
     ///
     /// Use this and not `tracing_subscriber::reload`, in which this layer must not be (swapping a
     /// filtered layer there panics, tracing#1629). Every callsite of the program asks all layers
-    /// anew, on the calling thread: that takes about a microsecond for each.
+    /// anew, on the calling thread, and once more a second later on another.
     ///
     /// # Errors
     ///

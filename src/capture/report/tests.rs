@@ -5,7 +5,7 @@ fn flat(report: &str) -> Option<(String, String)> {
     let mut text = report.to_owned();
     let own = flatten(&mut text);
     assert!(own.is_some() || text == report);
-    own.map(|own| (text[..own].to_owned(), text))
+    own.map(|own| (text.get(..own).unwrap().to_owned(), text))
 }
 
 #[test]

@@ -39,9 +39,10 @@ impl Told {
 
     /// Tells how it is now, or how it was at the end.
     fn tell(&mut self, ends: bool) {
-        let Some(books) = self.books.upgrade() else { return };
-        let mut figures = figures(&books.stats());
-        drop(books);
+        let mut figures = match self.books.upgrade() {
+            Some(books) => figures(&books.stats()),
+            None => self.figures.clone(),
+        };
         if ends {
             figures.iter_mut().filter(|one| one.is_gauge()).for_each(|gauge| gauge.value = 0);
         }
