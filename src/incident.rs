@@ -361,6 +361,7 @@ pub(crate) struct Captured {
     pub(crate) line: Option<u32>,
     pub(crate) error: Option<Value>,
     pub(crate) chain: Option<Value>,
+    pub(crate) error_span: Option<Value>,
     /// The event's fields, then each span's, leaf first.
     pub(crate) fields: Fields,
     /// There were more spans than are in `fields`.

@@ -8,6 +8,7 @@
 mod at_exit;
 mod backoff;
 mod builder;
+mod callsites;
 mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -35,6 +36,7 @@ mod proofs;
 mod queue;
 mod reentry;
 mod rule;
+mod serialized;
 mod stats;
 mod sync;
 mod webhook;

@@ -23,7 +23,8 @@ use crate::{
     capture::{
         content::Content,
         event::{Controls, Deciding, Wanted},
-        filter::{Concern, Rules},
+        filter::Concern,
+        in_force::InForce,
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
         redact::Clean,
@@ -47,7 +48,7 @@ pub(crate) mod titling;
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
 pub(crate) struct SpikeLayer {
-    rules: Arc<Rules>,
+    rules: Arc<InForce>,
     routes: Arc<Routes>,
     pipeline: Arc<Pipeline>,
     titles: Titles,
@@ -68,7 +69,7 @@ pub(crate) struct SpikeLayer {
 
 impl SpikeLayer {
     pub(crate) fn new(
-        rules: Arc<Rules>,
+        rules: Arc<InForce>,
         routes: Arc<Routes>,
         pipeline: Arc<Pipeline>,
         titles: Titles,

@@ -34,6 +34,7 @@ mod panics;
 mod rig;
 mod routes;
 mod secrets;
+mod set_filter;
 mod smoke;
 mod spool;
 mod storms;

@@ -28,12 +28,13 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 21] = [
+const PURE: [&str; 23] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
     "capture/mute",
     "capture/redact",
+    "capture/report",
     "capture/routes",
     "capture/source",
     "capture/threshold",
@@ -49,6 +50,7 @@ const PURE: [&str; 21] = [
     "cli/forecast/line",
     "cli/forecast/tally",
     "sandbox/model",
+    "stats/figures",
     "testing/expected",
 ];
 
