@@ -20,7 +20,7 @@ use crate::{
     stats::{Count, Counters},
 };
 
-pub(crate) use raw::{Place, Raw, RawError, Redact};
+pub(crate) use raw::{Place, Raw, RawError, Redact, Step, Trace, Trail};
 pub(crate) use weight::Manual;
 
 mod nested;
@@ -368,6 +368,13 @@ pub(crate) struct Captured {
     pub(crate) spans_cut: bool,
     /// What was mistyped, for `body.notes`.
     pub(crate) notes: Fields,
+    /// What was going on before, a line each, oldest first.
+    pub(crate) trail: Vec<String>,
+    /// Something of that is missing.
+    pub(crate) trail_cut: bool,
+    pub(crate) trace: Option<Box<Trace>>,
+    /// The number of its rule's runbook.
+    pub(crate) runbook: Option<usize>,
 }
 
 /// The gate, as what comes behind it sees it.

@@ -26,6 +26,7 @@ mod incident;
 #[cfg(any(test, spike_internals))]
 #[doc(hidden)]
 pub mod internals;
+mod link;
 mod lock;
 mod panic;
 mod problem;

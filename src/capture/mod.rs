@@ -25,4 +25,7 @@ pub(crate) mod span;
 pub(crate) mod targets;
 pub(crate) mod threshold;
 pub mod title;
+#[cfg(feature = "opentelemetry")]
+pub(crate) mod trace;
+pub(crate) mod trail;
 pub(crate) mod why;

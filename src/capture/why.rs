@@ -63,8 +63,10 @@ impl Why {
         }
         let (rule, _) = self.rules.rule_of(meta.target());
         match self.rules.concern(meta) {
-            Concern::No if rule.ends_with("off") => Some(format!("off by the filter `{rule}`")),
-            Concern::No => Some(format!("{level} is below the filter `{rule}`")),
+            Concern::No | Concern::Told if rule.ends_with("off") => {
+                Some(format!("off by the filter `{rule}`"))
+            }
+            Concern::No | Concern::Told => Some(format!("{level} is below the filter `{rule}`")),
             Concern::Level | Concern::Field | Concern::ResolveOnly => None,
         }
     }

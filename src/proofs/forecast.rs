@@ -239,7 +239,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
         receiver,
         endpoint: Endpoint::new(transport, None),
         wake: None,
-        source: Source { service: None, version: None, environment: None, host: None, pid: 1 },
+        source: Source { pid: 1, ..Source::default() },
         counters,
         runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
     };

@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 23] = [
+const PURE: [&str; 24] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
@@ -39,6 +39,7 @@ const PURE: [&str; 23] = [
     "capture/source",
     "capture/threshold",
     "capture/title",
+    "capture/trail/ring",
     "capture/why",
     "delivery/dry",
     "delivery/flush",

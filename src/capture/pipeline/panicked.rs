@@ -206,6 +206,10 @@ fn captured(
         fields: Fields::clone(fields),
         spans_cut: false,
         notes: Fields::default(),
+        trail: Vec::new(),
+        trail_cut: false,
+        trace: None,
+        runbook: None,
     }
 }
 
