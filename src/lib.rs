@@ -1,3 +1,4 @@
+#![doc = include_str!("guide/links.md")]
 #![doc = include_str!("../README.md")]
 // The pictures are in the repository, and not beside the documentation.
 #![doc = "<style>img[src^='docs/'] { display: none }</style>"]
@@ -7,6 +8,7 @@
 mod at_exit;
 mod backoff;
 mod builder;
+mod callsites;
 mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -18,6 +20,7 @@ mod env;
 mod error;
 mod fields;
 mod guard;
+pub mod guide;
 mod health;
 mod incident;
 #[cfg(any(test, spike_internals))]
@@ -34,6 +37,7 @@ mod proofs;
 mod queue;
 mod reentry;
 mod rule;
+mod serialized;
 mod stats;
 mod sync;
 mod webhook;

@@ -4,9 +4,14 @@
 //! nothing is in motion. Counting never allocates, locks or fails.
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+
+use crate::sync::thread_number;
+
+#[cfg(feature = "metrics")]
+pub(crate) mod figures;
 
 /// One counter. The first group adds up to `Seen`; the rest tell how it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,14 +74,6 @@ pub(crate) struct Counters {
 #[repr(align(128))]
 struct Shard([AtomicU64; COUNTS]);
 
-thread_local! {
-    /// The shard of this thread.
-    static SHARD: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS
-    };
-}
-
 impl Counters {
     pub(crate) fn new() -> Self {
         let shard = |_| Shard([const { AtomicU64::new(0) }; COUNTS]);
@@ -84,8 +81,8 @@ impl Counters {
     }
 
     fn here(&self, count: Count) -> Option<&AtomicU64> {
-        let shard = SHARD.try_with(|shard| *shard).unwrap_or(0);
-        self.shards.get(shard)?.0.get(count as usize)
+        // `SHARDS` is a power of two.
+        self.shards.get(thread_number() & SHARDS.wrapping_sub(1))?.0.get(count as usize)
     }
 
     pub(crate) fn add(&self, count: Count) {
@@ -118,6 +115,20 @@ impl Counters {
 
     pub(crate) fn get(&self, count: Count) -> u64 {
         self.sum(count as usize)
+    }
+
+    /// All that was taken and then given up.
+    pub(crate) fn lost(&self) -> u64 {
+        [
+            Count::LostRejected,
+            Count::LostRedirect,
+            Count::LostPoison,
+            Count::LostExpired,
+            Count::LostShutdown,
+            Count::LostFailed,
+        ]
+        .into_iter()
+        .fold(0, |sum: u64, count| sum.saturating_add(self.get(count)))
     }
 
     fn sum(&self, at: usize) -> u64 {
@@ -191,13 +202,35 @@ impl Counters {
 /// is in exactly one of the groups, so [`accounted`](Stats::accounted) equals
 /// [`seen`](Stats::seen) once nothing is in motion.
 ///
+/// It is serialized under the names of its fields, `muted_for` in seconds.
+///
+/// # As metrics
+///
+/// With the feature `metrics`, each field is told to the facade of that name
+/// ([`metrics` 0.24](https://docs.rs/metrics/0.24)), with a description: every 5 s and at the end,
+/// by our own thread, which that wakes. Several pipelines of a process are summed up. A recorder
+/// that is installed later is told all, too.
+///
+/// | metric | field |
+/// |---|---|
+/// | `spike_seen_total`, `spike_delivered_total`, and so on: `spike_{field}_total` | each number that only grows |
+/// | `spike_ignored_total`, `spike_suppressed_total`, `spike_refused_total`, `spike_lost_total`, each with the label `reason` | each field of the group of that name |
+/// | `spike_pending`, a gauge | `pending` |
+/// | `spike_unmatched_rules`, a gauge | how many are in `unmatched_rules` |
+/// | `spike_muted_for_seconds`, a gauge | `muted_for`, 0 when nothing is muted |
+///
+/// To be told that nobody is told: `increase(spike_lost_total[15m]) > 0`, or `spike_pending > 0` for
+/// as long.
+///
 /// ```
 /// let (_layer, guard) = tracing_spike::from_env()
 ///     .mode(tracing_spike::Mode::Off)
 ///     .build::<tracing_subscriber::Registry>()?;
 /// let stats = guard.handle().stats();
 /// assert_eq!(stats.seen, stats.accounted());
-/// # Ok::<(), tracing_spike::Error>(())
+/// assert_eq!(stats.undelivered(), 0);
+/// assert!(serde_json::to_string(&stats)?.starts_with(r#"{"seen":0,"ignored":{"own_thread":0,"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -263,6 +296,13 @@ pub struct Stats {
 }
 
 /// Events that did not concern us, by reason. Part of [`Stats`].
+///
+/// ```
+/// /// Our own code failed on an event: a bug to report.
+/// fn has_bug(stats: &tracing_spike::Stats) -> bool {
+///     stats.ignored.failed > 0 || stats.lost.failed > 0
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ignored {
@@ -283,6 +323,13 @@ pub struct Ignored {
 }
 
 /// What was not sent on purpose, by reason. Part of [`Stats`].
+///
+/// ```
+/// fn tell(stats: &tracing_spike::Stats) {
+///     let suppressed = &stats.suppressed;
+///     println!("{} repeats, {} in a storm", suppressed.repeat, suppressed.storm);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Suppressed {
@@ -304,6 +351,12 @@ pub struct Suppressed {
 }
 
 /// What was not taken, by reason. Part of [`Stats`].
+///
+/// ```
+/// fn is_queue_too_small(stats: &tracing_spike::Stats) -> bool {
+///     stats.refused.full > 0
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
@@ -316,6 +369,13 @@ pub struct Refused {
 }
 
 /// What was taken and then given up, by reason. Part of [`Stats`].
+///
+/// ```
+/// fn tell(stats: &tracing_spike::Stats) {
+///     let lost = &stats.lost;
+///     println!("{} too old, {} pending at the end", lost.expired, lost.shutdown);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {

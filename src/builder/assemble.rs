@@ -18,6 +18,7 @@ use crate::{
         event::can_group,
         filter::{DEFAULT_FILTER, Rules, RulesFilter},
         gate::Openings,
+        in_force::InForce,
         layer::SpikeLayer,
         literals::Literals,
         pipeline::{Panics, Pipeline, Settings},
@@ -56,7 +57,8 @@ impl Builder {
         let roots = Roots::parse(&self.roots)?;
         let from_env = self.url.is_none();
         let rules = self.rules(from_env)?;
-        let rules = Arc::new(if self.trail.is_some() { rules.recording() } else { rules });
+        let rules = if self.trail.is_some() { rules.recording() } else { rules };
+        let rules = Arc::new(InForce::new(rules));
         let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
         let mode = self.mode.or(said);
         let webhook = self.webhook(mode)?;
@@ -266,16 +268,17 @@ impl Builder {
     /// What is known of all panics beforehand, if they are to page.
     fn about_panics(
         &self,
-        rules: &Rules,
+        rules: &Arc<InForce>,
         routes: &Routes,
         service: Option<&str>,
     ) -> Option<Panics> {
-        if !self.panics || rules.is_off(Panics::TARGET) {
+        if !self.panics {
             return None;
         }
+        rules.mark(Panics::TARGET);
         routes.mark(Panics::TARGET);
         let service = service.unwrap_or_default().to_owned();
-        Some(Panics { route: routes.find(Panics::TARGET), service })
+        Some(Panics { rules: Arc::clone(rules), route: routes.find(Panics::TARGET), service })
     }
 
     pub(super) fn source(&self, from_env: bool) -> Result<Source, Error> {

@@ -16,7 +16,7 @@ use tracing::{Level, Metadata, level_filters::LevelFilter, subscriber::Interest}
 use tracing_subscriber::layer::{Context, Filter};
 
 use crate::{
-    capture::{event::is_control, known::Known, routes::Routes, targets::ByTarget},
+    capture::{event::is_control, in_force::InForce, routes::Routes, targets::ByTarget},
     error::{Error, Kind, shown},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
@@ -37,8 +37,6 @@ pub(crate) struct Rules {
     targets: ByTarget<TargetRule>,
     /// What does not page is recorded for what does.
     records: bool,
-    /// What they say of the callsites that have asked.
-    known: Known,
 }
 
 #[derive(Debug)]
@@ -100,7 +98,7 @@ impl Rules {
             }
         }
         let default = default.unwrap_or(LevelFilter::ERROR);
-        Ok(Self { default, targets, records: false, known: Known::default() })
+        Ok(Self { default, targets, records: false })
     }
 
     /// The same, that want to see what does not page, too, but for targets that are off.
@@ -108,14 +106,12 @@ impl Rules {
         Self { records: true, ..self }
     }
 
-    fn find(&self, target: &str) -> Option<&TargetRule> {
-        self.targets.matching(target).next()
+    pub(crate) fn are_recording(&self) -> bool {
+        self.records
     }
 
-    /// As [`concern`](Rules::concern), if the callsite has asked before; never of a `log` record.
-    #[inline]
-    pub(crate) fn known(&self, meta: &Metadata<'_>) -> Option<Concern> {
-        self.known.get(meta)
+    fn find(&self, target: &str) -> Option<&TargetRule> {
+        self.targets.matching(target).next()
     }
 
     /// Whether an event like this concerns us. Same answer for the same metadata, always.
@@ -171,7 +167,7 @@ impl Rules {
     }
 
     /// Remembers that the rule for this target is in use.
-    fn mark(&self, target: &str) {
+    pub(crate) fn mark(&self, target: &str) {
         if let Some(rule) = self.find(target)
             && !rule.matched.load(Ordering::Relaxed)
         {
@@ -222,13 +218,13 @@ fn is_log(meta: &Metadata<'_>) -> bool {
 /// The per-layer filter: the rules, or nothing at all when paging is off.
 #[derive(Clone, Debug)]
 pub(crate) struct RulesFilter {
-    rules: Option<Arc<Rules>>,
+    rules: Option<Arc<InForce>>,
     routes: Arc<Routes>,
     worker: Option<Sender>,
 }
 
 impl RulesFilter {
-    pub(crate) fn new(rules: Arc<Rules>, routes: Arc<Routes>, worker: Sender) -> Self {
+    pub(crate) fn new(rules: Arc<InForce>, routes: Arc<Routes>, worker: Sender) -> Self {
         Self { rules: Some(rules), routes, worker: Some(worker) }
     }
 
@@ -308,7 +304,7 @@ impl<S> Filter<S> for RulesFilter {
         let has_answer =
             *meta.level() <= Level::INFO && (meta.is_event() || meta.is_span()) && !is_log(meta);
         if let Some(rules) = self.rules.as_ref().filter(|_| has_answer) {
-            rules.known.note(meta, concern);
+            rules.note(meta, concern);
         }
         if concern == Concern::No { Interest::never() } else { Interest::sometimes() }
     }

@@ -96,17 +96,9 @@ impl Trails {
         RECORDING.try_with(|cell| cell.set(Some(recording))).ok();
     }
 
-    /// What was recorded in the root span of an event.
-    pub(crate) fn of<S>(
-        &self,
-        event: &Event<'_>,
-        ctx: &Context<'_, S>,
-        now: Duration,
-    ) -> Option<Box<Trail>>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let root = root(event, ctx)?;
+    /// What was recorded in a root span.
+    pub(crate) fn of(&self, root: &Id, now: Duration) -> Option<Box<Trail>> {
+        let root = root.into_u64();
         self.set(root).copy(root, now).map(Box::new)
     }
 

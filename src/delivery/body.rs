@@ -26,6 +26,9 @@ const MINIMAL_MESSAGE: usize = 512;
 const NOTES_KEY: usize = 9;
 /// The version of the body's shape.
 const SCHEMA: u64 = 1;
+/// The field that tells what type an error is of, which a value of it does not: it is called so by
+/// OpenTelemetry.
+const ERROR_TYPE: &str = "error.type";
 /// The largest integer that JavaScript reads exactly: 2^53 - 1.
 const EXACT: u64 = (1 << 53) - 1;
 
@@ -188,6 +191,9 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
             cut("error.chain", chain);
             put(&mut error, "chain", text(chain));
         }
+        if let Some(span) = event.error_span {
+            put(&mut error, "span", text(span));
+        }
         put_map(body, "error", error);
     }
     fields_into(&event.fields, body, notes);
@@ -259,7 +265,11 @@ fn fields_into(fields: &Fields, body: &mut Map<String, Json>, notes: &mut Notes)
             notes.cut(&name);
         }
         let value = json(fields, field.value);
-        if path.is_empty() {
+        if path.is_empty() && field.name == ERROR_TYPE {
+            if let Json::Object(error) = body.entry("error").or_insert_with(|| json!({})) {
+                error.insert("type".to_owned(), value);
+            }
+        } else if path.is_empty() {
             own.insert(name, value);
         } else {
             of_spans.entry(name).or_insert(value);

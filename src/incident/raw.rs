@@ -72,6 +72,8 @@ pub(crate) struct RawError {
     pub(crate) own: Value,
     /// The same with its sources.
     pub(crate) whole: Value,
+    /// The path of the spans that it was made in.
+    pub(crate) span: Option<Value>,
 }
 
 /// Where an event comes from.

@@ -27,6 +27,7 @@ use crate::{
     builder::QUEUE_CAPACITY,
     capture::{
         filter::RulesFilter,
+        in_force::InForce,
         layer::SpikeLayer,
         pipeline::{Pipeline, Seed},
         title::Titles,
@@ -211,11 +212,11 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let at = transport::Endpoint { name: "sandbox".to_owned(), webhook: Some(webhook) };
     let transport = Transport::post(vec![at], &Tokens::default(), &network).unwrap().remove(0);
     let pipeline = Arc::new(Pipeline::seeded(
-        Seed::Fixed,
+        Seed::fixed(),
         (clock.clone(), Some(sender.clone()), Arc::clone(&counters)),
         decided.settings,
     ));
-    let (rules, routes) = (Arc::new(decided.rules), Arc::new(decided.routes));
+    let (rules, routes) = (Arc::new(InForce::new(decided.rules)), Arc::new(decided.routes));
     let filter = RulesFilter::new(Arc::clone(&rules), Arc::clone(&routes), sender);
     let (titles, group_by): (Titles, _) = (decided.titles, decided.group_by);
     let layer = SpikeLayer::new(rules, routes, pipeline, titles, None, group_by);

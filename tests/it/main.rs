@@ -35,6 +35,7 @@ mod panics;
 mod rig;
 mod routes;
 mod secrets;
+mod set_filter;
 mod smoke;
 mod spool;
 mod storms;
@@ -47,3 +48,4 @@ mod tls;
 #[cfg(feature = "opentelemetry")]
 mod traces;
 mod trail;
+mod words;

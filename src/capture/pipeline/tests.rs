@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{Asked, Goes, Head, Origin, Panicked, Panics, Pipeline, Settings, Site};
 use crate::{
-    capture::{gate::Openings, routes::Route, title::Draft},
+    capture::{filter::Rules, gate::Openings, in_force::InForce, routes::Route, title::Draft},
     clock::Clock,
     incident::{
         Detail, Incident, Leftover, Manual, Occurrences, Op, Replay, Says, Severity, Status,
@@ -24,6 +24,7 @@ fn pipeline_to(endpoints: usize) -> (Pipeline, Receiver) {
 
 fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
     let (sender, receiver) = bounded(8, endpoints);
+    let rules = Arc::new(InForce::new(Rules::parse("error", "filter").unwrap()));
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
         resolve_after: None,
@@ -33,7 +34,7 @@ fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
         priority: None,
         scrubber: Arc::default(),
         keep: None,
-        panics: Some(Panics { route: Route::default(), service: "it".to_owned() }),
+        panics: Some(Panics { rules, route: Route::default(), service: "it".to_owned() }),
         witness: None,
         endpoints,
     };
@@ -102,7 +103,7 @@ fn trigger_after(
     let (title, folding) = draft.split();
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
     let head = Head { title, threshold, ..Head::default() };
-    let asked = Asked { head, origin: Some(origin), failure: &|_| false, tells: &|_| false };
+    let asked = Asked { head, origin: Some(origin), failure: &|_| None, tells: &|_| false };
     pipeline.trigger(asked, || Detail::Manual(Manual::default()))
 }
 
@@ -175,7 +176,7 @@ fn what_waited_may_go_into_the_storm_but_what_is_meant_waits_for_nothing() {
     assert_eq!(told, [waits, waits, Ok(()), Err(Count::SuppressedStorm)]);
     // What is meant has a budget of its own, and pages the first time.
     let head = Head { title: "a", threshold: THREE, meant: true, ..Head::default() };
-    let meant = Asked { head, origin: None, failure: &|_| false, tells: &|_| false };
+    let meant = Asked { head, origin: None, failure: &|_| None, tells: &|_| false };
     pipeline.trigger(meant, || Detail::Manual(Manual::default())).unwrap();
     let ops = lane(&mut receiver, 0);
     assert_eq!((ops[2].title.as_str(), ops[2].occurrences.count), ("a", 1));
@@ -195,7 +196,7 @@ fn what_waited_and_was_folded_is_counted_once() {
     }
     let head =
         Head { title: "more kinds of: a", severity: Some(Severity::Sev1), ..Head::default() };
-    let escalates = Asked { head, origin: None, failure: &|_| false, tells: &|_| false };
+    let escalates = Asked { head, origin: None, failure: &|_| None, tells: &|_| false };
     pipeline.trigger(escalates, || Detail::Manual(Manual::default())).unwrap();
     let ops = lane(&mut receiver, 0);
     assert_eq!((ops[0].title.as_str(), ops[0].occurrences.count), ("more kinds of: a", 12));

@@ -42,12 +42,12 @@ impl Redact for Scrubber {
             // An error is told whatever the name of its field is.
             Verdict::Open | Verdict::Hidden => false,
         };
-        let (error, chain) = match error {
-            Some(error) if hides(&error) => (Some(hidden(&mut clean)), None),
-            Some(RawError { own, whole, .. }) => {
-                (Some(text(own)), (own != whole).then(|| text(whole)))
+        let (error, chain, error_span) = match error {
+            Some(error) if hides(&error) => (Some(hidden(&mut clean)), None, None),
+            Some(RawError { own, whole, span, .. }) => {
+                (Some(text(own)), (own != whole).then(|| text(whole)), span.map(text))
             }
-            None => (None, None),
+            None => (None, None, None),
         };
         self.pool.give(fields);
         let trail_cut = trail.as_ref().is_some_and(|trail| trail.missed);
@@ -64,6 +64,7 @@ impl Redact for Scrubber {
             line,
             error,
             chain,
+            error_span,
             fields,
             spans_cut,
             notes,

@@ -93,6 +93,7 @@ fn event(mut fields: Fields, message: &str) -> Captured {
         line: None,
         error: None,
         chain: None,
+        error_span: None,
         fields,
         spans_cut: false,
         notes: Fields::default(),
