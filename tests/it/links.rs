@@ -1,11 +1,16 @@
 //! Links: what a template becomes in a body, and what is no template.
 
+use std::thread;
+
 use serde_json::{Value, json};
 use tracing::{error, info, info_span};
 use tracing_spike::{Builder, Incident as ByHand, Rule, builder};
 use tracing_subscriber::Registry;
 
-use crate::rig::{OTHER_TOKEN, TOKEN, rig_with};
+use crate::{
+    child,
+    rig::{OTHER_TOKEN, TOKEN, rig_with},
+};
 
 #[test]
 fn a_template_is_filled_with_what_the_incident_says() {
@@ -64,11 +69,9 @@ fn the_longest_rule_with_a_runbook_gives_it() {
     let rig = rig_with(|builder| {
         builder
             .link("runbook", "https://wiki.example/all")
-            .panics()
             .rule(Rule::target("billing").runbook("https://wiki.example/{target}"))
             .rule(Rule::target("billing::cards").severity(tracing_spike::Severity::Sev1))
             .rule(Rule::target("billing::tax").runbook("https://wiki.example/{fields.state}"))
-            .rule(Rule::target("panic").runbook("https://wiki.example/panics"))
     });
     let incidents = rig.paged(|| {
         error!(target: "billing::cards", "card payment failed");
@@ -81,6 +84,22 @@ fn the_longest_rule_with_a_runbook_gives_it() {
         incidents.iter().map(|one| one.body()["links"]["runbook"].as_str().unwrap()).collect();
     let pages = ["billing%3A%3Acards", "HH", "all", "all", "billing"];
     assert_eq!(runbooks, pages.map(|page| format!("https://wiki.example/{page}")));
+}
+
+#[test]
+fn a_panic_has_the_runbook_of_its_rule() {
+    // The hook is the process's.
+    child::run("links::a_panic_has_the_runbook_of_its_rule", &[], || {
+        let url = "https://wiki.example/{target}/{service}";
+        let rule = Rule::target("panic").runbook(url);
+        let rig = rig_with(|builder| builder.panics().rule(rule));
+        let incident = rig.paged_one(|| {
+            thread::spawn(|| panic!("no such order")).join().unwrap_err();
+        });
+        let runbook = &incident.body()["links"]["runbook"];
+        assert_eq!(runbook, "https://wiki.example/panic/it");
+    })
+    .well();
 }
 
 /// Why a builder is refused.
