@@ -377,7 +377,7 @@ impl Builder {
     ///
     /// | placeholder | value |
     /// |---|---|
-    /// | `{trace_id}`, `{span_id}` | of the event's span, with the feature `opentelemetry` |
+    /// | `{trace_id}`, `{span_id}` | of the event's span; needs the feature `opentelemetry` |
     /// | `{title}`, `{target}`, `{level}`, `{location}` | as in the incident |
     /// | `{service}`, `{version}`, `{environment}`, `{host}` | of `body.source` |
     /// | `{first}`, `{last}` | when it occurred first and last, as `2026-11-23T09:00:00.000Z` |

@@ -31,6 +31,8 @@ const VALUES: [&str; 14] = [
     "trace_id",
     "version",
 ];
+/// Those that have no value without the other layer.
+const TRACES: [&str; 2] = ["trace_id", "span_id"];
 /// What else is one: the fields of the event and of its spans.
 const FIELDS: [&str; 2] = ["fields.", "span.fields."];
 
@@ -100,7 +102,9 @@ impl Template {
             match piece {
                 Piece::Text(text) => link.push_str(text),
                 Piece::Value(name) => {
-                    let value = value(name).filter(|value| !value.is_empty())?;
+                    // A browser takes the dots for a way up, however they are written.
+                    let no_value = |value: &String| matches!(value.as_str(), "" | "." | "..");
+                    let value = value(name).filter(|value| !no_value(value))?;
                     let value = crate::fields::head(&value, VALUE);
                     link.extend(utf8_percent_encode(value, &ESCAPED));
                 }
@@ -129,6 +133,10 @@ fn pieces(text: &str, shown: fn(&str) -> String) -> Result<Vec<Piece>, BadLink> 
         if !is_known(name) {
             let found = format!("{} at character {}", shown(name), at(here));
             return Err(BadLink { expected: known(), found });
+        }
+        if !cfg!(feature = "opentelemetry") && TRACES.contains(&name) {
+            let expected = "the feature opentelemetry for trace_id and span_id".to_owned();
+            return Err(BadLink { expected, found: "none".to_owned() });
         }
         pieces.extend([Piece::Text(before.to_owned()), Piece::Value(name.to_owned())]);
         rest = behind;

@@ -53,7 +53,7 @@ pub(crate) enum Concern {
     /// Has a `spike` field, whose value decides.
     Field = 1,
     /// Does not page, and is recorded for what does.
-    Told = 2,
+    Recorded = 2,
     No = 3,
     /// Its target is off: only a resolve goes through.
     ResolveOnly = 4,
@@ -131,7 +131,7 @@ impl Rules {
         } else if has_spike() {
             Concern::Field
         } else if self.records {
-            Concern::Told
+            Concern::Recorded
         } else {
             Concern::No
         }

@@ -77,7 +77,7 @@ fn concern(bits: usize) -> Concern {
     match bits {
         0 => Concern::Level,
         1 => Concern::Field,
-        2 => Concern::Told,
+        2 => Concern::Recorded,
         _ => Concern::No,
     }
 }

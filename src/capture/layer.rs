@@ -134,7 +134,7 @@ impl SpikeLayer {
         let normalized = if known.is_none() { event.normalized_metadata() } else { None };
         let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
         let concern = known.unwrap_or_else(|| self.rules.concern(meta));
-        if matches!(concern, Concern::No | Concern::Told) {
+        if matches!(concern, Concern::No | Concern::Recorded) {
             return Err(Count::IgnoredUnwanted);
         }
         let queue = self.pipeline.admitting()?;
@@ -146,12 +146,12 @@ impl SpikeLayer {
     }
 
     /// Whether an event can do no more than be recorded.
-    fn is_told(&self, event: &Event<'_>) -> bool {
+    fn is_recorded(&self, event: &Event<'_>) -> bool {
         let concern = self.rules.known(event.metadata()).unwrap_or_else(|| {
             let normalized = event.normalized_metadata();
             self.rules.concern(normalized.as_ref().unwrap_or_else(|| event.metadata()))
         });
-        concern == Concern::Told
+        concern == Concern::Recorded
     }
 
     /// Records an event, for what pages after it.
@@ -235,9 +235,9 @@ impl SpikeLayer {
             let trails = self.trails.as_ref().filter(|_| is_trigger);
             let trail =
                 trails.and_then(|all| all.of(content.root.as_ref()?, self.pipeline.clock().now()));
-            let (trace, runbook) = (self.trace(event, ctx), route.runbook);
-            let raw = self.capture(event, meta, message, content, notes);
-            Detail::Raw(Raw { trail, trace, runbook, ..raw })
+            let mut raw = self.capture(event, meta, message, content, notes);
+            (raw.trail, raw.trace, raw.runbook) = (trail, self.trace(event, ctx), route.runbook);
+            Detail::Raw(raw)
         };
         match wish {
             Wish::Trigger => {
@@ -350,7 +350,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if self.trails.is_some() && self.is_told(event) {
+        if self.trails.is_some() && self.is_recorded(event) {
             if !self.pipeline.is_closed()
                 && let Some(_inside) = reentry::enter()
             {
@@ -434,7 +434,7 @@ pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Resul
         Concern::Level => Ok(Wish::Trigger),
         Concern::Field if controls.any => Ok(Wish::Trigger),
         // Every `spike` field was empty, or the operator has switched the target off.
-        Concern::Field | Concern::ResolveOnly | Concern::Told | Concern::No => {
+        Concern::Field | Concern::ResolveOnly | Concern::Recorded | Concern::No => {
             Err(Count::IgnoredField)
         }
     }

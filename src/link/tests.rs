@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::{BadLink, LINK, Template, bad_name};
 use crate::error::shown;
 
@@ -56,5 +58,31 @@ fn a_name_is_a_plain_key() {
     }
     for name in ["", "Logs", "a.b", "a b", "https://x", &"x".repeat(33)] {
         assert!(bad_name(name, shown).is_some(), "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_value_is_it_changes_nothing_around_it(value in "\\PC{1,40}|[./?#&=%@:{}\\\\]{1,4}") {
+        let template = parse("https://logs.example:80/a/{target}/b?q={title}&n=1#{level}").unwrap();
+        let Some(link) = template.fill(|_| Some(value.clone())) else {
+            prop_assert!(value == "." || value == "..");
+            return Ok(());
+        };
+        let url = reqwest::Url::parse(&link).unwrap();
+        prop_assert_eq!((url.host_str(), url.port()), (Some("logs.example"), Some(80)));
+        prop_assert_eq!(url.path_segments().map(Iterator::count), Some(3));
+        let names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        prop_assert_eq!(names, ["q", "n"]);
+        let query = url.query_pairs().next().map(|(_, value)| value.into_owned());
+        prop_assert_eq!(query, Some(value));
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_be_read(text in "(https://a[./{}a-z_é?]{0,40}|\\PC{0,60})") {
+        if let Ok(template) = parse(&text) {
+            let link = template.fill(|_| Some("x".to_owned()));
+            prop_assert!(link.is_some_and(|link| reqwest::Url::parse(&link).is_ok()));
+        }
     }
 }

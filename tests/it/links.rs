@@ -1,11 +1,16 @@
 //! Links: what a template becomes in a body, and what is no template.
 
+use std::thread;
+
 use serde_json::{Value, json};
 use tracing::{error, info, info_span};
 use tracing_spike::{Builder, Incident as ByHand, Rule, builder};
 use tracing_subscriber::Registry;
 
-use crate::rig::{OTHER_TOKEN, TOKEN, rig_with};
+use crate::{
+    child,
+    rig::{OTHER_TOKEN, TOKEN, rig_with},
+};
 
 #[test]
 fn a_template_is_filled_with_what_the_incident_says() {
@@ -44,7 +49,7 @@ fn a_template_is_filled_with_what_the_incident_says() {
 #[test]
 fn a_link_without_its_value_is_left_out() {
     let rig = rig_with(|builder| {
-        let builder = builder.link("trace", "https://traces.example/{trace_id}");
+        let builder = builder.link("request", "https://logs.example/{span.fields.id}");
         let builder = builder.link("order", "https://shop.example/{fields.order}");
         builder.link("long", "https://shop.example/{fields.long}{fields.long}{fields.long}")
     });
@@ -64,11 +69,9 @@ fn the_longest_rule_with_a_runbook_gives_it() {
     let rig = rig_with(|builder| {
         builder
             .link("runbook", "https://wiki.example/all")
-            .panics()
             .rule(Rule::target("billing").runbook("https://wiki.example/{target}"))
             .rule(Rule::target("billing::cards").severity(tracing_spike::Severity::Sev1))
             .rule(Rule::target("billing::tax").runbook("https://wiki.example/{fields.state}"))
-            .rule(Rule::target("panic").runbook("https://wiki.example/panics"))
     });
     let incidents = rig.paged(|| {
         error!(target: "billing::cards", "card payment failed");
@@ -81,6 +84,22 @@ fn the_longest_rule_with_a_runbook_gives_it() {
         incidents.iter().map(|one| one.body()["links"]["runbook"].as_str().unwrap()).collect();
     let pages = ["billing%3A%3Acards", "HH", "all", "all", "billing"];
     assert_eq!(runbooks, pages.map(|page| format!("https://wiki.example/{page}")));
+}
+
+#[test]
+fn a_panic_has_the_runbook_of_its_rule() {
+    // The hook is the process's.
+    child::run("links::a_panic_has_the_runbook_of_its_rule", &[], || {
+        let url = "https://wiki.example/{target}/{service}";
+        let rule = Rule::target("panic").runbook(url);
+        let rig = rig_with(|builder| builder.panics().rule(rule));
+        let incident = rig.paged_one(|| {
+            thread::spawn(|| panic!("no such order")).join().unwrap_err();
+        });
+        let runbook = &incident.body()["links"]["runbook"];
+        assert_eq!(runbook, "https://wiki.example/panic/it");
+    })
+    .well();
 }
 
 /// Why a builder is refused.
@@ -128,6 +147,12 @@ fn what_is_no_link_is_an_error_that_names_it_and_shows_no_url() {
         "rule(\"billing\"): expected runbook(url) with each { with its }, and %7B and %7D for \
          braces of the URL itself, found one alone at character 22"
     );
+    if !cfg!(feature = "opentelemetry") {
+        assert_eq!(
+            link("trace", "https://traces.example/{trace_id}"),
+            "link(\"trace\"): expected the feature opentelemetry for trace_id and span_id, found none"
+        );
+    }
     let own = "link: expected a URL without the token of a webhook, found one with";
     assert_eq!(runbook(&format!("https://wiki.example/{TOKEN}")), own);
     let of_rule = |it: Builder| {

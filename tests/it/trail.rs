@@ -259,7 +259,7 @@ fn f091_what_is_secret_is_redacted_and_counted() {
          attempt=4711",
         "INFO it::trail: Authorization: [redacted] badge=[redacted] user=ann",
         &format!("INFO it::trail: {}password=[redact …", "x".repeat(240)),
-        "INFO it::trail: client_secret=[redacted] …",
+        "INFO it::trail: client_secret=[redacted]",
         "INFO it::trail: asking url=https://app:[redacted]@db.example/shop",
     ];
     assert_eq!(lines, expected, "{lines:#?}");
@@ -334,6 +334,25 @@ fn a_target_that_is_off_is_not_recorded_and_what_is_muted_is() {
         error!("failed");
     });
     let expected = ["INFO noisy::ledger: told", "ERROR it::trail: muted", "INFO it::trail: over"];
+    assert_eq!(told(&incident), expected);
+}
+
+#[test]
+fn other_rules_while_it_runs_leave_it_recording() {
+    let rig = recorder(8);
+    let incident = rig.paged_one(|| {
+        let _request = info_span!("request").entered();
+        let polled = |turn: u64| info!(target: "noisy", turn, "polled");
+        polled(1);
+        rig.handle().set_filter("error,noisy=off").unwrap();
+        polled(2);
+        info!("at it");
+        rig.handle().set_filter("error").unwrap();
+        polled(3);
+        error!("failed");
+    });
+    let expected =
+        ["INFO noisy: polled turn=1", "INFO it::trail: at it", "INFO noisy: polled turn=3"];
     assert_eq!(told(&incident), expected);
 }
 

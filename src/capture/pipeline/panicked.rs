@@ -102,13 +102,14 @@ impl Pipeline {
                 fields: &|_| {},
             };
             draft.derive(&Titles::text(), &parts, spare);
-            let Route { severity, priority, .. } = panics.route;
+            let Route { severity, priority, runbook, .. } = panics.route;
             let endpoint = panics.endpoint();
             let (title, panic) = (draft.title(), true);
             let head = Head { title, severity, priority, endpoint, panic, ..Head::default() };
             let build = || {
                 let message = (message.as_str(), taken);
-                Detail::Event(captured(panicked, message, taker, &mut content.fields))
+                let event = captured(panicked, message, taker, &mut content.fields);
+                Detail::Event(Captured { runbook, ..event })
             };
             let paged = self.trigger(Asked::by_hand(head), build);
             // In a forked child, a thread of the parent's may have been there.

@@ -105,8 +105,9 @@ impl Recorder<'_, '_> {
         text.clear();
         self.taker.take_raw(text, write);
         if text.len() > TEXT {
-            let Taken { redacted, .. } = self.taker.scrubber.shorten(field.name(), text, TEXT);
-            *taken = Taken { cut: true, redacted: taken.redacted.saturating_add(redacted) };
+            let Taken { cut, redacted } = self.taker.scrubber.shorten(field.name(), text, TEXT);
+            taken.cut |= cut;
+            taken.redacted = taken.redacted.saturating_add(redacted);
         }
         keep(kept, taken, field, Item::Text(text));
     }
