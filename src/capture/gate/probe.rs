@@ -31,7 +31,15 @@ pub(crate) struct Probe {
 
 /// A gate as far as it concerns a few titles that are each the only one of their set, and so in its
 /// first slot.
-pub(crate) struct Saved(Vec<(u64, u64, u8, [(u64, u64); TALLIES], Book)>);
+pub(crate) struct Saved(Vec<SavedTitle>);
+
+struct SavedTitle {
+    key: u64,
+    due: u64,
+    worst: u8,
+    tallies: [(u64, u64); TALLIES],
+    book: Book,
+}
 
 impl Gate {
     pub(crate) fn probe(&self, key: u64, now: Duration) -> Option<Probe> {
@@ -56,8 +64,8 @@ impl Gate {
         for set in keys.iter().filter_map(|key| self.set(*key)) {
             let Slot { key, due, worst } = &set.slots[0];
             let [key, due] = [key, due].map(|it| it.load(Ordering::Relaxed));
-            let book = lock(&set.books)[0];
-            saved.push((key, due, worst.load(Ordering::Relaxed), set.tell(0), book));
+            let (worst, tallies) = (worst.load(Ordering::Relaxed), set.tell(0));
+            saved.push(SavedTitle { key, due, worst, tallies, book: lock(&set.books)[0] });
         }
         Saved(saved)
     }
@@ -67,7 +75,7 @@ impl Gate {
         self.repeats.clear();
         for (set, saved) in keys.iter().filter_map(|key| self.set(*key)).zip(&saved.0) {
             let slot = &set.slots[0];
-            let (key, due, worst, tallies, book) = *saved;
+            let SavedTitle { key, due, worst, tallies, book } = *saved;
             slot.key.store(key, Ordering::Relaxed);
             slot.due.store(due, Ordering::Relaxed);
             slot.worst.store(worst, Ordering::Relaxed);
