@@ -225,8 +225,8 @@ impl Counters {
 /// | `spike_unmatched_rules`, a gauge | how many are in `unmatched_rules` |
 /// | `spike_muted_for_seconds`, a gauge | `muted_for`, 0 when nothing is muted |
 ///
-/// To be told that nobody is told: `increase(spike_lost_total[15m]) > 0`, or `spike_pending > 0` for
-/// as long.
+/// To be told that nobody is told: `increase(spike_lost_total[15m]) > 0`, or `spike_pending > 0`
+/// for as long.
 ///
 /// ```
 /// let (_layer, guard) = tracing_spike::from_env()
