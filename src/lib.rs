@@ -1,3 +1,4 @@
+#![doc = include_str!("guide/links.md")]
 #![doc = include_str!("../README.md")]
 // The pictures are in the repository, and not beside the documentation.
 #![doc = "<style>img[src^='docs/'] { display: none }</style>"]
@@ -19,11 +20,13 @@ mod env;
 mod error;
 mod fields;
 mod guard;
+pub mod guide;
 mod health;
 mod incident;
 #[cfg(any(test, spike_internals))]
 #[doc(hidden)]
 pub mod internals;
+mod link;
 mod lock;
 mod panic;
 mod problem;

@@ -35,6 +35,8 @@ const KNOWN: [&str; 5] =
 pub(crate) struct Rules {
     default: LevelFilter,
     targets: ByTarget<TargetRule>,
+    /// What does not page is recorded for what does.
+    records: bool,
 }
 
 #[derive(Debug)]
@@ -50,9 +52,11 @@ pub(crate) enum Concern {
     Level = 0,
     /// Has a `spike` field, whose value decides.
     Field = 1,
-    /// Its target is off: only a resolve goes through.
-    ResolveOnly = 2,
+    /// Does not page, and is recorded for what does.
+    Recorded = 2,
     No = 3,
+    /// Its target is off: only a resolve goes through.
+    ResolveOnly = 4,
 }
 
 impl Rules {
@@ -94,7 +98,16 @@ impl Rules {
             }
         }
         let default = default.unwrap_or(LevelFilter::ERROR);
-        Ok(Self { default, targets })
+        Ok(Self { default, targets, records: false })
+    }
+
+    /// The same, that want to see what does not page, too, but for targets that are off.
+    pub(crate) fn recording(self) -> Self {
+        Self { records: true, ..self }
+    }
+
+    pub(crate) fn are_recording(&self) -> bool {
+        self.records
     }
 
     fn find(&self, target: &str) -> Option<&TargetRule> {
@@ -117,6 +130,8 @@ impl Rules {
             Concern::Level
         } else if has_spike() {
             Concern::Field
+        } else if self.records {
+            Concern::Recorded
         } else {
             Concern::No
         }

@@ -28,6 +28,7 @@ impl InForce {
 
     /// From now on these are the rules. The callsites are to be asked anew.
     pub(crate) fn replace(&self, rules: Rules) {
+        let rules = if self.rules.load().are_recording() { rules.recording() } else { rules };
         self.rules.store(Arc::new(rules));
     }
 

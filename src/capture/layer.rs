@@ -17,11 +17,14 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use failing::Failing;
+use reading::Reading;
 
+#[cfg(feature = "opentelemetry")]
+use crate::capture::trace::Traces;
 use crate::{
     capture::{
-        event::{self, Controls, Deciding, Failure, Wanted},
+        content::Content,
+        event::{Controls, Deciding, Wanted},
         filter::Concern,
         in_force::InForce,
         literals::Literals,
@@ -31,17 +34,18 @@ use crate::{
         scratch::{Scratch, Taker},
         span as span_fields,
         title::{self, Titles},
+        trail::Trails,
     },
     contain::contained,
     fields::{Fields, Taken},
-    incident::{Detail, Place, Raw},
+    incident::{Detail, Place, Raw, Trace},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
     reentry,
     stats::Count,
 };
 
-mod failing;
+mod reading;
 pub(crate) mod titling;
 
 /// What `Builder::build` returns inside its filter.
@@ -55,6 +59,10 @@ pub(crate) struct SpikeLayer {
     literals: Option<Literals>,
     /// The fields that join the key.
     group_by: Vec<String>,
+    /// What is recorded before something pages. `None`: nothing is.
+    trails: Option<Trails>,
+    #[cfg(feature = "opentelemetry")]
+    traces: Traces,
     /// Targets without a secret.
     clean: Clean,
     /// A bit for each callsite, by hash, whose bad status was said.
@@ -79,7 +87,26 @@ impl SpikeLayer {
         let (clean, said) = (Clean::default(), AtomicU64::new(0));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let recalls = !titles.is_custom() && !pipeline.scrubber().has_number();
-        Self { rules, routes, pipeline, titles, literals, group_by, clean, said, number, recalls }
+        Self {
+            rules,
+            routes,
+            pipeline,
+            titles,
+            literals,
+            group_by,
+            trails: None,
+            #[cfg(feature = "opentelemetry")]
+            traces: Traces::default(),
+            clean,
+            said,
+            number,
+            recalls,
+        }
+    }
+
+    /// The same, that records what happens before something pages.
+    pub(crate) fn recording(self, trails: Option<Trails>) -> Self {
+        Self { trails, ..self }
     }
 
     /// Takes the secrets out of a text, as of one that is sent.
@@ -107,11 +134,34 @@ impl SpikeLayer {
         let normalized = if known.is_none() { event.normalized_metadata() } else { None };
         let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
         let concern = known.unwrap_or_else(|| self.rules.concern(meta));
-        if concern == Concern::No {
+        if matches!(concern, Concern::No | Concern::Recorded) {
             return Err(Count::IgnoredUnwanted);
         }
         let queue = self.pipeline.admitting()?;
-        Scratch::lend(|scratch| self.page(event, (meta, concern), ctx, queue, scratch))
+        let taken = Scratch::lend(|scratch| self.page(event, (meta, concern), ctx, queue, scratch));
+        if concern != Concern::ResolveOnly {
+            self.record(event, ctx);
+        }
+        taken
+    }
+
+    /// Whether an event can do no more than be recorded.
+    fn is_recorded(&self, event: &Event<'_>) -> bool {
+        let concern = self.rules.known(event.metadata()).unwrap_or_else(|| {
+            let normalized = event.normalized_metadata();
+            self.rules.concern(normalized.as_ref().unwrap_or_else(|| event.metadata()))
+        });
+        concern == Concern::Recorded
+    }
+
+    /// Records an event, for what pages after it.
+    fn record<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if let Some(trails) = &self.trails {
+            trails.note(event, ctx, self.taker(), self.pipeline.clock().now());
+        }
     }
 
     fn page<S>(
@@ -146,6 +196,20 @@ impl SpikeLayer {
         self.send(event, (meta, wish, is_derived), ctx, queue, scratch)
     }
 
+    /// The trace that an event is a part of.
+    #[cfg(feature = "opentelemetry")]
+    fn trace<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>) -> Option<Box<Trace>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        self.traces.of(event, ctx).map(Box::new)
+    }
+
+    #[cfg(not(feature = "opentelemetry"))]
+    fn trace<S>(&self, _: &Event<'_>, _: &Context<'_, S>) -> Option<Box<Trace>> {
+        None
+    }
+
     /// Sends what has its title, if the pipeline lets it through.
     fn send<S>(
         &self,
@@ -158,17 +222,22 @@ impl SpikeLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let taker = self.taker();
-        let Scratch { message, taken, controls, draft, error, failure, fields, .. } = scratch;
+        let Scratch { message, taken, controls, draft, error, content, .. } = scratch;
         let message = (message.as_str(), *taken);
         let notes = &controls.notes;
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
-        let failing = Failing::new(event, ctx, taker, (failure, error));
+        let reading = Reading::new(event, ctx, self.taker(), (content, error));
+        let is_trigger = matches!(wish, Wish::Trigger);
         let build = || {
-            let (place, mut spare) = (place(event, meta, fields), Failure::default());
-            let failure = failing.take().unwrap_or(&mut spare);
-            Detail::Raw(capture(event, place, ctx, taker, message, (failure, fields), notes))
+            let mut spare = Content::default();
+            let content = reading.take().unwrap_or(&mut spare);
+            let trails = self.trails.as_ref().filter(|_| is_trigger);
+            let trail =
+                trails.and_then(|all| all.of(content.root.as_ref()?, self.pipeline.clock().now()));
+            let mut raw = self.capture(event, meta, message, content, notes);
+            (raw.trail, raw.trace, raw.runbook) = (trail, self.trace(event, ctx), route.runbook);
+            Detail::Raw(raw)
         };
         match wish {
             Wish::Trigger => {
@@ -187,9 +256,9 @@ impl SpikeLayer {
                 // A title that the event has given itself is meant.
                 let site = if is_derived { site(event, meta) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
-                let failure = |state: &mut DefaultHasher| failing.hash(state);
+                let failure = |seed| reading.hash(seed);
                 let tells =
-                    |is_told: &dyn Fn(&str) -> bool| is_told(message.0) || failing.tells(is_told);
+                    |is_told: &dyn Fn(&str) -> bool| is_told(message.0) || reading.tells(is_told);
                 let asked = Asked { head, origin, failure: &failure, tells: &tells };
                 self.pipeline.trigger_through(queue, asked, build)
             }
@@ -199,6 +268,41 @@ impl SpikeLayer {
                     if is_derived { Goes::To(endpoint) } else { Goes::WhereOpen { or: endpoint } };
                 self.pipeline.resolve(draft.title(), goes, build)
             }
+        }
+    }
+
+    /// Everything that goes into the body.
+    fn capture(
+        &self,
+        event: &Event<'_>,
+        meta: &Metadata<'_>,
+        (message, taken): (&str, Option<Taken>),
+        content: &mut Content,
+        notes: &Fields,
+    ) -> Raw {
+        let Content { fields, error, spans_cut, .. } = content;
+        let place = place(event, meta, fields);
+        let mut keep = |text: &str, taken: Taken| {
+            fields.text_value(|out| {
+                out.push_str(text);
+                taken
+            })
+        };
+        let message = keep(message, taken.unwrap_or_default());
+        let thread = thread::current();
+        let thread = keep(Taker::head_of(thread.name().unwrap_or("unnamed")), Taken::default());
+        Raw {
+            level: *event.metadata().level(),
+            place,
+            message,
+            thread,
+            error: *error,
+            fields: self.pipeline.scrubber().pool().copy(fields),
+            spans_cut: *spans_cut,
+            notes: notes.clone(),
+            trail: None,
+            trace: None,
+            runbook: None,
         }
     }
 
@@ -240,7 +344,20 @@ impl<S> Layer<S> for SpikeLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    #[cfg(feature = "opentelemetry")]
+    fn on_register_dispatch(&self, subscriber: &tracing::Dispatch) {
+        self.traces.are_in(subscriber);
+    }
+
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if self.trails.is_some() && self.is_recorded(event) {
+            if !self.pipeline.is_closed()
+                && let Some(_inside) = reentry::enter()
+            {
+                contained(|| self.record(event, &ctx));
+            }
+            return;
+        }
         let counters = self.pipeline.counters();
         counters.add(Count::Seen);
         let Some(_inside) = reentry::enter() else {
@@ -274,6 +391,12 @@ where
         let Some(_inside) = reentry::enter() else { return };
         contained(|| span_fields::keep(id, &ctx, self.taker(), |visitor| values.record(visitor)));
     }
+
+    fn on_close(&self, id: span::Id, _: Context<'_, S>) {
+        if let Some(trails) = &self.trails {
+            trails.forget(&id);
+        }
+    }
 }
 
 /// Whether an event's metadata is that of its callsite, and not made for a `log` record.
@@ -284,7 +407,7 @@ fn is_own(event: &Event<'_>, meta: &Metadata<'_>) -> bool {
 /// Where the event comes from. `None` for a `log` record that does not say: those are no one's.
 fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
     if is_own(event, meta) {
-        return Some(Site::Callsite(meta.callsite()));
+        return Some(Site::Callsite(event.metadata()));
     }
     let line = meta.line()?;
     Some(Site::Record { file: meta.file()?, line })
@@ -311,7 +434,9 @@ pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Resul
         Concern::Level => Ok(Wish::Trigger),
         Concern::Field if controls.any => Ok(Wish::Trigger),
         // Every `spike` field was empty, or the operator has switched the target off.
-        Concern::Field | Concern::ResolveOnly | Concern::No => Err(Count::IgnoredField),
+        Concern::Field | Concern::ResolveOnly | Concern::Recorded | Concern::No => {
+            Err(Count::IgnoredField)
+        }
     }
 }
 
@@ -328,40 +453,4 @@ fn place(event: &Event<'_>, meta: &Metadata<'_>, fields: &mut Fields) -> Place {
     };
     let (target, file) = (keep(meta.target()), meta.file().map(keep));
     Place::Record { target, file, line: meta.line() }
-}
-
-/// The second pass: everything that goes into the body.
-fn capture<S>(
-    event: &Event<'_>,
-    place: Place,
-    ctx: &Context<'_, S>,
-    taker: Taker<'_>,
-    (message, taken): (&str, Option<Taken>),
-    (failure, fields): (&mut Failure, &mut Fields),
-    notes: &Fields,
-) -> Raw
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let error = event::capture(event, taker, failure, fields);
-    let spans_cut = span_fields::append(event, ctx, fields);
-    let mut keep = |text: &str, taken: Taken| {
-        fields.text_value(|out| {
-            out.push_str(text);
-            taken
-        })
-    };
-    let message = keep(message, taken.unwrap_or_default());
-    let thread = thread::current();
-    let thread = keep(Taker::head_of(thread.name().unwrap_or("unnamed")), Taken::default());
-    Raw {
-        level: *event.metadata().level(),
-        place,
-        message,
-        thread,
-        error,
-        fields: taker.scrubber.pool().copy(fields),
-        spans_cut,
-        notes: notes.clone(),
-    }
 }

@@ -3,6 +3,7 @@
 //! Does no I/O, waits for nothing, and imports nothing of `delivery`.
 
 pub(crate) mod cause;
+pub(crate) mod content;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod fold;
@@ -24,4 +25,7 @@ pub(crate) mod span;
 pub(crate) mod targets;
 pub(crate) mod threshold;
 pub mod title;
+#[cfg(feature = "opentelemetry")]
+pub(crate) mod trace;
+pub(crate) mod trail;
 pub(crate) mod why;

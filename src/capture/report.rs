@@ -3,8 +3,6 @@
 //!
 //! Pure. Invariants: a text that is no report stays as it is; nothing is allocated.
 
-use memchr::memchr;
-
 /// What follows an error's own text in a report, and what ends it.
 const CAUSES: &str = "\n\nCaused by:\n";
 const ENDS: [&str; 2] = ["\n\nLocation:\n", "\n\nStack backtrace:\n"];
@@ -18,8 +16,8 @@ const SPAN_CAP: usize = 32;
 
 /// Makes `own: cause: cause` of a report; returns the length of its own text. `None`: it is none.
 pub(crate) fn flatten(text: &mut String) -> Option<usize> {
-    // Most texts are one line.
-    memchr(b'\n', text.as_bytes())?;
+    // No other text has an empty line, and few have more than one.
+    memchr::memchr(b'\n', text.as_bytes())?;
     text.find("\n\n")?;
     if text.starts_with(NUMBERED) {
         uncolor(text);

@@ -13,13 +13,14 @@ use std::{
 
 use crate::{
     capture::{
-        event::{Controls, Failure},
+        content::Content,
+        event::Controls,
         literals::Literals,
         recall::Recall,
         redact::{LOOK_AHEAD, Listed, PLACEHOLDER, Scrubber},
         title::{self, Draft, Group, Holes, MAX_GROUPS},
     },
-    fields::{Fields, TEXT_CAP, Taken, head},
+    fields::{TEXT_CAP, Taken, head},
     stats::{Count, Counters},
 };
 
@@ -46,9 +47,7 @@ pub(crate) struct Scratch {
     pub(crate) recall: Recall,
     /// For titles that have to be read twice; needs no clearing.
     pub(crate) spare: title::Spare,
-    /// The event's error, while it is known.
-    pub(crate) failure: Failure,
-    pub(crate) fields: Fields,
+    pub(crate) content: Content,
 }
 
 thread_local! {
@@ -66,12 +65,11 @@ impl Scratch {
         error.clear();
         holes.clear();
         error_holes.clear();
-        let Scratch { controls, groups, draft, failure, fields, .. } = &mut *scratch;
+        let Scratch { controls, groups, draft, content, .. } = &mut *scratch;
         controls.clear();
-        failure.clear();
+        content.clear();
         groups.iter_mut().for_each(Group::clear);
         draft.clear();
-        fields.clear();
         let result = work(&mut scratch);
         SCRATCH.try_with(|cell| cell.set(Some(scratch))).ok();
         result

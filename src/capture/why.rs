@@ -63,8 +63,12 @@ impl Why {
         }
         let (rule, _) = self.rules.rule_of(meta.target());
         match self.rules.concern(meta) {
-            Concern::No if rule.ends_with("off") => Some(format!("off by the filter `{rule}`")),
-            Concern::No => Some(format!("{level} is below the filter `{rule}`")),
+            Concern::No | Concern::Recorded if rule.ends_with("off") => {
+                Some(format!("off by the filter `{rule}`"))
+            }
+            Concern::No | Concern::Recorded => {
+                Some(format!("{level} is below the filter `{rule}`"))
+            }
             Concern::Level | Concern::Field | Concern::ResolveOnly => None,
         }
     }

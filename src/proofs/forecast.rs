@@ -212,7 +212,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let at = transport::Endpoint { name: "sandbox".to_owned(), webhook: Some(webhook) };
     let transport = Transport::post(vec![at], &Tokens::default(), &network).unwrap().remove(0);
     let pipeline = Arc::new(Pipeline::seeded(
-        Seed::Fixed,
+        Seed::fixed(),
         (clock.clone(), Some(sender.clone()), Arc::clone(&counters)),
         decided.settings,
     ));
@@ -239,7 +239,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
         receiver,
         endpoint: Endpoint::new(transport, None),
         wake: None,
-        source: Source { service: None, version: None, environment: None, host: None, pid: 1 },
+        source: Source { pid: 1, ..Source::default() },
         counters,
         runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
     };

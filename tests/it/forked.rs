@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::error;
+use tracing::{error, info, info_span};
 use tracing_spike::{
     Guard, Handle, WorkerState,
     sandbox::{Fault, Sandbox},
@@ -81,6 +81,7 @@ fn install() -> (Guard, Handle) {
         .spool(variable("FORKED_SPOOL"))
         .shutdown_timeout(Duration::from_millis(200))
         .panics()
+        .trail(8)
         .build()
         .unwrap();
     let handle = guard.handle();
@@ -91,8 +92,11 @@ fn install() -> (Guard, Handle) {
 /// What a forked child does; ends it, and tells whether that went as it should.
 fn in_child(guard: Guard, handle: &Handle) -> ! {
     let start = Instant::now();
+    let request = info_span!("request").entered();
+    info!("in a child");
     error!("first in a child");
     (0..100).for_each(|_| error!("again and again in a child"));
+    drop(request);
     panic::catch_unwind(|| panic!("in a child")).unwrap_err();
     let muted = handle.mute_scope(Duration::from_secs(60));
     handle.mute(Duration::from_secs(60));
@@ -125,6 +129,8 @@ fn fork_in_a_storm() {
             scope.spawn(move || {
                 let mut count = number;
                 while !ENDS.load(Ordering::Relaxed) {
+                    let _request = info_span!("request").entered();
+                    info!(count, "at it");
                     error!("storm");
                     // Some take the slow path, with all its locks.
                     let title = format!("storm {}", "x".repeat(count as usize % 50));

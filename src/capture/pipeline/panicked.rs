@@ -86,7 +86,7 @@ impl Pipeline {
         let Some(panics) = &self.settings.panics else { return };
         self.counters.add(Count::Seen);
         let paged = Scratch::lend(|scratch| {
-            let Scratch { message, filled, draft, spare, fields, .. } = scratch;
+            let Scratch { message, filled, draft, spare, content, .. } = scratch;
             let taker =
                 Taker { scrubber: self.scrubber(), counters: &self.counters, literals: None };
             let taken = taker.take(message, TEXT_CAP, |out| out.write_str(panicked.message));
@@ -102,13 +102,14 @@ impl Pipeline {
                 fields: &|_| {},
             };
             draft.derive(&Titles::text(), &parts, spare);
-            let Route { severity, priority, .. } = panics.route;
+            let Route { severity, priority, runbook, .. } = panics.route;
             let endpoint = panics.endpoint();
             let (title, panic) = (draft.title(), true);
             let head = Head { title, severity, priority, endpoint, panic, ..Head::default() };
             let build = || {
                 let message = (message.as_str(), taken);
-                Detail::Event(captured(panicked, message, taker, fields))
+                let event = captured(panicked, message, taker, &mut content.fields);
+                Detail::Event(Captured { runbook, ..event })
             };
             let paged = self.trigger(Asked::by_hand(head), build);
             // In a forked child, a thread of the parent's may have been there.
@@ -206,6 +207,10 @@ fn captured(
         fields: Fields::clone(fields),
         spans_cut: false,
         notes: Fields::default(),
+        trail: Vec::new(),
+        trail_cut: false,
+        trace: None,
+        runbook: None,
     }
 }
 
