@@ -211,7 +211,8 @@ impl Builder {
     /// what is below it (`billing` and `billing::cards`, never `billings`); of several the longest
     /// wins. The levels are `off`, `error`, `warn` and `info`: DEBUG and TRACE never page.
     ///
-    /// Use this and not a `with_filter` around the layer: that would hide the spans from it.
+    /// Use this and not a `with_filter` around the layer: that would hide the spans from it. While
+    /// the program runs, [`Handle::set_filter`](crate::Handle::set_filter) changes it.
     ///
     /// ```
     /// let builder = tracing_spike::from_env().filter("error,billing=warn,noisy=off");

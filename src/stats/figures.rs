@@ -1,8 +1,11 @@
-//! The counters as figures with names and words, for whoever collects metrics.
+//! The stats as figures with names and words, for whoever collects metrics.
 //!
-//! Pure. Invariant: each field of [`Stats`] is there; one that is left out does not compile.
+//! Pure. Invariant: each field that [`Stats`] is serialized with is there, under a name made of its
+//! own.
 
-use super::{Ignored, Lost, Refused, Stats, Suppressed};
+use serde_json::Value as Json;
+
+use super::Stats;
 
 /// Has stats to tell, as long as somebody holds it.
 pub(crate) trait Books: Send + Sync {
@@ -10,120 +13,81 @@ pub(crate) trait Books: Send + Sync {
 }
 
 /// One figure: `spike_delivered_total`, or `spike_lost_total` for one reason.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Figure {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
+    pub(crate) reason: Option<String>,
     /// What it is, in words, for all reasons.
     pub(crate) words: &'static str,
-    pub(crate) reason: Option<&'static str>,
-    pub(crate) value: u64,
+    /// It is what is at this moment, and not what has been so far.
+    pub(crate) is_gauge: bool,
 }
 
-impl Figure {
-    /// Whether it is what is at this moment, and not what has been so far.
-    pub(crate) fn is_gauge(&self) -> bool {
-        !self.name.ends_with("_total")
+/// All of them, in the same order each time, with their values.
+pub(crate) fn figures(stats: &Stats) -> Vec<(Figure, u64)> {
+    let Ok(Json::Object(fields)) = serde_json::to_value(stats) else { return Vec::new() };
+    let mut out = Vec::new();
+    for (field, value) in &fields {
+        let (unit, words) = about(field);
+        let figure = |reason: Option<&String>| Figure {
+            name: format!("spike_{field}{unit}"),
+            reason: reason.cloned(),
+            words,
+            is_gauge: unit != TOTAL,
+        };
+        match value {
+            Json::Object(reasons) => {
+                let reasons =
+                    reasons.iter().map(|(name, value)| (figure(Some(name)), whole(value)));
+                out.extend(reasons);
+            }
+            value => out.push((figure(None), whole(value))),
+        }
     }
-}
-
-/// The figures of a group, a reason each.
-macro_rules! reasons {
-    ($out:ident, $group:ident, $type:ident { $($reason:ident),* }, $name:expr, $words:expr) => {
-        let $type { $($reason),* } = $group;
-        $($out.push(Figure {
-            reason: Some(stringify!($reason)),
-            ..alone($name, $words, *$reason)
-        });)*
-    };
-}
-
-/// All of them, in the same order each time.
-pub(crate) fn figures(stats: &Stats) -> Vec<Figure> {
-    let Stats {
-        seen,
-        ignored,
-        suppressed,
-        refused,
-        lost,
-        delivered,
-        spooled,
-        pending,
-        retries,
-        tls,
-        asserted,
-        evicted,
-        unverified,
-        folded,
-        restarts,
-        replayed,
-        set_aside,
-        spool_errors,
-        panicked_fields,
-        panicked_titles,
-        unmatched_rules,
-        muted_for,
-    } = stats;
-    let rules = u64::try_from(unmatched_rules.len()).unwrap_or(u64::MAX);
-    let muted = muted_for.map_or(0, |left| left.as_secs().saturating_add(1));
-    let mut out = vec![
-        alone("spike_seen_total", "events that reached the layer", *seen),
-        alone("spike_delivered_total", "triggers and resolves that were accepted", *delivered),
-        alone("spike_spooled_total", "left in the spool for the next run", *spooled),
-        alone("spike_pending", "taken and not settled yet", *pending),
-        alone("spike_retries_total", "attempts that failed in a way that may pass", *retries),
-        alone("spike_tls_total", "attempts that TLS has ended", *tls),
-        alone("spike_asserted_total", "states sent once more, to be sure", *asserted),
-        alone("spike_evicted_total", "incidents that had to make room for others", *evicted),
-        alone("spike_unverified_total", "accepted with an answer of another form", *unverified),
-        alone("spike_folded_total", "taken for more kinds of another title", *folded),
-        alone("spike_restarts_total", "times that the worker was started again", *restarts),
-        alone("spike_replayed_total", "taken over from earlier runs", *replayed),
-        alone("spike_set_aside_total", "files of the spool that can't be read", *set_aside),
-        alone("spike_spool_errors_total", "failures to write or read the spool", *spool_errors),
-        alone("spike_panicked_fields_total", "fields whose formatting panicked", *panicked_fields),
-        alone("spike_panicked_titles_total", "titles whose closure panicked", *panicked_titles),
-        alone("spike_unmatched_rules", "rules that have matched nothing so far", rules),
-        alone("spike_muted_for_seconds", "seconds that paging is muted still", muted),
-    ];
-    groups((ignored, suppressed, refused, lost), &mut out);
     out
 }
 
-/// Those of a reason each.
-fn groups(
-    (ignored, suppressed, refused, lost): (&Ignored, &Suppressed, &Refused, &Lost),
-    out: &mut Vec<Figure>,
-) {
-    reasons!(
-        out,
-        ignored,
-        Ignored { own_thread, reentrant, unwanted, field, bad_status, off, failed },
-        "spike_ignored_total",
-        "events that did not concern paging"
-    );
-    reasons!(
-        out,
-        suppressed,
-        Suppressed { repeat, storm, mute, threshold, same_cause, cancelled },
-        "spike_suppressed_total",
-        "not sent on purpose"
-    );
-    reasons!(
-        out,
-        refused,
-        Refused { full, closed, forked },
-        "spike_refused_total",
-        "not taken: a queue was full, or paging had ended"
-    );
-    reasons!(
-        out,
-        lost,
-        Lost { rejected, redirect, poison, expired, shutdown, failed },
-        "spike_lost_total",
-        "taken and then given up"
-    );
+/// A number, a count of names, or seconds that have begun.
+fn whole(value: &Json) -> u64 {
+    match value {
+        Json::Array(names) => u64::try_from(names.len()).unwrap_or(u64::MAX),
+        Json::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(number), _) => number,
+            // As large as it can be, or as small.
+            (None, seconds) => seconds.unwrap_or_default().ceil() as u64,
+        },
+        _ => 0,
+    }
 }
 
-fn alone(name: &'static str, words: &'static str, value: u64) -> Figure {
-    Figure { name, words, reason: None, value }
+/// The end of the names of what only grows.
+const TOTAL: &str = "_total";
+
+/// The end of a field's name as a figure, and what it is.
+fn about(field: &str) -> (&'static str, &'static str) {
+    match field {
+        "seen" => (TOTAL, "events that reached the layer"),
+        "ignored" => (TOTAL, "events that did not concern paging"),
+        "suppressed" => (TOTAL, "not sent on purpose"),
+        "refused" => (TOTAL, "not taken: a queue was full, or paging had ended"),
+        "lost" => (TOTAL, "taken and then given up"),
+        "delivered" => (TOTAL, "triggers and resolves that were accepted"),
+        "spooled" => (TOTAL, "left in the spool for the next run"),
+        "pending" => ("", "taken and not settled yet"),
+        "retries" => (TOTAL, "attempts that failed in a way that may pass"),
+        "tls" => (TOTAL, "attempts that TLS has ended"),
+        "asserted" => (TOTAL, "states sent once more, to be sure"),
+        "evicted" => (TOTAL, "incidents that had to make room for others"),
+        "unverified" => (TOTAL, "accepted with an answer of another form"),
+        "folded" => (TOTAL, "events taken for more kinds of another title"),
+        "restarts" => (TOTAL, "times that the worker was started again"),
+        "replayed" => (TOTAL, "taken over from earlier runs"),
+        "set_aside" => (TOTAL, "files of the spool that can't be read"),
+        "spool_errors" => (TOTAL, "failures to write or read the spool"),
+        "panicked_fields" => (TOTAL, "fields whose formatting panicked"),
+        "panicked_titles" => (TOTAL, "titles whose closure panicked"),
+        "unmatched_rules" => ("", "rules that have matched nothing so far"),
+        "muted_for" => ("_seconds", "seconds that paging is muted still"),
+        _ => (TOTAL, ""),
+    }
 }

@@ -10,11 +10,12 @@ use std::{
     thread,
 };
 
-use tracing::{
-    Dispatch, Event, Metadata, Subscriber, error, info, subscriber::Interest, trace, warn,
-};
+use tracing::{Dispatch, Metadata, error, info, subscriber::Interest, trace, warn};
 use tracing_spike::{Handle, Mode, Rule, Severity};
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
+use tracing_subscriber::{
+    layer::{Context, Filter},
+    prelude::*,
+};
 
 use crate::{
     child,
@@ -204,24 +205,22 @@ fn while_threads_log_each_event_is_judged_by_the_rules_before_or_those_after() {
     rig.flush();
 }
 
-/// Holds up the first callsite of a target while that registers itself.
+/// Wants nothing, and holds up the first callsite of a target while that registers itself.
 struct HoldsUp(Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>);
 
-impl<S: Subscriber> Layer<S> for HoldsUp {
-    fn register_callsite(&self, meta: &'static Metadata<'static>) -> Interest {
+impl<S> Filter<S> for HoldsUp {
+    fn callsite_enabled(&self, meta: &'static Metadata<'static>) -> Interest {
         let held = || self.0.lock().unwrap().take();
         if let Some((here, go)) = (meta.target() == "held").then(held).flatten() {
             here.send(()).unwrap();
             go.recv().unwrap();
         }
-        Interest::sometimes()
+        Interest::never()
     }
 
-    fn enabled(&self, _: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        true
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        false
     }
-
-    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {}
 }
 
 #[test]
@@ -233,9 +232,10 @@ fn a_callsite_that_was_registering_itself_follows_too() {
         let holds_up = HoldsUp(Mutex::new(Some((here, goes))));
         let sandbox = tracing_spike::sandbox::Sandbox::start().unwrap();
         let builder = tracing_spike::builder(sandbox.url_for(crate::rig::TOKEN)).filter("off");
-        // The last one is asked first.
         let (spike, guard) = builder.build().unwrap();
-        let subscriber = tracing_subscriber::registry().with(holds_up).with(spike);
+        let held = tracing_subscriber::fmt::layer().with_filter(holds_up);
+        // The last one is asked first.
+        let subscriber = tracing_subscriber::registry().with(held).with(spike);
         tracing::dispatcher::set_global_default(Dispatch::new(subscriber)).unwrap();
         let fail = || error!(target: "held", "failed");
         let first = thread::spawn(fail);

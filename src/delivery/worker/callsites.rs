@@ -1,8 +1,8 @@
 //! The callsites, some time after the rules have changed.
 //!
 //! A callsite that was registering itself on another thread at that moment may have its answer from
-//! the rules before, and be in no list yet when all in the list asked anew: for good, if the answer
-//! was no. So they ask once more. Invariant: what others' layers do then holds up no delivery.
+//! the rules before, and take it for its own after all have asked anew: for good, if that was no.
+//! So they ask once more. Invariant: what others' layers do then holds up no delivery.
 
 use std::{thread, time::Duration};
 

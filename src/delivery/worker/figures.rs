@@ -19,16 +19,16 @@ use crate::{
     stats::figures::{Books, Figure, figures},
 };
 
-/// Half of the least time between two looks of most collectors.
+/// Well below the time between two looks of most collectors.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The figures of all pipelines of the process together, by name and reason.
-static SUMS: Mutex<BTreeMap<(&str, Option<&str>), u64>> = Mutex::new(BTreeMap::new());
+/// Those of all pipelines of the process together.
+static SUMS: Mutex<BTreeMap<Figure, u64>> = Mutex::new(BTreeMap::new());
 
 /// What this pipeline has told.
 pub(super) struct Told {
     books: Weak<dyn Books>,
-    figures: Vec<Figure>,
+    figures: Vec<(Figure, u64)>,
     next: Duration,
 }
 
@@ -43,28 +43,30 @@ impl Told {
             Some(books) => figures(&books.stats()),
             None => self.figures.clone(),
         };
-        if ends {
-            figures.iter_mut().filter(|one| one.is_gauge()).for_each(|gauge| gauge.value = 0);
+        for (figure, value) in &mut figures {
+            if ends && figure.is_gauge {
+                *value = 0;
+            }
         }
-        for figure in self.add(figures) {
+        for (figure, sum) in self.add(figures) {
             // Somebody else's code.
-            contained(|| record(figure));
+            contained(|| record(figure, sum));
         }
     }
 
     /// Adds what is new to the sums, and returns them.
-    fn add(&mut self, figures: Vec<Figure>) -> Vec<Figure> {
+    fn add(&mut self, figures: Vec<(Figure, u64)>) -> BTreeMap<Figure, u64> {
         let mut sums = lock(&SUMS);
-        let mut told = self.figures.iter().map(|figure| figure.value);
-        let sum = |figure: &Figure| {
-            let sum = sums.entry((figure.name, figure.reason)).or_default();
-            // A gauge may have become less.
-            *sum = sum.wrapping_add(figure.value).wrapping_sub(told.next().unwrap_or(0));
-            Figure { value: *sum, ..*figure }
-        };
-        let summed = figures.iter().map(sum).collect();
+        for (figure, value) in std::mem::take(&mut self.figures) {
+            let sum = sums.entry(figure).or_default();
+            *sum = sum.wrapping_sub(value);
+        }
+        for (figure, value) in &figures {
+            let sum = sums.entry(figure.clone()).or_default();
+            *sum = sum.wrapping_add(*value);
+        }
         self.figures = figures;
-        summed
+        sums.clone()
     }
 }
 
@@ -87,21 +89,16 @@ impl Worker {
     }
 }
 
-fn record(figure: Figure) {
-    let Figure { name, words, reason, value } = figure;
+fn record(figure: Figure, sum: u64) {
+    let Figure { name, reason, words, is_gauge } = figure;
+    if is_gauge {
+        describe_gauge!(name.clone(), words);
+        // They are small.
+        return gauge!(name).set(u32::try_from(sum).unwrap_or(u32::MAX));
+    }
+    describe_counter!(name.clone(), words);
     match reason {
-        Some(reason) => {
-            describe_counter!(name, words);
-            counter!(name, "reason" => reason).absolute(value);
-        }
-        None if figure.is_gauge() => {
-            describe_gauge!(name, words);
-            // They are small.
-            gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
-        }
-        None => {
-            describe_counter!(name, words);
-            counter!(name).absolute(value);
-        }
+        Some(reason) => counter!(name, "reason" => reason).absolute(sum),
+        None => counter!(name).absolute(sum),
     }
 }

@@ -3,7 +3,7 @@
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, fmt, prelude::*, reload};
 
-use crate::rig::{Other, Rig, Written, between};
+use crate::rig::{Other, Rig, between, shared::Written};
 
 /// What a `fmt` layer has printed, by message.
 fn printed(written: &Written, messages: &[&str]) -> Vec<usize> {

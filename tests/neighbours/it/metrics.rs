@@ -5,19 +5,25 @@ mod rig;
 
 use std::collections::BTreeMap;
 
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use metrics::{SharedString, Unit};
+use metrics_util::{
+    CompositeKey,
+    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
+};
 use serde_json::Value;
 use tracing::{error, warn};
 use tracing_spike::{Stats, sandbox::Fault};
 
 use rig::{between, eventually};
 
+/// A metric with its unit, its description and its value.
+type Recorded = (CompositeKey, Option<Unit>, Option<SharedString>, DebugValue);
+
 /// What the recorder has, as the stats would be called: `suppressed.repeat`.
 fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
-    let metrics = snapshotter.snapshot().into_vec().into_iter();
-    let figure = |(key, _, words, value): (metrics_util::CompositeKey, _, Option<_>, _)| {
+    let figure = |(key, _, words, value): Recorded| {
         let key = key.key();
-        assert!(words.is_some(), "{key} is described");
+        assert!(words.is_some_and(|words| !words.is_empty()), "{key} is described");
         let name = key.name().strip_prefix("spike_")?;
         let (name, value) = match value {
             DebugValue::Counter(value) => (name.strip_suffix("_total")?.to_owned(), value),
@@ -30,7 +36,7 @@ fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
         assert!(key.labels().all(|label| label.key() == "reason"), "{key}");
         Some((format!("{name}{}", labels.concat()), value))
     };
-    metrics.filter_map(figure).collect()
+    snapshotter.snapshot().into_vec().into_iter().filter_map(figure).collect()
 }
 
 /// The stats as they are serialized, by the same names.
