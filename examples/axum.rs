@@ -13,7 +13,7 @@ use axum::extract::{Path, Request, State};
 use axum::{Router, http::StatusCode, routing::get};
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
-use tracing::{error, info_span};
+use tracing::{Span, error, info_span};
 use tracing_spike::{Builder, Handle, sandbox::Sandbox};
 
 /// Serves until `end` completes, and lets the requests in progress finish.
@@ -22,8 +22,6 @@ where
     E: Future<Output = ()> + Send + 'static,
 {
     let spike = builder.service("shop").init()?;
-    // At INFO: TraceLayer's own span is at DEBUG, of which an incident tells nothing.
-    let span = |request: &Request| info_span!("request", method = %request.method(), path = request.uri().path());
     // It would page each 5xx without a reason; whoever has the reason pages it below.
     let trace = TraceLayer::new_for_http().make_span_with(span).on_failure(());
     let app = Router::new().route("/orders/{order}/pay", get(pay)).layer(trace);
@@ -31,6 +29,11 @@ where
     axum::serve(listener, app).with_graceful_shutdown(end).await?;
     Ok(())
     // Dropping `spike` delivers what is pending, for at most 3 s.
+}
+
+/// At INFO: TraceLayer's own span is at DEBUG, of which an incident tells nothing.
+fn span(request: &Request) -> Span {
+    info_span!("request", method = %request.method(), path = request.uri().path())
 }
 
 async fn pay(Path(order): Path<u64>) -> StatusCode {

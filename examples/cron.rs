@@ -19,8 +19,13 @@ fn job(builder: Builder, spool: &Path) -> Result<ExitCode, tracing_spike::Error>
 
     match export() {
         Ok(rows) => {
-            // Resolves what an earlier run has opened.
-            info!(spike.status = "resolve", rows, "export failed");
+            // Resolves what an earlier run has opened, by the title that it has.
+            info!(
+                spike.status = "resolve",
+                spike.title = "export failed in cron",
+                rows,
+                "exported"
+            );
             Ok(ExitCode::SUCCESS)
         }
         Err(failed) => {
