@@ -59,29 +59,8 @@ const QUEUE_RANGE: std::ops::RangeInclusive<usize> = 1..=65_536;
 
 /// Settings, on the way to a layer. From [`builder`] or [`from_env`].
 ///
-/// | setting | environment (`from_env`, `init`) | default |
-/// |---|---|---|
-/// | the webhook | `SPIKE_WEBHOOK_URL`, or `SPIKE_WEBHOOK_URL_FILE`, or `SPIKE_TOKEN` | none: off |
-/// | [`mode`](Builder::mode) | `SPIKE_MODE` = `live`, `dry-run` or `off` | live with a webhook, else off |
-/// | [`filter`](Builder::filter) | `SPIKE_FILTER` | `error` |
-/// | [`service`](Builder::service) | `SPIKE_SERVICE`, else `OTEL_SERVICE_NAME` | the executable's name |
-/// | [`environment`](Builder::environment) | `SPIKE_ENVIRONMENT` | not sent |
-/// | [`version`](Builder::version) | | not sent |
-/// | [`severity`](Builder::severity), [`priority`](Builder::priority) | | not sent |
-/// | [`rule`](Builder::rule), once for each target | | none |
-/// | [`titles`](Builder::titles) | | [`Titles::text`] |
-/// | [`group_by`](Builder::group_by) | | no field joins the key |
-/// | [`redact`](Builder::redact), [`redact_all_but`](Builder::redact_all_but), [`redact_off`](Builder::redact_off) | | what is listed at [`redact`](Builder::redact) |
-/// | [`repeat_every`](Builder::repeat_every) | | 5 min |
-/// | [`resolve_after`](Builder::resolve_after) | | never |
-/// | [`budget`](Builder::budget) | | 10 new titles at once, then 2 a minute |
-/// | [`queue_capacity`](Builder::queue_capacity) | | 256 |
-/// | [`shutdown_timeout`](Builder::shutdown_timeout) | | 3 s |
-/// | [`spool`](Builder::spool), [`fsync`](Builder::fsync) | `SPIKE_SPOOL` | none: in memory only |
-/// | [`on_problem`](Builder::on_problem) | | stderr alone |
-/// | [`no_proxy`](Builder::no_proxy) | | the proxies that `HTTPS_PROXY` and its like name |
-/// | `root_certificate`, with a TLS feature | | the root certificates of the system |
-/// | [`panics`](Builder::panics) | | off with `build`, on with `init` |
+/// All settings, with their variables, defaults and limits, are in
+/// [one table](crate::guide::settings).
 ///
 /// What the program sets wins over the environment. `builder(url)` reads no environment at all.
 ///
@@ -142,8 +121,8 @@ pub fn builder(url: impl Into<String>) -> Builder {
     Builder::new(Some(url.into().into()))
 }
 
-/// Pages as the environment says; the table is at [`Builder`]. Without a webhook there, paging is
-/// off, which is said once on stderr.
+/// Pages as the environment says: [the table](crate::guide::settings). Without a webhook there,
+/// paging is off, which is said once on stderr.
 ///
 /// ```
 /// let (spike, _guard) = tracing_spike::from_env().build::<tracing_subscriber::Registry>()?;

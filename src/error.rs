@@ -17,7 +17,7 @@ use crate::rule::named;
 ///     .build::<tracing_subscriber::Registry>()
 ///     .err()
 ///     .ok_or("http is accepted only for a literal loopback address")?;
-/// assert!(error.is_config());
+/// assert!(error.is_config() && !error.is_full() && !error.is_closed());
 /// assert!(!error.to_string().contains("not-secret-1"));
 /// # Ok::<(), &str>(())
 /// ```

@@ -31,6 +31,16 @@ pub struct Health {
 }
 
 /// How one endpoint is doing. Part of [`Health`].
+///
+/// ```
+/// use tracing_spike::{EndpointState, Handle};
+/// /// The webhooks that take nothing now.
+/// fn ailing(spike: &Handle) -> Vec<String> {
+///     let mut endpoints = spike.health().endpoints;
+///     endpoints.retain(|endpoint| endpoint.state != EndpointState::Works);
+///     endpoints.into_iter().map(|endpoint| endpoint.name).collect()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointHealth {
@@ -41,6 +51,13 @@ pub struct EndpointHealth {
 }
 
 /// What the last answers of an endpoint say. Part of [`Health`].
+///
+/// ```
+/// use tracing_spike::{EndpointState, Health};
+/// fn is_token_wrong(health: &Health) -> bool {
+///     health.endpoints.iter().any(|endpoint| endpoint.state == EndpointState::Refuses)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointState {
@@ -54,6 +71,13 @@ pub enum EndpointState {
 }
 
 /// How the thread that delivers is. Part of [`Health`].
+///
+/// ```
+/// use tracing_spike::{Health, WorkerState};
+/// fn is_switched_off(health: &Health) -> bool {
+///     health.worker == WorkerState::Off
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WorkerState {

@@ -66,6 +66,13 @@ pub enum Priority {
 }
 
 /// A word that is no severity or priority.
+///
+/// ```
+/// use tracing_spike::Severity;
+/// let error = "sev9".parse::<Severity>().err().ok_or("there is no sev9")?;
+/// assert_eq!(error.to_string(), "expected sev1, sev2 or sev3");
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseWordError {
     expected: &'static str,
@@ -75,6 +82,10 @@ impl Severity {
     const EXPECTED: &str = "sev1, sev2 or sev3";
 
     /// The word as Spike knows it: `sev1`, `sev2` or `sev3`.
+    ///
+    /// ```
+    /// assert_eq!(tracing_spike::Severity::Sev1.as_str(), "sev1");
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -89,6 +100,10 @@ impl Priority {
     const EXPECTED: &str = "p1, p2, p3, p4 or p5";
 
     /// The word as Spike knows it: `p1` to `p5`.
+    ///
+    /// ```
+    /// assert_eq!(tracing_spike::Priority::P1.as_str(), "p1");
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -136,9 +151,10 @@ impl std::error::Error for ParseWordError {}
 /// An incident that a program opens by hand, with [`Handle::trigger`](crate::Handle::trigger).
 ///
 /// ```
-/// use tracing_spike::{Incident, Severity};
+/// use tracing_spike::{Incident, Priority, Severity};
 /// let incident = Incident::new("nightly import did not finish")
 ///     .severity(Severity::Sev2)
+///     .priority(Priority::P2)
 ///     .field("rows_read", 4_711)
 ///     .field("source", "warehouse");
 /// # drop(incident);
@@ -160,22 +176,22 @@ impl Incident {
         Self { title: title.into(), severity: None, priority: None, fields: Manual::default() }
     }
 
-    /// Sets the severity; none is sent by default.
+    /// Sets the severity. Default: that of the builder, else none is sent.
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
         self
     }
 
-    /// Sets the priority; none is sent by default.
+    /// Sets the priority. Default: that of the builder, else none is sent.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
         self
     }
 
-    /// Adds a field to `body.fields`. There are 64 at most, which together have 48 KiB; what does
-    /// not fit is left out, and `body.notes.omitted_fields` tells how many. Of a nested value 8
-    /// levels are kept, and 64 entries of each list and map; `body.notes.cut` tells when there
-    /// were more. What looks like a secret is redacted, as
+    /// Adds a field to `body.fields`; by default there is none. There are 64 at most, which
+    /// together have 48 KiB; what does not fit is left out, and `body.notes.omitted_fields` tells
+    /// how many. Of a nested value 8 levels are kept, and 64 entries of each list and map;
+    /// `body.notes.cut` tells when there were more. What looks like a secret is redacted, as
     /// [`Builder::redact`](crate::Builder::redact) says.
     pub fn field(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.fields.insert(name.into(), value.into());

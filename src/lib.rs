@@ -1,3 +1,4 @@
+#![doc = include_str!("guide/links.md")]
 #![doc = include_str!("../README.md")]
 // The pictures are in the repository, and not beside the documentation.
 #![doc = "<style>img[src^='docs/'] { display: none }</style>"]
@@ -18,6 +19,7 @@ mod env;
 mod error;
 mod fields;
 mod guard;
+pub mod guide;
 mod health;
 mod incident;
 #[cfg(any(test, spike_internals))]

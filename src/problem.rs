@@ -26,6 +26,18 @@ pub struct Problem {
 }
 
 /// What a [`Problem`] is about.
+///
+/// ```
+/// use tracing_spike::{Problem, ProblemKind};
+/// fn tell(problem: &Problem) {
+///     match problem.kind() {
+///         ProblemKind::Recovered => println!("{problem}"),
+///         _ => eprintln!("{problem}"),
+///     }
+/// }
+/// let builder = tracing_spike::from_env().on_problem(tell);
+/// # drop(builder);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProblemKind {

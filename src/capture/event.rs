@@ -1,17 +1,13 @@
-//! Reading an event's fields: a first pass for what decides (message, `spike.*`), a second for
-//! everything else.
+//! Reading an event's fields: a first pass, for what decides (message, `spike.*`).
 //!
-//! Invariant: the first pass formats nothing that the decision does not need.
+//! Invariant: it formats nothing that the decision does not need.
 
 use std::{
     error::Error,
     fmt::{self, Write},
 };
 
-use tracing::{
-    Event,
-    field::{Field, Visit},
-};
+use tracing::field::{Field, Visit};
 
 use crate::{
     capture::{
@@ -19,8 +15,8 @@ use crate::{
         scratch::{Capped, Scratch, Taker, hide},
         span::GROUP_CAP,
     },
-    fields::{Fields, TEXT_CAP, Taken, Value, head},
-    incident::{Priority, RawError, Severity},
+    fields::{Fields, TEXT_CAP, Taken},
+    incident::{Priority, Severity},
 };
 
 /// Longest value of a `spike.` field, in bytes, but for the title.
@@ -114,7 +110,7 @@ pub(crate) fn is_content(name: &str) -> bool {
 }
 
 /// Whether an error in a field of this name is the event's error.
-fn is_error_name(name: &str) -> bool {
+pub(crate) fn is_error_name(name: &str) -> bool {
     matches!(name, "error" | "err" | "e")
 }
 
@@ -216,139 +212,6 @@ impl Visit for Deciding<'_> {
     }
 }
 
-/// The event's error: its own text, and behind that its sources'.
-#[derive(Debug, Default)]
-pub(crate) struct Failure {
-    text: String,
-    /// Where its own text ends.
-    own: usize,
-    /// The field that has it.
-    field: Option<&'static str>,
-    /// It was looked for.
-    read: bool,
-    /// So were its sources.
-    sourced: bool,
-    /// Its own text could be had.
-    whole: bool,
-}
-
-impl Failure {
-    pub(crate) fn clear(&mut self) {
-        let Self { text, own, field, read, sourced, whole } = self;
-        text.clear();
-        (*own, *field, *read, *sourced, *whole) = (0, None, false, false, false);
-    }
-
-    /// Looks for it, unless that was done.
-    pub(crate) fn read(&mut self, event: &Event<'_>, taker: Taker<'_>) {
-        if !self.read {
-            self.read = true;
-            event.record(&mut Failing { failure: self, taker });
-        }
-    }
-
-    /// Looks for it in what `record` shows.
-    #[cfg(feature = "cli")]
-    pub(crate) fn read_from(&mut self, taker: Taker<'_>, record: impl FnOnce(&mut dyn Visit)) {
-        self.read = true;
-        record(&mut Failing { failure: self, taker });
-    }
-
-    /// The same, and its sources.
-    pub(crate) fn read_whole(&mut self, event: &Event<'_>, taker: Taker<'_>) -> &str {
-        self.read(event, taker);
-        if !self.sourced {
-            event.record(&mut Sourcing { failure: self, taker });
-        }
-        &self.text
-    }
-
-    /// Appends its sources, unless that was done, if `field` is the one that has it.
-    fn add_sources(&mut self, field: &Field, error: &(dyn Error + 'static), taker: Taker<'_>) {
-        if self.field == Some(field.name()) && self.whole && !self.sourced {
-            self.sourced = true;
-            taker.take_behind(&mut self.text, |out| write_sources(error, 0, out));
-        }
-    }
-
-    /// What two events have in common when one has caused the other: the error's text without its
-    /// sources, as `%error` has none. `None`: there is no error, or its text could not be had.
-    pub(crate) fn own(&self) -> Option<&str> {
-        let own = head(self.text.get(..self.own)?, TEXT_CAP);
-        self.whole.then_some(own)
-    }
-
-    /// Appends it to the texts of an event: its own, and with its sources.
-    fn append_to(&self, fields: &mut Fields) -> Option<RawError> {
-        let name = self.field?;
-        let whole = fields.text_value(|out| {
-            out.push_str(&self.text);
-            false
-        });
-        Some(RawError { name, own: Fields::head_of(whole, self.own), whole })
-    }
-}
-
-/// A pass for the event's error alone.
-struct Failing<'a> {
-    failure: &'a mut Failure,
-    taker: Taker<'a>,
-}
-
-impl Failing<'_> {
-    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let Failure { text, own, field: of, whole, .. } = &mut *self.failure;
-        if of.is_none() {
-            *of = Some(field.name());
-            *whole = !self.taker.take_raw(text, write);
-            *own = text.len();
-        }
-    }
-}
-
-impl Visit for Failing<'_> {
-    // A number or a flag of such a name tells of no failure that another event could have caused.
-    fn record_bool(&mut self, _: &Field, _: bool) {}
-
-    fn record_i64(&mut self, _: &Field, _: i64) {}
-
-    fn record_u64(&mut self, _: &Field, _: u64) {}
-
-    fn record_f64(&mut self, _: &Field, _: f64) {}
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if is_error_name(field.name()) {
-            self.text(field, |out| write!(out, "{value:?}"));
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if is_error_name(field.name()) {
-            self.text(field, |out| out.write_str(value));
-        }
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        if !is_control(field.name()) {
-            self.text(field, |out| write!(out, "{value}"));
-        }
-    }
-}
-
-/// A pass for the sources of the event's error alone.
-struct Sourcing<'a> {
-    failure: &'a mut Failure,
-    taker: Taker<'a>,
-}
-
-impl Visit for Sourcing<'_> {
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.failure.add_sources(field, value, self.taker);
-    }
-}
-
 /// An error and its sources: `a: b: c`. A source whose text the error already ends with is left
 /// out, since many errors print their source themselves.
 pub(crate) fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {
@@ -358,7 +221,11 @@ pub(crate) fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -
 }
 
 /// The sources of an error whose own text begins at `start`.
-fn write_sources(error: &(dyn Error + 'static), start: usize, out: &mut Capped<'_>) -> fmt::Result {
+pub(crate) fn write_sources(
+    error: &(dyn Error + 'static),
+    start: usize,
+    out: &mut Capped<'_>,
+) -> fmt::Result {
     let mut start = start;
     let mut source = error.source();
     for _ in 0..CHAIN_DEPTH {
@@ -391,73 +258,5 @@ pub(crate) fn take_field(
         Verdict::Open => taker.take(out, cap, write),
         Verdict::Listed(listed) => taker.take_listed(out, cap, listed, write),
         Verdict::Hidden => hide(out, out.len()),
-    }
-}
-
-/// The second pass: everything that is content, but for the error.
-struct Capturing<'a> {
-    fields: &'a mut Fields,
-    taker: Taker<'a>,
-    failure: &'a mut Failure,
-}
-
-/// Reads what is content; the event's error becomes two values, its own and with its sources.
-pub(crate) fn capture(
-    event: &Event<'_>,
-    taker: Taker<'_>,
-    failure: &mut Failure,
-    fields: &mut Fields,
-) -> Option<RawError> {
-    failure.read(event, taker);
-    event.record(&mut Capturing { fields, taker, failure });
-    failure.append_to(fields)
-}
-
-impl Capturing<'_> {
-    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>) -> fmt::Result) {
-        let (name, taker) = (field.name(), self.taker);
-        if is_content(name) && self.failure.field != Some(name) {
-            self.fields.push_text(name, |out| {
-                taker.take_raw(out, write);
-                false
-            });
-        }
-    }
-
-    fn plain(&mut self, field: &Field, value: Value) {
-        if is_content(field.name()) {
-            self.fields.push(field.name(), value);
-        }
-    }
-}
-
-impl Visit for Capturing<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, |out| write!(out, "{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, |out| out.write_str(value));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field, Value::Bool(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.plain(field, Value::I64(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, Value::U64(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.plain(field, Value::F64(value));
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.failure.add_sources(field, value, self.taker);
-        self.text(field, |out| write_chain(value, out));
     }
 }

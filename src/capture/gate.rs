@@ -21,7 +21,7 @@ use crate::{
 };
 use budget::{Budget, Window};
 use page::{Answer, Page, Times};
-use table::{Admitted, Book, Set, Slot, Under};
+use table::{Admitted, Book, Place, Set, Under};
 
 #[cfg(all(test, spike_loom))]
 use crate::sync::tests::{Bug, is_seeded};
@@ -126,8 +126,8 @@ impl Gate {
         let (ask, now) = (Ask { key: ask.key.max(1), ..ask }, millis(now));
         let Some(set) = self.set(ask.key) else { return Admission::Repeat };
         match set.find(ask.key) {
-            Some(slot) if set.counts_repeat(slot, ask, now) => return Admission::Repeat,
-            None if self.is_spent(ask, now) => return Admission::Storm,
+            Some(place) if place.counts_repeat(ask, now) => return Admission::Repeat,
+            None if self.has_spent(ask, now) => return Admission::Storm,
             _ => {}
         }
         let mut books = lock(&set.books);
@@ -156,7 +156,7 @@ impl Gate {
     pub(crate) fn counts_repeat(&self, ask: Ask, now: Duration) -> bool {
         let ask = Ask { key: ask.key.max(1), ..ask };
         let Some(set) = self.set(ask.key) else { return false };
-        set.find(ask.key).is_some_and(|slot| set.counts_repeat(slot, ask, millis(now)))
+        set.find(ask.key).is_some_and(|place| place.counts_repeat(ask, millis(now)))
     }
 
     /// As [`admit`](Gate::admit) for a title that is open, or whose opening was lost, when
@@ -233,8 +233,7 @@ impl Gate {
         let count = slot.count();
         let before = book.now;
         book.now.note_over(millis(said));
-        let Some(status) = book.now.resolve(count, slot.counts.last.load(Ordering::Relaxed), now)
-        else {
+        let Some(status) = book.now.resolve(count, slot.last(), now) else {
             // It may be held back from now on, and then nothing is a repeat without the lock.
             #[cfg(all(test, spike_loom))]
             if is_seeded(Bug::NotShown) {
@@ -252,14 +251,14 @@ impl Gate {
     }
 
     /// An occurrence opens its title, or opens it anew.
-    fn open(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
+    fn open(&self, slot: Place<'_>, book: &mut Book, ask: Ask, now: u64) -> Admission {
         book.begin(self.next_seq(), book.now, false);
         book.now.open(now, self.times);
         self.send(slot, book, ask, true, now)
     }
 
     /// An occurrence of an open title that may have to go out; its set is locked.
-    fn admit_locked(&self, slot: &Slot, book: &mut Book, ask: Ask, now: u64) -> Admission {
+    fn admit_locked(&self, slot: Place<'_>, book: &mut Book, ask: Ask, now: u64) -> Admission {
         if book.now.is_held_in_vain() {
             return self.open(slot, book, ask, now);
         }
@@ -285,7 +284,14 @@ impl Gate {
     }
 
     /// The occurrence goes out.
-    fn send(&self, slot: &Slot, book: &mut Book, ask: Ask, opening: bool, now: u64) -> Admission {
+    fn send(
+        &self,
+        slot: Place<'_>,
+        book: &mut Book,
+        ask: Ask,
+        opening: bool,
+        now: u64,
+    ) -> Admission {
         // Read once, as repeats go on meanwhile: what is told now is not told again.
         let (count, reported) = (slot.add(ask.occurrences(), now), book.now.reported);
         let first = ask.before.map_or(now, |(_, first)| millis(first));
@@ -299,7 +305,7 @@ impl Gate {
     /// what it was.
     fn resolved(
         &self,
-        (slot, count): (&Slot, u64),
+        (slot, count): (Place<'_>, u64),
         book: &mut Book,
         before: Page,
         status: Status,
@@ -331,10 +337,6 @@ impl Gate {
         ask.key == self.storm.1 || self.budget(ask).take(now)
     }
 
-    fn is_spent(&self, ask: Ask, now: u64) -> bool {
-        ask.key != self.storm.1 && self.budget(ask).is_spent(now)
-    }
-
     fn budget(&self, ask: Ask) -> &Budget {
         if ask.meant { &self.meant } else { &self.openings }
     }
@@ -353,7 +355,7 @@ impl Gate {
     }
 
     /// Runs `change` on the title's slot and book if `seq` is still its newest admission.
-    fn undo(&self, key: u64, seq: u64, change: impl FnOnce(&Slot, &mut Book)) {
+    fn undo(&self, key: u64, seq: u64, change: impl FnOnce(Place<'_>, &mut Book)) {
         self.change(key, |slot, book| {
             if book.newest.seq == seq {
                 change(slot, book);
@@ -362,7 +364,7 @@ impl Gate {
     }
 
     /// Runs `change` on the title's slot and book.
-    fn change(&self, key: u64, change: impl FnOnce(&Slot, &mut Book)) {
+    fn change(&self, key: u64, change: impl FnOnce(Place<'_>, &mut Book)) {
         let key = key.max(1);
         let Some(set) = self.set(key) else { return };
         let mut books = lock(&set.books);
@@ -373,7 +375,7 @@ impl Gate {
     }
 
     /// Puts into the slot what decides about repeats without the lock.
-    fn show(&self, slot: &Slot, book: &Book, key: u64) {
+    fn show(&self, slot: Place<'_>, book: &Book, key: u64) {
         slot.worst.store(book.now.worst, Ordering::Relaxed);
         slot.due.store(book.now.due(key, self.times), Ordering::Relaxed);
     }
@@ -453,7 +455,7 @@ impl Gatekeeper for Gate {
             so_far = Some(SoFar {
                 count: count.saturating_sub(page.base),
                 more: count.saturating_sub(page.reported),
-                last: Duration::from_millis(slot.counts.last.load(Ordering::Relaxed)),
+                last: Duration::from_millis(slot.last()),
                 detail: self.folded.tell(),
             });
             page.reported = count;
@@ -466,7 +468,7 @@ impl Gatekeeper for Gate {
         let Some(set) = self.set(key) else { return Quiet::Never };
         let mut books = lock(&set.books);
         let Some((slot, book)) = set.known(&mut books, key) else { return Quiet::Never };
-        let last = slot.counts.last.load(Ordering::Relaxed);
+        let last = slot.last();
         match book.now.quiet_at(last, self.times) {
             _ if book.now.is_held() && self.times.resolve_after.is_some() => {
                 // It may be triggered again before that goes out.

@@ -17,11 +17,12 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use failing::Failing;
+use reading::Reading;
 
 use crate::{
     capture::{
-        event::{self, Controls, Deciding, Failure, Wanted},
+        content::Content,
+        event::{Controls, Deciding, Wanted},
         filter::{Concern, Rules},
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
@@ -40,7 +41,7 @@ use crate::{
     stats::Count,
 };
 
-mod failing;
+mod reading;
 pub(crate) mod titling;
 
 /// What `Builder::build` returns inside its filter.
@@ -157,17 +158,16 @@ impl SpikeLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let taker = self.taker();
-        let Scratch { message, taken, controls, draft, error, failure, fields, .. } = scratch;
+        let Scratch { message, taken, controls, draft, error, content, .. } = scratch;
         let message = (message.as_str(), *taken);
         let notes = &controls.notes;
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
-        let failing = Failing::new(event, ctx, taker, (failure, error));
+        let reading = Reading::new(event, ctx, self.taker(), (content, error));
         let build = || {
-            let (place, mut spare) = (place(event, meta, fields), Failure::default());
-            let failure = failing.take().unwrap_or(&mut spare);
-            Detail::Raw(capture(event, place, ctx, taker, message, (failure, fields), notes))
+            let mut spare = Content::default();
+            let content = reading.take().unwrap_or(&mut spare);
+            Detail::Raw(self.capture(event, meta, message, content, notes))
         };
         match wish {
             Wish::Trigger => {
@@ -186,9 +186,9 @@ impl SpikeLayer {
                 // A title that the event has given itself is meant.
                 let site = if is_derived { site(event, meta) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
-                let failure = |state: &mut DefaultHasher| failing.hash(state);
+                let failure = |seed| reading.hash(seed);
                 let tells =
-                    |is_told: &dyn Fn(&str) -> bool| is_told(message.0) || failing.tells(is_told);
+                    |is_told: &dyn Fn(&str) -> bool| is_told(message.0) || reading.tells(is_told);
                 let asked = Asked { head, origin, failure: &failure, tells: &tells };
                 self.pipeline.trigger_through(queue, asked, build)
             }
@@ -198,6 +198,38 @@ impl SpikeLayer {
                     if is_derived { Goes::To(endpoint) } else { Goes::WhereOpen { or: endpoint } };
                 self.pipeline.resolve(draft.title(), goes, build)
             }
+        }
+    }
+
+    /// Everything that goes into the body.
+    fn capture(
+        &self,
+        event: &Event<'_>,
+        meta: &Metadata<'_>,
+        (message, taken): (&str, Option<Taken>),
+        content: &mut Content,
+        notes: &Fields,
+    ) -> Raw {
+        let Content { fields, error, spans_cut, .. } = content;
+        let place = place(event, meta, fields);
+        let mut keep = |text: &str, taken: Taken| {
+            fields.text_value(|out| {
+                out.push_str(text);
+                taken
+            })
+        };
+        let message = keep(message, taken.unwrap_or_default());
+        let thread = thread::current();
+        let thread = keep(Taker::head_of(thread.name().unwrap_or("unnamed")), Taken::default());
+        Raw {
+            level: *event.metadata().level(),
+            place,
+            message,
+            thread,
+            error: *error,
+            fields: self.pipeline.scrubber().pool().copy(fields),
+            spans_cut: *spans_cut,
+            notes: notes.clone(),
         }
     }
 
@@ -283,7 +315,7 @@ fn is_own(event: &Event<'_>, meta: &Metadata<'_>) -> bool {
 /// Where the event comes from. `None` for a `log` record that does not say: those are no one's.
 fn site<'a>(event: &Event<'_>, meta: &'a Metadata<'_>) -> Option<Site<'a>> {
     if is_own(event, meta) {
-        return Some(Site::Callsite(meta.callsite()));
+        return Some(Site::Callsite(event.metadata()));
     }
     let line = meta.line()?;
     Some(Site::Record { file: meta.file()?, line })
@@ -327,40 +359,4 @@ fn place(event: &Event<'_>, meta: &Metadata<'_>, fields: &mut Fields) -> Place {
     };
     let (target, file) = (keep(meta.target()), meta.file().map(keep));
     Place::Record { target, file, line: meta.line() }
-}
-
-/// The second pass: everything that goes into the body.
-fn capture<S>(
-    event: &Event<'_>,
-    place: Place,
-    ctx: &Context<'_, S>,
-    taker: Taker<'_>,
-    (message, taken): (&str, Option<Taken>),
-    (failure, fields): (&mut Failure, &mut Fields),
-    notes: &Fields,
-) -> Raw
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let error = event::capture(event, taker, failure, fields);
-    let spans_cut = span_fields::append(event, ctx, fields);
-    let mut keep = |text: &str, taken: Taken| {
-        fields.text_value(|out| {
-            out.push_str(text);
-            taken
-        })
-    };
-    let message = keep(message, taken.unwrap_or_default());
-    let thread = thread::current();
-    let thread = keep(Taker::head_of(thread.name().unwrap_or("unnamed")), Taken::default());
-    Raw {
-        level: *event.metadata().level(),
-        place,
-        message,
-        thread,
-        error,
-        fields: taker.scrubber.pool().copy(fields),
-        spans_cut,
-        notes: notes.clone(),
-    }
 }

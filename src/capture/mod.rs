@@ -3,6 +3,7 @@
 //! Does no I/O, waits for nothing, and imports nothing of `delivery`.
 
 pub(crate) mod cause;
+pub(crate) mod content;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod fold;

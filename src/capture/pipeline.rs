@@ -7,7 +7,7 @@
 //! still wants to page.
 
 use std::{
-    hash::{BuildHasher, Hasher},
+    hash::BuildHasher,
     io::Write,
     process,
     sync::{
@@ -257,7 +257,9 @@ impl Pipeline {
             return Err(Count::SuppressedSameCause);
         }
         let here = at(head.endpoint, ask.key);
-        let failure = self.failure(head, ask, failure);
+        // Of what goes into the storm incident nobody asks what has caused it.
+        let is_spent = self.gate(head.endpoint).is_spent(ask, now);
+        let failure = if is_spent { None } else { self.failure(head, ask, failure) };
         if !head.meant
             && failure.is_some_and(|failure| self.causes.follows(failure, head.title, now))
         {
@@ -301,7 +303,7 @@ impl Pipeline {
             return (is_paid(admission).then_some(ask.key), paged);
         };
         let kind = if folding.is_whole() { ask.key } else { self.key(folding.kind) };
-        match self.fold.open(self.hasher.hash_one(site), kind, &mut folding, now) {
+        match self.fold.open(site.hash(self.hasher.number()), kind, &mut folding, now) {
             Opens::Own(opening) => {
                 let admission = gate.admit(ask, now);
                 let paged = self.page(queue, head, (ask, now), admission, build);
@@ -394,10 +396,9 @@ impl Pipeline {
 
     /// What has failed: the same for the same error in the same root span.
     fn failure(&self, head: Head<'_>, ask: Ask, failed: Failed<'_>) -> Option<Failure> {
-        let mut state = self.hasher.build_hasher();
-        state.write_usize(head.endpoint);
-        let title = at(head.endpoint, ask.key);
-        failed(&mut state).then(|| Failure { hash: state.finish(), title, rank: ask.rank })
+        let endpoint = (head.endpoint as u64).wrapping_mul(asked::ODD);
+        let hash = failed(self.hasher.number().wrapping_add(endpoint))?;
+        Some(Failure { hash, title: at(head.endpoint, ask.key), rank: ask.rank })
     }
 
     /// What a title is known by in this pipeline.

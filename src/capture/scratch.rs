@@ -13,13 +13,14 @@ use std::{
 
 use crate::{
     capture::{
-        event::{Controls, Failure},
+        content::Content,
+        event::Controls,
         literals::Literals,
         recall::Recall,
         redact::{LOOK_AHEAD, Listed, PLACEHOLDER, Scrubber},
         title::{self, Draft, Group, Holes, MAX_GROUPS},
     },
-    fields::{Fields, TEXT_CAP, Taken, head},
+    fields::{TEXT_CAP, Taken, head},
     stats::{Count, Counters},
 };
 
@@ -46,9 +47,7 @@ pub(crate) struct Scratch {
     pub(crate) recall: Recall,
     /// For titles that have to be read twice; needs no clearing.
     pub(crate) spare: title::Spare,
-    /// The event's error, while it is known.
-    pub(crate) failure: Failure,
-    pub(crate) fields: Fields,
+    pub(crate) content: Content,
 }
 
 thread_local! {
@@ -66,12 +65,11 @@ impl Scratch {
         error.clear();
         holes.clear();
         error_holes.clear();
-        let Scratch { controls, groups, draft, failure, fields, .. } = &mut *scratch;
+        let Scratch { controls, groups, draft, content, .. } = &mut *scratch;
         controls.clear();
-        failure.clear();
+        content.clear();
         groups.iter_mut().for_each(Group::clear);
         draft.clear();
-        fields.clear();
         let result = work(&mut scratch);
         SCRATCH.try_with(|cell| cell.set(Some(scratch))).ok();
         result
@@ -108,14 +106,15 @@ impl Taker<'_> {
         self.write(out, TEXT_CAP, None, write) == Written::Panicked
     }
 
-    /// Appends to what [`take_raw`](Taker::take_raw) took into an empty `out` what belongs to it.
+    /// Appends to what [`take_raw`](Taker::take_raw) took, from `begin` on, what belongs to it.
     pub(crate) fn take_behind(
         &self,
         out: &mut String,
+        begin: usize,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
     ) {
         let start = out.len();
-        let room = TEXT_CAP.saturating_sub(start);
+        let room = TEXT_CAP.saturating_sub(start.saturating_sub(begin));
         if self.write(out, room, None, write) == Written::Panicked {
             out.insert_str(start, ": ");
         }

@@ -56,19 +56,31 @@ pub(crate) fn keep<S>(
     }
 }
 
-/// Appends the event's spans and their fields, leaf first; tells whether there were more.
-pub(crate) fn append<S>(event: &Event<'_>, ctx: &Context<'_, S>, fields: &mut Fields) -> bool
+/// Appends the event's spans and their fields, leaf first; tells whether there were more, and which
+/// is the outermost.
+pub(crate) fn append<S>(
+    event: &Event<'_>,
+    ctx: &Context<'_, S>,
+    fields: &mut Fields,
+) -> (bool, Option<span::Id>)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let mut spans = ctx.event_scope(event).into_iter().flatten();
-    for span in spans.by_ref().take(SPAN_CAP) {
-        fields.push_span(span.name());
-        if let Some(kept) = span.extensions().get::<Kept>() {
-            kept.append_to(fields);
+    let (mut left, mut cut, mut root) = (SPAN_CAP, false, None);
+    for span in ctx.event_scope(event).into_iter().flatten() {
+        root = Some(span.id());
+        match left.checked_sub(1) {
+            Some(less) => {
+                left = less;
+                fields.push_span(span.name());
+                if let Some(kept) = span.extensions().get::<Kept>() {
+                    kept.append_to(fields);
+                }
+            }
+            None => cut = true,
         }
     }
-    spans.next().is_some()
+    (cut, root)
 }
 
 /// Looks for what the event itself has not: the value of each of `names` in the innermost span

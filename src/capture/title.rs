@@ -15,6 +15,14 @@
 //! assert_eq!(title, "order # from # failed: timeout after # in shop::orders");
 //! ```
 //!
+//! [`explain`]: explain()
+//! [`derive()`]: derive()
+//! [`MAX_CHARS`]: MAX_CHARS
+//! [`Titles::custom`]: Titles::custom
+//! [`Titles::literals`]: Titles::literals
+//! [`Titles::short`]: Titles::short
+//! [`group_by`]: crate::Builder::group_by
+//!
 #![doc = include_str!("title/rules.md")]
 
 // The rules are in `scan` (the text as a whole), `word`, `rare` and `token` (one word of it),

@@ -211,7 +211,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
     let at = transport::Endpoint { name: "sandbox".to_owned(), webhook: Some(webhook) };
     let transport = Transport::post(vec![at], &Tokens::default(), &network).unwrap().remove(0);
     let pipeline = Arc::new(Pipeline::seeded(
-        Seed::Fixed,
+        Seed::fixed(),
         (clock.clone(), Some(sender.clone()), Arc::clone(&counters)),
         decided.settings,
     ));

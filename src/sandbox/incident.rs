@@ -13,7 +13,14 @@ use serde_json::Value;
 /// Marks of one incident kept, the newest; the opening one stays.
 const MARKS: usize = 64;
 
-/// Whether an incident still pages.
+/// Whether an incident still pages. From [`Incident::status`].
+///
+/// ```
+/// use tracing_spike::sandbox::{Incident, Status};
+/// fn is_somebody_at_it(incident: &Incident) -> bool {
+///     incident.status() == Status::Acknowledged
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
@@ -32,11 +39,26 @@ pub enum Status {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use tracing_spike::sandbox::Sandbox;
+/// use std::time::Duration;
+/// use tracing_spike::{Incident, Severity, sandbox::{Sandbox, Status}};
+///
 /// let sandbox = Sandbox::start()?;
-/// for incident in sandbox.incidents() {
-///     println!("{} ({} repeats)", incident.title(), incident.repeats());
-/// }
+/// let (_layer, guard) = tracing_spike::builder(sandbox.webhook_url())
+///     .build::<tracing_subscriber::Registry>()?;
+/// let disk = Incident::new("disk is full").severity(Severity::Sev2).field("host", "db1");
+/// guard.handle().trigger(disk)?;
+///
+/// let incidents = sandbox.wait_for(1, Duration::from_secs(5))?;
+/// let incident = &incidents[0];
+/// assert_eq!((incident.number(), incident.title()), (1, "disk is full"));
+/// assert_eq!((incident.status(), incident.is_open()), (Status::Open, true));
+/// assert_eq!((incident.severity(), incident.priority()), (Some("sev2"), None));
+/// assert_eq!(incident.body()["fields"]["host"], "db1");
+/// // Nothing has followed yet.
+/// assert_eq!(incident.repeats(), 0);
+/// assert_eq!(incident.last_at(), incident.first_at());
+/// assert_eq!(incident.last_body(), incident.body());
+/// assert_eq!(incident.resolved_at(), None);
 /// # Ok(())
 /// # }
 /// ```

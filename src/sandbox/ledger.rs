@@ -22,10 +22,28 @@ use super::model::{Answer, Effect};
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use tracing_spike::sandbox::Sandbox;
+/// use std::time::Duration;
+/// use tracing_spike::sandbox::{Effect, Sandbox};
+///
 /// let sandbox = Sandbox::start()?;
-/// let resolves = sandbox.requests().iter().filter(|request| request.is_resolve()).count();
-/// assert_eq!(resolves, 0);
+/// let (_layer, guard) = tracing_spike::builder(sandbox.webhook_url())
+///     .build::<tracing_subscriber::Registry>()?;
+/// guard.handle().resolve("disk is full")?;
+///
+/// let requests = sandbox.wait_for_requests(1, Duration::from_secs(5))?;
+/// let request = &requests[0];
+/// assert_eq!((request.number(), request.method()), (1, "POST"));
+/// assert_eq!(request.path(), "/{token}/push-events");
+/// assert!(sandbox.webhook_url().ends_with(request.raw_path()));
+/// assert!(request.headers().any(|(name, _)| name == "content-type"));
+/// assert_eq!((request.title(), request.is_resolve()), (Some("disk is full"), true));
+/// assert_eq!(request.json().ok_or("that is no JSON")?["status"], "resolve");
+/// assert_eq!(request.body().first(), Some(&b'{'));
+/// // What became of it.
+/// assert_eq!((request.status(), request.effect()), (Some(200), Effect::NothingOpen));
+/// assert_eq!(request.fault(), None);
+/// assert!(request.came_to(&sandbox.webhook_url()));
+/// assert!(request.at() < Duration::from_secs(60));
 /// # Ok(())
 /// # }
 /// ```

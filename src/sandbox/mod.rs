@@ -123,8 +123,11 @@ const TOKEN_LENGTH: usize = 28;
 ///
 /// let sandbox = Sandbox::start()?;
 /// assert!(sandbox.webhook_url().starts_with("http://127.0.0.1:"));
-/// assert!(sandbox.incidents().is_empty());
-/// assert_eq!(sandbox.connections(), 0);
+/// assert_eq!(sandbox.page_url(), format!("http://127.0.0.1:{}/", sandbox.port()));
+/// // Nothing has come yet.
+/// assert_eq!((sandbox.connections(), sandbox.received(), sandbox.opened()), (0, 0, 0));
+/// assert!(sandbox.requests().is_empty());
+/// assert!(sandbox.incidents().is_empty() && sandbox.open().is_empty());
 /// # Ok(())
 /// # }
 /// ```
@@ -290,6 +293,17 @@ impl Sandbox {
     /// # Errors
     ///
     /// When time is up; the error says which requests did come.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// # use std::time::Duration;
+    /// let sandbox = Sandbox::start()?;
+    /// let none = sandbox.wait_for_requests(0, Duration::ZERO)?;
+    /// assert!(none.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait_for_requests(&self, n: u64, timeout: Duration) -> Result<Vec<Request>, WaitError> {
         self.board.wait_for_requests(n, timeout)
     }
@@ -299,6 +313,16 @@ impl Sandbox {
     /// # Errors
     ///
     /// When time is up.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// # use std::time::Duration;
+    /// let sandbox = Sandbox::start()?;
+    /// assert_eq!(sandbox.wait_for_connections(0, Duration::ZERO)?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait_for_connections(&self, n: u64, timeout: Duration) -> Result<u64, WaitError> {
         self.board.wait_for_connections(n, timeout)
     }
@@ -329,34 +353,91 @@ impl Sandbox {
 
     /// Resolves the open incidents with this title, as a person does at Spike, and returns how
     /// many that were.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::Sandbox;
+    /// let sandbox = Sandbox::start()?;
+    /// assert_eq!(sandbox.resolve_by_person("disk is full"), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn resolve_by_person(&self, title: &str) -> usize {
         self.board.resolve_by_person(title)
     }
 
     /// From now on each request meets this fault, until [`clear_faults`](Self::clear_faults).
     /// The inbox does not, except for a fault of the connection itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::{Fault, Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.fault(Fault::Status(503));
+    /// // What is sent now is kept, and tried again.
+    /// sandbox.clear_faults();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fault(&self, fault: Fault) {
         self.board.set_faults(|faults| faults.always(fault));
     }
 
     /// The next `n` requests meet this fault, after those that are already due one. For
     /// [`Fault::ResetOnAccept`] and [`Fault::HangBeforeRead`]: the next `n` connections.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::{Fault, Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.fault_next(2, Fault::ResetOnAccept);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fault_next(&self, n: u64, fault: Fault) {
         self.board.set_faults(|faults| faults.next(n, fault));
     }
 
     /// From now on each request whose title contains `text` meets this fault. A title is known
     /// only after the request was read, so faults that strike earlier strike then.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::{Fault, Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.fault_title("disk is full", Fault::Status(500));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fault_title(&self, text: &str, fault: Fault) {
         self.board.set_faults(|faults| faults.title(text, fault));
     }
 
     /// No further request meets a fault. What hangs already goes on hanging.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::{Fault, Sandbox};
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.fault(Fault::Status(500));
+    /// sandbox.clear_faults();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn clear_faults(&self) {
         self.board.set_faults(|faults| *faults = fault::Faults::default());
     }
 
     /// Replaces the assumptions about what nobody outside Spike knows.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_spike::sandbox::{Sandbox, Unknowns};
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.assume(Unknowns::default());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn assume(&self, unknowns: Unknowns) {
         self.board.assume(unknowns);
     }

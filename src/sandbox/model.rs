@@ -50,7 +50,14 @@ pub(super) struct Post<'a> {
     pub(super) payload: Result<&'a Payload, &'static str>,
 }
 
-/// What the model of Spike did with a request.
+/// What the model of Spike did with a request. From [`Request::effect`](super::Request::effect).
+///
+/// ```
+/// use tracing_spike::sandbox::{Effect, Sandbox};
+/// fn limited(sandbox: &Sandbox) -> usize {
+///     sandbox.requests().iter().filter(|one| one.effect() == Effect::RateLimited).count()
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Effect {

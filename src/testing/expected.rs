@@ -22,7 +22,7 @@ const NEAR: f64 = 0.5;
 
 /// The conditions of [`assert_paged!`](crate::assert_paged) and
 /// [`assert_not_paged!`](crate::assert_not_paged): each method is one, and is written as a call
-/// behind the title.
+/// behind the title. What none is given of is not looked at.
 ///
 /// `severity`, `priority`, `body` and `endpoint` are about one page or repeat: all of them have to
 /// be true of the same one. `times`, `repeats`, `resolved` and `open` are about all that has become

@@ -1,6 +1,12 @@
 //! How to test that it pages: [`Spike`], [`assert_paged!`](crate::assert_paged) and
 //! [`assert_not_paged!`](crate::assert_not_paged). With the feature `testing`.
 //!
+//! [`Spike`]: Spike
+//! [`Spike::advance`]: Spike::advance
+//! [`Spike::pages`]: Spike::pages
+//! [`Expected`]: Expected
+//! [`occurred()`]: Expected::occurred
+//!
 #![doc = include_str!("chapter.md")]
 //!
 //! # How it works

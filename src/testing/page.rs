@@ -90,7 +90,7 @@ impl Page {
         self.text("priority")?.parse().ok()
     }
 
-    /// The body, as the README describes it.
+    /// The body, as [the guide](crate::guide::paging#what-a-person-sees) describes it.
     ///
     /// ```
     /// # use tracing_spike::testing::Spike;

@@ -43,3 +43,4 @@ mod tidy;
 mod titles;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+mod words;

@@ -19,7 +19,7 @@ const COLUMNS: usize = 100;
 
 /// What may be imported by nobody above: the modules of each floor, from the top.
 const FLOORS: [&[&str]; 6] = [
-    &["lib", "proofs"],
+    &["lib", "guide", "proofs"],
     &["cli", "testing"],
     &["builder", "internals"],
     &["at_exit", "panic"],
@@ -180,7 +180,7 @@ fn imports_go_strictly_downwards_and_the_wings_do_not_meet() {
             let wrong = |import: &String| {
                 let import = import.as_str();
                 match module {
-                    "lib" | "proofs" => false,
+                    "lib" | "guide" | "proofs" => false,
                     "sandbox" => import != "sandbox" && import != "incident",
                     _ if import == module => false,
                     _ => {
@@ -355,35 +355,56 @@ fn nothing_is_left_for_later_on_main() {
 }
 
 #[test]
-fn the_readme_shows_pictures_in_the_repository_and_none_in_the_docs() {
+fn pictures_are_shown_in_the_repository_and_not_in_the_docs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let pictures: Vec<_> = readme.split("![").skip(1).map(|one| one.split(['(', ')'])).collect();
-    assert!(!pictures.is_empty());
-    for mut picture in pictures {
-        let (words, path) = (picture.next().unwrap(), picture.next().unwrap());
-        // What is shown where there is no picture.
-        assert!(words.len() > 20, "{path} has no words of its own");
-        assert!(path.starts_with("docs/") && root.join(path).is_file(), "{path}");
+    let guide = fs::read_to_string(root.join("src/guide.rs")).unwrap();
+    for (page, hides) in [
+        ("README.md", "#![doc = \"<style>img[src^='docs/'] { display: none }</style>\"]\n"),
+        ("docs/tools.md", "#[doc = \"<style>.docblock img { display: none }</style>\"]\n"),
+    ] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        let pictures: Vec<_> = text.split("![").skip(1).map(|one| one.split(['(', ')'])).collect();
+        assert!(!pictures.is_empty());
+        for mut picture in pictures {
+            let (words, path) = (picture.next().unwrap(), picture.next().unwrap());
+            // What is shown where there is no picture.
+            assert!(words.len() > 20, "{path} has no words of its own");
+            assert!(root.join(page).with_file_name(path).is_file(), "{page}: {path}");
+        }
+        let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+        assert!((lib + &guide).contains(hides), "a broken picture is in the docs of {page}");
     }
-    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
-    let hidden = "#![doc = \"<style>img[src^='docs/'] { display: none }</style>\"]\n";
-    assert!(lib.contains(hidden), "a broken picture is in the crate docs");
+    for entry in fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let may =
+            path.ends_with("tools.md") || path.extension().is_none_or(|ending| ending != "md");
+        assert!(may || !text.contains("!["), "{}", path.display());
+    }
 }
 
 #[test]
 fn the_readme_is_the_crate_docs_and_tells_the_oldest_rust() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
-    assert!(lib.starts_with("#![doc = include_str!(\"../README.md\")]\n"), "{lib}");
+    // The links within these docs come first, since the first definition of a label counts.
+    let front =
+        "#![doc = include_str!(\"guide/links.md\")]\n#![doc = include_str!(\"../README.md\")]\n";
+    assert!(lib.starts_with(front), "{lib}");
     assert!(!lib.contains("//!"), "the crate docs have a second source");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.lines().count() < 300, "README.md is no first page any more");
     let oldest = format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION"));
     assert!(readme.contains(&oldest), "README.md does not say {oldest:?}");
     let shouts = |word: &&str| word.len() > 5 && word.chars().all(|c| c.is_ascii_uppercase());
     // These are words that the system shouts.
     let system = |word: &str| ["SIGKILL", "SIGTERM", "EMFILE"].contains(&word);
     let shouts = |word: &&str| shouts(word) && !system(word);
-    let shouts: Vec<_> = readme.split_whitespace().filter(shouts).collect();
-    assert!(shouts.is_empty(), "left to be filled in: {shouts:?}");
+    let chapters = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let chapters = chapters.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    for page in chapters.chain([root.join("README.md"), root.join("CONTRIBUTING.md")]) {
+        let text = fs::read_to_string(&page).unwrap();
+        let shouts: Vec<_> = text.split_whitespace().filter(shouts).collect();
+        assert!(shouts.is_empty(), "{}: left to be filled in: {shouts:?}", page.display());
+    }
 }

@@ -1,8 +1,10 @@
-//! What others may ask of a title, as far as it is known here. Invariant: nothing is changed.
+//! What others may ask of a title, as far as it is known here, and of the budget.
+//!
+//! Invariant: nothing is changed.
 
 use std::time::Duration;
 
-use super::{Gate, page::Page};
+use super::{Ask, Gate, page::Page};
 use crate::{clock::millis, sync::lock};
 
 impl Gate {
@@ -14,6 +16,16 @@ impl Gate {
     /// Whether it was said that the title is over, later than `at`.
     pub(crate) fn was_over_after(&self, key: u64, at: Duration) -> bool {
         self.is(key, |page| page.was_over_after(millis(at)))
+    }
+
+    /// Whether the budget would not pay for an opening.
+    pub(crate) fn is_spent(&self, ask: Ask, now: Duration) -> bool {
+        self.has_spent(Ask { key: ask.key.max(1), ..ask }, millis(now))
+    }
+
+    /// The same, of a key and a time as the gate has them.
+    pub(super) fn has_spent(&self, ask: Ask, now: u64) -> bool {
+        ask.key != self.storm.1 && self.budget(ask).is_spent(now)
     }
 
     fn is(&self, key: u64, so: impl FnOnce(&Page) -> bool) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Gate,
-    table::{Book, Counts, Slot},
+    table::{Book, Slot, TALLIES},
 };
 use crate::{
     clock::millis,
@@ -31,7 +31,7 @@ pub(crate) struct Probe {
 
 /// A gate as far as it concerns a few titles that are each the only one of their set, and so in its
 /// first slot.
-pub(crate) struct Saved(Vec<(u64, u64, u8, u64, u64, Book)>);
+pub(crate) struct Saved(Vec<(u64, u64, u8, [(u64, u64); TALLIES], Book)>);
 
 impl Gate {
     pub(crate) fn probe(&self, key: u64, now: Duration) -> Option<Probe> {
@@ -54,11 +54,10 @@ impl Gate {
     pub(crate) fn save(&self, keys: &[u64]) -> Saved {
         let mut saved = Vec::with_capacity(keys.len());
         for set in keys.iter().filter_map(|key| self.set(*key)) {
-            let Slot { key, due, worst, counts: Counts { counted, last } } = &set.slots[0];
-            let [key, due, counted, last] =
-                [key, due, counted, last].map(|it| it.load(Ordering::Relaxed));
+            let Slot { key, due, worst } = &set.slots[0];
+            let [key, due] = [key, due].map(|it| it.load(Ordering::Relaxed));
             let book = lock(&set.books)[0];
-            saved.push((key, due, worst.load(Ordering::Relaxed), counted, last, book));
+            saved.push((key, due, worst.load(Ordering::Relaxed), set.tell(0), book));
         }
         Saved(saved)
     }
@@ -68,12 +67,11 @@ impl Gate {
         self.repeats.clear();
         for (set, saved) in keys.iter().filter_map(|key| self.set(*key)).zip(&saved.0) {
             let slot = &set.slots[0];
-            let (key, due, worst, counted, last, book) = *saved;
+            let (key, due, worst, tallies, book) = *saved;
             slot.key.store(key, Ordering::Relaxed);
             slot.due.store(due, Ordering::Relaxed);
             slot.worst.store(worst, Ordering::Relaxed);
-            slot.counts.counted.store(counted, Ordering::Relaxed);
-            slot.counts.last.store(last, Ordering::Relaxed);
+            set.put(0, tallies);
             lock(&set.books)[0] = book;
         }
     }

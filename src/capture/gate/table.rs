@@ -1,11 +1,12 @@
 //! The table's sets: eight slots for titles, and their books under a lock.
 //!
-//! Invariants: a title is in one of its set's slots or nowhere; what a repeat needs is in its slot,
-//! and read and counted there without the lock.
+//! Invariants: a title is in one of its set's slots or nowhere; what a repeat needs is in its slot
+//! and in its thread's tally, and read and counted there without the lock.
 
 use std::{
     array,
     cmp::Ordering::{Equal, Greater, Less},
+    ops::Deref,
     time::Duration,
 };
 
@@ -14,20 +15,26 @@ use super::{Ask, page::Page};
 use crate::sync::tests::{Bug, is_seeded};
 use crate::{
     incident::{Sending, Status},
-    sync::{AtomicU8, AtomicU64, Mutex, Ordering},
+    sync::{AtomicU8, AtomicU64, Mutex, Ordering, thread_number},
 };
 
 /// Slots of a set.
 pub(super) const WAYS: usize = if cfg!(spike_loom) { 1 } else { 8 };
 
-/// In [`Counts::counted`].
+/// In [`Tally::counted`].
 const ONE_TITLE: u64 = 1 << 48;
+
+/// Threads count in so many tallies, so that in a storm on several of them their processors don't
+/// take one piece of memory from one another at each event.
+pub(super) const TALLIES: usize = if cfg!(spike_loom) { 2 } else { 4 };
 
 /// Titles whose keys share a set. A title is in one of its set's slots or nowhere.
 #[derive(Debug)]
 pub(super) struct Set {
-    /// Read without the lock by the repeat path, written under it (but for `counted` and `last`).
+    /// Read without the lock by the repeat path, written under it.
     pub(super) slots: [Slot; WAYS],
+    /// Written without the lock.
+    tallies: [Tally; TALLIES],
     pub(super) books: Mutex<[Book; WAYS]>,
 }
 
@@ -39,18 +46,25 @@ pub(super) struct Slot {
     pub(super) due: AtomicU64,
     /// The most severe rank sent since the opening.
     pub(super) worst: AtomicU8,
-    pub(super) counts: Counts,
 }
 
-/// What each repeat writes, on a piece of memory of its own: what it only reads stays with every
-/// processor, and only this goes from one to another in a storm.
+/// What some threads have counted, for each slot, on a piece of memory of its own: what a repeat
+/// only reads stays with every processor.
 #[derive(Debug, Default)]
-#[repr(align(64))]
-pub(super) struct Counts {
+#[repr(align(128))]
+struct Tally {
     /// Occurrences, of all titles that the slot has had; above them, how many titles these were.
-    pub(super) counted: AtomicU64,
+    counted: [AtomicU64; WAYS],
     /// When the newest was.
-    pub(super) last: AtomicU64,
+    last: [AtomicU64; WAYS],
+}
+
+/// A slot of a set, and what is counted for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    slot: &'a Slot,
+    tallies: &'a [Tally; TALLIES],
+    way: usize,
 }
 
 /// The rest of what is known of a title.
@@ -89,63 +103,75 @@ impl Set {
     pub(super) fn new() -> Self {
         Self {
             slots: array::from_fn(|_| Slot::default()),
+            tallies: array::from_fn(|_| Tally::default()),
             books: Mutex::new([Book::default(); WAYS]),
         }
     }
 
-    pub(super) fn find(&self, key: u64) -> Option<&Slot> {
-        self.slots.iter().find(|slot| slot.key.load(Ordering::Acquire) == key)
+    pub(super) fn find(&self, key: u64) -> Option<Place<'_>> {
+        self.places().find(|place| place.key.load(Ordering::Acquire) == key)
     }
 
-    /// Counts an occurrence that is a repeat and nothing else, without the lock.
-    pub(super) fn counts_repeat(&self, slot: &Slot, ask: Ask, now: u64) -> bool {
-        // Not a `load`, which would fetch the memory to be read, and soon again to be written.
-        let title = title_of(slot.counts.counted.fetch_add(0, Ordering::Acquire));
-        if slot.key.load(Ordering::Acquire) != ask.key || !slot.is_repeat(ask.rank, now) {
-            return false;
-        }
-        let counted = slot.counts.counted.fetch_add(ask.occurrences(), Ordering::Relaxed);
-        slot.counts.last.store(now, Ordering::Relaxed);
-        // The slot may have gone to another title meanwhile. What was counted before it went is no
-        // part of that one's count; what was counted after is, for a moment, and is taken back.
-        let kept = title_of(counted) == title;
-        #[cfg(all(test, spike_loom))]
-        let kept = kept || is_seeded(Bug::Unchecked);
-        if !kept {
-            slot.counts.counted.fetch_sub(ask.occurrences(), Ordering::Relaxed);
-        }
-        kept
+    /// What was counted for a slot, and when last.
+    #[cfg(test)]
+    #[cfg(not(spike_loom))]
+    pub(super) fn tell(&self, way: usize) -> [(u64, u64); TALLIES] {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        array::from_fn(|at| {
+            let Tally { counted, last } = &self.tallies[at];
+            (load(&counted[way]), load(&last[way]))
+        })
     }
 
-    /// The slot and book of a title that has one.
+    /// As [`tell`](Set::tell) has told it.
+    #[cfg(test)]
+    #[cfg(not(spike_loom))]
+    pub(super) fn put(&self, way: usize, tallies: [(u64, u64); TALLIES]) {
+        for (Tally { counted, last }, told) in self.tallies.iter().zip(tallies) {
+            counted[way].store(told.0, Ordering::Relaxed);
+            last[way].store(told.1, Ordering::Relaxed);
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let tallies = &self.tallies;
+        self.slots.iter().enumerate().map(move |(way, slot)| Place { slot, tallies, way })
+    }
+
+    /// The place and book of a title that has one.
     pub(super) fn known<'a>(
         &'a self,
         books: &'a mut [Book; WAYS],
         key: u64,
-    ) -> Option<(&'a Slot, &'a mut Book)> {
-        let places = self.slots.iter().zip(books.iter_mut());
-        places.into_iter().find(|(slot, _)| slot.key.load(Ordering::Relaxed) == key)
+    ) -> Option<(Place<'a>, &'a mut Book)> {
+        let places = self.places().zip(books.iter_mut());
+        places.into_iter().find(|(place, _)| place.key.load(Ordering::Relaxed) == key)
     }
 
-    /// A slot and book for a new title: free, or those of the title least worth keeping.
+    /// A place and book for a new title: free, or those of the title least worth keeping.
     pub(super) fn make_room<'a>(
         &'a self,
         books: &'a mut [Book; WAYS],
         key: u64,
-    ) -> Option<(&'a Slot, &'a mut Book)> {
-        let worth = |(slot, book): &(&Slot, &mut Book)| {
+    ) -> Option<(Place<'a>, &'a mut Book)> {
+        let worth = |(place, book): &(Place<'_>, &mut Book)| {
             let Page { open, resolved, sent_at, .. } = book.now;
-            let held = slot.key.load(Ordering::Relaxed) != 0;
-            if held { (true, open, resolved, sent_at) } else { (false, false, false, 0) }
+            // One number, since eight of them are compared: the flags above the milliseconds.
+            let flags = u64::from(open) << 1 | u64::from(resolved);
+            let worth = 1 << 63 | flags << 61 | sent_at.min((1 << 61) - 1);
+            if place.key.load(Ordering::Relaxed) == 0 { 0 } else { worth }
         };
-        let (slot, book) = self.slots.iter().zip(books.iter_mut()).min_by_key(worth)?;
-        slot.key.store(0, Ordering::Release);
-        slot.worst.store(0, Ordering::Relaxed);
-        slot.due.store(0, Ordering::Relaxed);
-        let counted = slot.counts.counted.fetch_add(ONE_TITLE, Ordering::Release);
-        *book = Book { now: Page::new(occurrences_of(counted)), ..Book::default() };
-        slot.key.store(key, Ordering::Release);
-        Some((slot, book))
+        let (place, book) = self.places().zip(books.iter_mut()).min_by_key(worth)?;
+        place.key.store(0, Ordering::Release);
+        place.worst.store(0, Ordering::Relaxed);
+        place.due.store(0, Ordering::Relaxed);
+        let counted = place.counters().fold(0, |sum: u64, counted| {
+            let counted = counted.fetch_add(ONE_TITLE, Ordering::Release);
+            sum.wrapping_add(occurrences_of(counted))
+        });
+        *book = Book { now: Page::new(counted), ..Book::default() };
+        place.key.store(key, Ordering::Release);
+        Some((place, book))
     }
 }
 
@@ -162,16 +188,71 @@ impl Slot {
     pub(super) fn is_repeat(&self, rank: u8, now: u64) -> bool {
         now < self.due.load(Ordering::Relaxed) && rank <= self.worst.load(Ordering::Relaxed)
     }
+}
+
+impl Deref for Place<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.slot
+    }
+}
+
+impl<'a> Place<'a> {
+    /// What this thread counts in, and where it notes when.
+    fn here(&self) -> Option<(&'a AtomicU64, &'a AtomicU64)> {
+        // `TALLIES` is a power of two.
+        let tally = self.tallies.get(thread_number() & TALLIES.wrapping_sub(1))?;
+        Some((tally.counted.get(self.way)?, tally.last.get(self.way)?))
+    }
+
+    fn counters(&self) -> impl Iterator<Item = &'a AtomicU64> {
+        let Self { tallies, way, .. } = *self;
+        tallies.iter().filter_map(move |tally| tally.counted.get(way))
+    }
+
+    /// Counts an occurrence that is a repeat of the place's title and nothing else, without the
+    /// lock.
+    pub(super) fn counts_repeat(&self, ask: Ask, now: u64) -> bool {
+        let Some((counted, last)) = self.here() else { return false };
+        // Not a `load`, which would fetch the memory to be read, and soon again to be written.
+        let title = title_of(counted.fetch_add(0, Ordering::Acquire));
+        if self.key.load(Ordering::Acquire) != ask.key || !self.is_repeat(ask.rank, now) {
+            return false;
+        }
+        let before = counted.fetch_add(ask.occurrences(), Ordering::Relaxed);
+        last.store(now, Ordering::Relaxed);
+        // The slot may have gone to another title meanwhile. What was counted before it went is no
+        // part of that one's count; what was counted after is, for a moment, and is taken back.
+        let kept = title_of(before) == title;
+        #[cfg(all(test, spike_loom))]
+        let kept = kept || is_seeded(Bug::Unchecked);
+        if !kept {
+            counted.fetch_sub(ask.occurrences(), Ordering::Relaxed);
+        }
+        kept
+    }
 
     /// Counts, and tells how many there are now.
     pub(super) fn add(&self, occurrences: u64, now: u64) -> u64 {
-        let counted = self.counts.counted.fetch_add(occurrences, Ordering::Relaxed);
-        self.counts.last.store(now, Ordering::Relaxed);
-        occurrences_of(counted.wrapping_add(occurrences))
+        if let Some((counted, last)) = self.here() {
+            counted.fetch_add(occurrences, Ordering::Relaxed);
+            last.store(now, Ordering::Relaxed);
+        }
+        self.count()
     }
 
+    /// Occurrences of all titles that the slot has had.
     pub(super) fn count(&self) -> u64 {
-        occurrences_of(self.counts.counted.load(Ordering::Relaxed))
+        self.counters().fold(0, |sum: u64, counted| {
+            sum.wrapping_add(occurrences_of(counted.load(Ordering::Relaxed)))
+        })
+    }
+
+    /// When the newest was.
+    pub(super) fn last(&self) -> u64 {
+        let last = self.tallies.iter().filter_map(|tally| tally.last.get(self.way));
+        last.map(|last| last.load(Ordering::Relaxed)).max().unwrap_or(0)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the pipeline is asked: to page, or to resolve, and what is known of who asks.
 
-use std::{fmt, hash::DefaultHasher};
+use std::{fmt, ptr};
 
-use tracing::callsite::Identifier;
+use tracing::Metadata;
+use twox_hash::XxHash3_64;
 
 use crate::{
     capture::title::Folding,
@@ -37,8 +38,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) tells: Tells<'a>,
 }
 
-/// Hashes what has failed, its error and its root span; false when there is no such thing.
-pub(crate) type Failed<'a> = &'a dyn Fn(&mut DefaultHasher) -> bool;
+/// Hashes what has failed, its error and its root span, with this seed; `None` when there is no
+/// such thing.
+pub(crate) type Failed<'a> = &'a dyn Fn(u64) -> Option<u64>;
 
 /// Shows the message and the error, one by one, until one of them is what is looked for; tells
 /// whether any was.
@@ -61,10 +63,13 @@ pub(crate) struct Origin<'a> {
     pub(crate) folding: Folding<'a>,
 }
 
+/// Spreads what differs in few bits: the golden ratio's, as in Fibonacci hashing.
+pub(super) const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// One place in the source that makes events.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub(crate) enum Site<'a> {
-    Callsite(Identifier),
+    Callsite(&'static Metadata<'static>),
     /// All `log` records of a level share a callsite, so theirs is where they say they are from;
     /// not their target, which a program may make up for each.
     Record {
@@ -73,11 +78,26 @@ pub(crate) enum Site<'a> {
     },
 }
 
+impl Site<'_> {
+    pub(crate) fn hash(&self, seed: u64) -> u64 {
+        match *self {
+            Self::Callsite(meta) => {
+                // Of two addresses, never the same.
+                let mixed = (ptr::from_ref(meta).addr() as u64 ^ seed).wrapping_mul(ODD);
+                mixed ^ mixed >> 32
+            }
+            Self::Record { file, line } => {
+                XxHash3_64::oneshot_with_seed(seed ^ u64::from(line), file.as_bytes())
+            }
+        }
+    }
+}
+
 impl<'a> Asked<'a> {
     /// What a person asks for by hand.
     pub(crate) fn by_hand(head: Head<'a>) -> Self {
         let head = Head { meant: true, ..head };
-        Self { head, origin: None, failure: &|_| false, tells: &|_| false }
+        Self { head, origin: None, failure: &|_| None, tells: &|_| false }
     }
 }
 

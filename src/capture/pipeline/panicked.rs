@@ -72,7 +72,7 @@ impl Pipeline {
         let Some(panics) = &self.settings.panics else { return };
         self.counters.add(Count::Seen);
         let paged = Scratch::lend(|scratch| {
-            let Scratch { message, filled, draft, spare, fields, .. } = scratch;
+            let Scratch { message, filled, draft, spare, content, .. } = scratch;
             let taker =
                 Taker { scrubber: self.scrubber(), counters: &self.counters, literals: None };
             let taken = taker.take(message, TEXT_CAP, |out| out.write_str(panicked.message));
@@ -94,7 +94,7 @@ impl Pipeline {
             let head = Head { title, severity, priority, endpoint, panic, ..Head::default() };
             let build = || {
                 let message = (message.as_str(), taken);
-                Detail::Event(captured(panicked, message, taker, fields))
+                Detail::Event(captured(panicked, message, taker, &mut content.fields))
             };
             let paged = self.trigger(Asked::by_hand(head), build);
             // In a forked child, a thread of the parent's may have been there.

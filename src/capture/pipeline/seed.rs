@@ -1,4 +1,4 @@
-//! What the keys of titles begin with.
+//! What hashes begin with: the keys of titles, of failures and of call sites.
 //!
 //! Invariant: in a program that pages, nobody outside can know it.
 
@@ -12,12 +12,29 @@ use crate::{clock::Clock, queue::Sender, stats::Counters};
 
 /// Makes hashers that agree with each other.
 #[derive(Debug)]
-pub(crate) enum Seed {
+pub(crate) struct Seed {
+    /// `None`: the hashers are the same in each process.
+    state: Option<RandomState>,
+    number: u64,
+}
+
+impl Seed {
     /// Another one in each process: messages carry strangers' text.
-    Random(RandomState),
+    fn random() -> Self {
+        let state = RandomState::new();
+        Self { number: state.hash_one(0), state: Some(state) }
+    }
+
     /// Always the same, so that a log always gets the same forecast.
     #[cfg(feature = "cli")]
-    Fixed,
+    pub(crate) fn fixed() -> Self {
+        Self { state: None, number: 0 }
+    }
+
+    /// For cheaper hashes, of what decides about less than a title does.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 impl Pipeline {
@@ -27,8 +44,7 @@ impl Pipeline {
         counters: Arc<Counters>,
         settings: Settings,
     ) -> Self {
-        let seed = Seed::Random(RandomState::new());
-        Self::seeded(seed, (clock, queue, counters), settings)
+        Self::seeded(Seed::random(), (clock, queue, counters), settings)
     }
 }
 
@@ -36,10 +52,6 @@ impl BuildHasher for Seed {
     type Hasher = DefaultHasher;
 
     fn build_hasher(&self) -> DefaultHasher {
-        match self {
-            Self::Random(state) => state.build_hasher(),
-            #[cfg(feature = "cli")]
-            Self::Fixed => DefaultHasher::new(),
-        }
+        self.state.as_ref().map_or_else(DefaultHasher::new, RandomState::build_hasher)
     }
 }

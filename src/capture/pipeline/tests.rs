@@ -102,7 +102,7 @@ fn trigger_after(
     let (title, folding) = draft.split();
     let origin = Origin { site: Site::Record { file: "shop.rs", line }, folding };
     let head = Head { title, threshold, ..Head::default() };
-    let asked = Asked { head, origin: Some(origin), failure: &|_| false, tells: &|_| false };
+    let asked = Asked { head, origin: Some(origin), failure: &|_| None, tells: &|_| false };
     pipeline.trigger(asked, || Detail::Manual(Manual::default()))
 }
 
@@ -175,7 +175,7 @@ fn what_waited_may_go_into_the_storm_but_what_is_meant_waits_for_nothing() {
     assert_eq!(told, [waits, waits, Ok(()), Err(Count::SuppressedStorm)]);
     // What is meant has a budget of its own, and pages the first time.
     let head = Head { title: "a", threshold: THREE, meant: true, ..Head::default() };
-    let meant = Asked { head, origin: None, failure: &|_| false, tells: &|_| false };
+    let meant = Asked { head, origin: None, failure: &|_| None, tells: &|_| false };
     pipeline.trigger(meant, || Detail::Manual(Manual::default())).unwrap();
     let ops = lane(&mut receiver, 0);
     assert_eq!((ops[2].title.as_str(), ops[2].occurrences.count), ("a", 1));
@@ -195,7 +195,7 @@ fn what_waited_and_was_folded_is_counted_once() {
     }
     let head =
         Head { title: "more kinds of: a", severity: Some(Severity::Sev1), ..Head::default() };
-    let escalates = Asked { head, origin: None, failure: &|_| false, tells: &|_| false };
+    let escalates = Asked { head, origin: None, failure: &|_| None, tells: &|_| false };
     pipeline.trigger(escalates, || Detail::Manual(Manual::default())).unwrap();
     let ops = lane(&mut receiver, 0);
     assert_eq!((ops[0].title.as_str(), ops[0].occurrences.count), ("more kinds of: a", 12));

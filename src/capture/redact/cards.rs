@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::text::{Text, is_grouped};
 
-/// Digits of a card number, and the separators between them.
+/// Digits of a card number.
+const LEAST: usize = 13;
 const MOST: usize = 19;
 
 /// How numbers are grouped on cards.
@@ -25,6 +26,9 @@ pub(super) fn find(
     let digit = |byte: u8| byte.is_ascii_digit();
     let end = text.run(at, is_grouped);
     let mut start = text.back(at, floor, is_grouped);
+    if end.saturating_sub(start) < LEAST {
+        return Err(end);
+    }
     while start < end {
         start = text.run(start, |byte| is_grouped(byte) && !digit(byte));
         let after = text.run(start, digit);
@@ -51,7 +55,7 @@ fn number(text: Text<'_>, start: usize, after: usize, done: usize) -> Option<Ran
     {
         return None;
     }
-    if (13..=MOST).contains(&length) {
+    if (LEAST..=MOST).contains(&length) {
         return check(text, start, after);
     }
     let separator = text.at(after);

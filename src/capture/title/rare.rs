@@ -24,7 +24,7 @@ impl Scan<'_, '_> {
             return true;
         }
         if first & DIGIT != 0 && mask & (LETTER | HIGH | SIGN | APOSTROPHE) == 0 {
-            self.number_and_tail(start, self.at);
+            self.number_and_tail(start, self.at, mask);
             return true;
         }
         if mask & SLASH != 0 && mask & COLON != 0 && has_scheme(word)
@@ -49,12 +49,13 @@ impl Scan<'_, '_> {
 
     /// A word that begins with a digit and has no letters: `5-6`, `17:03:12.`
     #[inline(never)]
-    pub(super) fn number_and_tail(&mut self, start: usize, end: usize) {
-        let word = self.text.get(start..end).unwrap_or_default();
-        let core = word.trim_end_matches(['.', ':', '-', '@']);
-        self.odd |= word.contains('@') || (word.contains(':') && word.contains('/'));
+    pub(super) fn number_and_tail(&mut self, start: usize, end: usize, mask: u32) {
+        let word = self.eights.bytes.get(start..end).unwrap_or_default();
+        let is_tail = |b: &&u8| matches!(b, b'.' | b':' | b'-' | b'@');
+        let tail = word.iter().rev().take_while(is_tail).count();
+        self.odd |= mask & AT != 0 || mask & (COLON | SLASH) == COLON | SLASH;
         self.push_hash(Rule::Joined);
-        self.tail(None, word.get(core.len()..).unwrap_or_default());
+        self.tail(None, self.text.get(end.wrapping_sub(tail)..end).unwrap_or_default());
     }
 
     /// A URL ends at white space, a quote, or a bracket that closes.

@@ -123,8 +123,8 @@ impl Titles {
 
     /// Cuts the text at its first `: `, so that what follows, an error's text most often, does not
     /// join the key: `card payment failed: timeout in shop` becomes `card payment failed in shop`.
-    /// For those who want one incident for each call site. The place stays, and so does what
-    /// [`group_by`](crate::Builder::group_by) appends.
+    /// For those who want one incident for each call site; by default the whole text joins it. The
+    /// place stays, and so does what [`group_by`](crate::Builder::group_by) appends.
     ///
     /// ```
     /// # use tracing_spike::title::Titles;

@@ -38,7 +38,7 @@ impl Scan<'_, '_> {
                 return;
             }
         } else if first & DIGIT != 0 && mask & (LETTER | SIGN | APOSTROPHE) == 0 {
-            return self.number_and_tail(start, end);
+            return self.number_and_tail(start, end, mask);
         }
         let (mut from, mut to) = (start, end);
         let ends = ends_core(self.byte(end.wrapping_sub(1)));

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    hash::{DefaultHasher, Hash},
+    hash::{DefaultHasher, Hash, Hasher},
 };
 
 use super::{
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     capture::{
-        event::{Deciding, Failure, is_content},
+        content::Content,
+        event::{Deciding, is_content},
         filter::{Concern, Rules},
         layer::{
             Wish,
@@ -154,20 +155,17 @@ impl Program {
     }
 
     /// Hashes the error and the root span, which a log tells apart by its name and fields only.
-    pub(super) fn failure(
-        &self,
-        event: &Event<'_>,
-        taker: Taker<'_>,
-        state: &mut DefaultHasher,
-    ) -> bool {
-        let Some(root) = event.spans.first() else { return false };
-        root.name.hash(state);
+    pub(super) fn failure(&self, event: &Event<'_>, taker: Taker<'_>, seed: u64) -> Option<u64> {
+        let root = event.spans.first()?;
+        let mut state = DefaultHasher::new();
+        (seed, &root.name).hash(&mut state);
         for (name, value) in &root.fields {
-            (name, format!("{value:?}")).hash(state);
+            (name, format!("{value:?}")).hash(&mut state);
         }
-        let mut failure = Failure::default();
-        failure.read_from(taker, |visitor| self.names.record(&event.fields, visitor));
-        failure.own().map(|own| own.hash(state)).is_some()
+        let mut content = Content::default();
+        content.read_from(taker, |visitor| self.names.record(&event.fields, visitor));
+        content.own()?.hash(&mut state);
+        Some(state.finish())
     }
 }
 

@@ -4,7 +4,7 @@
 //! Invariants: nothing is sent; time never runs backwards; what is held is bounded as it is in a
 //! program; the same log gets the same answer.
 
-use std::{collections::VecDeque, hash::DefaultHasher, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     line::Event,
@@ -74,7 +74,7 @@ impl Replay {
         let (sender, receiver) = queue::bounded(1, 1);
         let (clock, counters) = (Clock::standing(), Arc::new(Counters::new()));
         let pipeline = Pipeline::seeded(
-            Seed::Fixed,
+            Seed::fixed(),
             (clock.clone(), Some(sender), Arc::clone(&counters)),
             settings,
         );
@@ -174,8 +174,7 @@ impl Replay {
                 };
                 let site = if *is_derived { site(event) } else { None };
                 let origin = site.map(|site| Origin { site, folding });
-                let failure =
-                    |state: &mut DefaultHasher| program.failure(event, self.taker(), state);
+                let failure = |seed| program.failure(event, self.taker(), seed);
                 let asked = Asked { head, origin, failure: &failure, tells: &|_| false };
                 Fate::Trigger(self.pipeline.trigger(asked, build))
             }
