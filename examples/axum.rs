@@ -6,6 +6,7 @@
 //! then shuts down as at a signal; how to wait for one is in `graceful.rs`.
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
+#![expect(clippy::indexing_slicing, reason = "of JSON, what is not there is null")]
 
 use std::{error::Error, net::SocketAddr};
 

@@ -5,6 +5,7 @@
 //! Pages an embedded sandbox, or the real Spike when `SPIKE_WEBHOOK_URL` is set.
 
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
+#![expect(clippy::indexing_slicing, reason = "of JSON, what is not there is null")]
 
 use std::{error::Error, path::Path, process::ExitCode};
 
