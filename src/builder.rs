@@ -6,6 +6,7 @@ pub(crate) mod assemble;
 #[cfg(feature = "cli")]
 mod decided;
 mod endpoints;
+mod links;
 mod spool;
 mod start;
 pub(crate) mod watched;
@@ -88,6 +89,8 @@ pub struct Builder {
     routes: Vec<Rule>,
     titles: Titles,
     group_by: Vec<String>,
+    trail: Option<usize>,
+    links: Vec<(String, String)>,
     redaction: Redaction,
     redacted_names: Vec<String>,
     repeat_every: Duration,
@@ -166,6 +169,8 @@ impl Builder {
             routes: Vec::new(),
             titles: Titles::text(),
             group_by: Vec::new(),
+            trail: None,
+            links: Vec::new(),
             redaction: Redaction::On,
             redacted_names: Vec::new(),
             repeat_every: REPEAT_EVERY,
@@ -332,6 +337,68 @@ impl Builder {
     /// ```
     pub fn group_by(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.group_by = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Tells what was going on before: an incident's `body.trail` has the last `events` events of
+    /// the same root span, at INFO and above, each in a line with the time before the incident, the
+    /// oldest first. Default: none, and nothing is recorded; 1 to 64.
+    ///
+    /// ```text
+    /// -0.214s INFO shop::orders: 3 seats reserved order=4711 shelf=17
+    /// -0.012s WARN shop::payments: no answer, trying again attempt=2
+    /// ```
+    ///
+    /// The root span is the outermost at INFO and above that an event is in, a request's most
+    /// often: what happens in another is in another trail, on whatever thread it runs. Without a
+    /// span there is none, nor is there in what `Handle::trigger` opens, in a panic, a storm or a
+    /// resolve. DEBUG and TRACE are not recorded, nor are the events of a target that the
+    /// [`filter`](Builder::filter) has `off`.
+    ///
+    /// Of one event 512 bytes are kept, 256 of each text, and of one root span 8 KiB, as long as it
+    /// is open; of more than 1,024 root spans at once, one that was quiet for long is forgotten: 11
+    /// MiB of memory at most. Of a body that is too large the trail goes first, as `body.notes.cut`
+    /// says. Secrets are redacted as in other fields, before they leave the process. What is only
+    /// recorded is in no count of [`Stats`](crate::Stats).
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env().trail(20);
+    /// # drop(builder);
+    /// ```
+    pub fn trail(mut self, events: usize) -> Self {
+        self.trail = Some(events);
+        self
+    }
+
+    /// A link for whoever is paged, as `body.links.{name}`: to the logs, the trace, a dashboard.
+    /// Call it once for each link. Default: none.
+    ///
+    /// What is in braces is replaced by what the incident says, percent-encoded:
+    ///
+    /// | placeholder | value |
+    /// |---|---|
+    /// | `{trace_id}`, `{span_id}` | of the event's span, with the feature `opentelemetry` |
+    /// | `{title}`, `{target}`, `{level}`, `{location}` | as in the incident |
+    /// | `{service}`, `{version}`, `{environment}`, `{host}` | of `body.source` |
+    /// | `{first}`, `{last}` | when it occurred first and last, as `2026-11-23T09:00:00.000Z` |
+    /// | `{first_ms}`, `{last_ms}` | the same in milliseconds since 1970 |
+    /// | `{fields.order}`, `{span.fields.request_id}` | a field of the event, or of its spans |
+    ///
+    /// A link with a value that this incident does not have is left out, and so is one of more than
+    /// 1,024 bytes; of a value, 256 bytes are taken. At most 8 links, with names of 1 to 32 of the
+    /// characters `a` to `z`, `0` to `9` and `_`. A template is an https or http URL of 512 bytes
+    /// at most, with no user in it and no placeholder in its host. For braces of the URL itself
+    /// write `%7B` and `%7D`. [`build`](Builder::build) tells what is wrong with one. A
+    /// [`Rule`](Rule::runbook) may give its incidents a `runbook`.
+    ///
+    /// ```
+    /// let builder = tracing_spike::from_env()
+    ///     .link("logs", "https://logs.example/?trace={trace_id}&from={first}")
+    ///     .link("orders", "https://shop.example/orders/{fields.order}");
+    /// # drop(builder);
+    /// ```
+    pub fn link(mut self, name: impl Into<String>, template: impl Into<String>) -> Self {
+        self.links.push((name.into(), template.into()));
         self
     }
 
@@ -714,6 +781,7 @@ impl fmt::Debug for Builder {
             .field("rules", &self.routes)
             .field("titles", &self.titles)
             .field("group_by", &self.group_by)
+            .field("trail", &self.trail)
             .field("redaction", &self.redaction)
             .field("redact", &self.redacted_names)
             .field("repeat_every", &self.repeat_every)

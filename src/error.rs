@@ -34,7 +34,9 @@ pub(crate) enum Kind {
     /// A variable or builder setting with a value that can't be used.
     Setting { name: &'static str, expected: &'static str, found: String },
     /// A rule that can't be used. Its target can.
-    Rule { target: String, expected: &'static str, found: String },
+    Rule { target: String, expected: Cow<'static, str>, found: String },
+    /// A link that can't be used. Its name can, if there is one.
+    Link { name: String, expected: Cow<'static, str>, found: String },
     /// A bad filter directive; `at` is a character position, counted from 1.
     Filter { from: &'static str, at: usize, problem: String },
     /// A file that can't be read. The path is left out: it might be the secret itself.
@@ -70,6 +72,7 @@ impl Error {
             | Kind::TwoSources { .. }
             | Kind::Setting { .. }
             | Kind::Rule { .. }
+            | Kind::Link { .. }
             | Kind::Filter { .. }
             | Kind::File { .. }
             | Kind::Spool { .. }
@@ -118,6 +121,12 @@ impl fmt::Display for Error {
             }
             Kind::Rule { target, expected, found } => {
                 write!(f, "{}: expected {expected}, found {found}", named(target))
+            }
+            Kind::Link { name, expected, found } if name.is_empty() => {
+                write!(f, "link: expected {expected}, found {found}")
+            }
+            Kind::Link { name, expected, found } => {
+                write!(f, "link(\"{name}\"): expected {expected}, found {found}")
             }
             Kind::Filter { from, at, problem } => {
                 write!(f, "{from}, character {at}: {problem}")

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    capture::{filter::Rules, pipeline::Pipeline, routes::Routes},
+    capture::{in_force::InForce, pipeline::Pipeline, routes::Routes},
     error::Error,
     health::{Board, Health, WorkerState},
     incident::Incident,
@@ -22,6 +22,7 @@ use crate::{
 
 pub(crate) use live::Live;
 
+mod filter;
 mod live;
 mod waits;
 
@@ -32,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 pub(crate) struct Shared {
     pipeline: Arc<Pipeline>,
-    rules: Arc<Rules>,
+    rules: Arc<InForce>,
     routes: Arc<Routes>,
     board: Arc<Board>,
     shutdown_timeout: Duration,
@@ -130,13 +131,18 @@ pub struct Muted {
 impl Guard {
     pub(crate) fn new(
         pipeline: Arc<Pipeline>,
-        rules: Arc<Rules>,
+        rules: Arc<InForce>,
         routes: Arc<Routes>,
         board: Arc<Board>,
         shutdown_timeout: Duration,
     ) -> Self {
         let shared = Arc::new(Shared { pipeline, rules, routes, board, shutdown_timeout });
         Live::here().add(&shared);
+        #[cfg(feature = "metrics")]
+        if let Some(queue) = shared.pipeline.queue() {
+            let books: Arc<dyn crate::stats::figures::Books> = Arc::<Shared>::clone(&shared);
+            queue.control(Control::Books(Arc::downgrade(&books)));
+        }
         Self { handle: Handle { shared } }
     }
 
@@ -200,12 +206,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let Shared { pipeline, rules, routes, .. } = &*self.shared;
-        let mut unmatched = rules.unmatched();
-        unmatched.extend(routes.unmatched());
-        let mut stats = pipeline.counters().snapshot(unmatched);
-        stats.muted_for = pipeline.mute().left(|| pipeline.clock().now());
-        stats
+        self.shared.stats()
     }
 
     /// How paging is doing: what was accepted last, how long the oldest incident waits, how the
@@ -378,9 +379,25 @@ impl Shared {
         &self.pipeline
     }
 
+    fn stats(&self) -> Stats {
+        let Self { pipeline, rules, routes, .. } = self;
+        let mut unmatched = rules.unmatched();
+        unmatched.extend(routes.unmatched());
+        let mut stats = pipeline.counters().snapshot(unmatched);
+        stats.muted_for = pipeline.mute().left(|| pipeline.clock().now());
+        stats
+    }
+
     pub(crate) fn begin_flush(&self, timeout: Duration) -> Option<Waiting> {
         let mark = self.pipeline.newest();
         self.ask(timeout, |asker| Control::Flush { mark, asker })
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl crate::stats::figures::Books for Shared {
+    fn stats(&self) -> Stats {
+        self.stats()
     }
 }
 

@@ -2,11 +2,36 @@
 //!
 //! Invariant: the board is locked for a copy only, and never on the path of an event.
 
-use std::{sync::Mutex, time::Duration};
+use std::{fmt, sync::Mutex, time::Duration};
 
 use crate::lock::lock;
 
 /// How paging is doing. From [`Handle::health`](crate::Handle::health).
+///
+/// Its `Display` is one sentence, without a secret: `paging works`, or what is wrong. It is
+/// serialized with that sentence as `says`, with [`is_good`](Health::is_good) as `good`, and with
+/// durations in seconds, so that the route of a web server is a few lines. With axum, for one:
+///
+#[cfg_attr(feature = "sandbox", doc = "```")]
+#[cfg_attr(not(feature = "sandbox"), doc = "```text")]
+/// use axum::{Json, Router, http::StatusCode, routing::get};
+///
+/// # let (_layer, guard) = tracing_spike::from_env()
+/// #     .mode(tracing_spike::Mode::Off)
+/// #     .build::<tracing_subscriber::Registry>()?;
+/// let spike = guard.handle();
+/// let paging = move || async move {
+///     let health = spike.health();
+///     let bad = StatusCode::SERVICE_UNAVAILABLE;
+///     (if health.is_good() { StatusCode::OK } else { bad }, Json(health))
+/// };
+/// let app: Router = Router::new().route("/health/paging", get(paging));
+/// # drop(app);
+/// # Ok::<(), tracing_spike::Error>(())
+/// ```
+///
+/// Let somebody watch that route, but give it to no probe that takes traffic from the program or
+/// starts it anew: when Spike can't be reached, the program is as well as before.
 ///
 /// ```
 /// let (_layer, guard) = tracing_spike::from_env()
@@ -14,6 +39,7 @@ use crate::lock::lock;
 ///     .build::<tracing_subscriber::Registry>()?;
 /// let health = guard.handle().health();
 /// assert_eq!(health.worker, tracing_spike::WorkerState::Off);
+/// assert_eq!(health.to_string(), "paging is off");
 /// # Ok::<(), tracing_spike::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +139,29 @@ impl Health {
     pub fn is_good(&self) -> bool {
         let works = |endpoint: &EndpointHealth| endpoint.state == EndpointState::Works;
         self.worker == WorkerState::Runs && self.endpoints.iter().all(works)
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ended = "paging has ended: the guard was dropped or the worker is gone";
+        match self.worker {
+            WorkerState::Off => return f.write_str("paging is off"),
+            WorkerState::Ended => return f.write_str(ended),
+            WorkerState::Degraded => {
+                return f.write_str("nothing is sent for up to a minute: the worker panicked");
+            }
+            WorkerState::Runs => {}
+        }
+        let bad = |state, verb| {
+            let endpoints = self.endpoints.iter().filter(move |one| one.state == state);
+            endpoints.map(move |one| format!("{} {verb}", one.name))
+        };
+        let refused = bad(EndpointState::Refuses, "refuses this webhook");
+        let failing = bad(EndpointState::Fails, "does not take incidents");
+        let bad: Vec<_> = refused.chain(failing).collect();
+        f.write_str(if bad.is_empty() { "paging works" } else { "" })?;
+        f.write_str(&bad.join("; "))
     }
 }
 

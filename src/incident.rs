@@ -20,7 +20,7 @@ use crate::{
     stats::{Count, Counters},
 };
 
-pub(crate) use raw::{Place, Raw, RawError, Redact};
+pub(crate) use raw::{Place, Raw, RawError, Redact, Step, Trace, Trail};
 pub(crate) use weight::Manual;
 
 mod nested;
@@ -361,12 +361,20 @@ pub(crate) struct Captured {
     pub(crate) line: Option<u32>,
     pub(crate) error: Option<Value>,
     pub(crate) chain: Option<Value>,
+    pub(crate) error_span: Option<Value>,
     /// The event's fields, then each span's, leaf first.
     pub(crate) fields: Fields,
     /// There were more spans than are in `fields`.
     pub(crate) spans_cut: bool,
     /// What was mistyped, for `body.notes`.
     pub(crate) notes: Fields,
+    /// What was going on before, a line each, oldest first.
+    pub(crate) trail: Vec<String>,
+    /// Something of that is missing.
+    pub(crate) trail_cut: bool,
+    pub(crate) trace: Option<Box<Trace>>,
+    /// The number of its rule's runbook.
+    pub(crate) runbook: Option<usize>,
 }
 
 /// The gate, as what comes behind it sees it.

@@ -8,6 +8,7 @@
 mod at_exit;
 mod backoff;
 mod builder;
+mod callsites;
 mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -25,6 +26,7 @@ mod incident;
 #[cfg(any(test, spike_internals))]
 #[doc(hidden)]
 pub mod internals;
+mod link;
 mod lock;
 mod panic;
 mod problem;
@@ -35,6 +37,7 @@ mod proofs;
 mod queue;
 mod reentry;
 mod rule;
+mod serialized;
 mod stats;
 mod sync;
 mod webhook;

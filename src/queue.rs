@@ -39,6 +39,11 @@ pub(crate) enum Control {
     Replay(Weak<dyn Replay>),
     /// A slot was given up: whoever waits for what it was to bring need not wait any longer.
     Look,
+    /// The rules have changed.
+    AskAgain,
+    /// Whose figures to tell.
+    #[cfg(feature = "metrics")]
+    Books(Weak<dyn crate::stats::figures::Books>),
 }
 
 /// Somebody who waits for the worker.

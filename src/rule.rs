@@ -7,8 +7,9 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 
 use crate::{
-    error::{Error, Kind},
+    error::{Error, Kind, shown},
     incident::{Priority, Severity},
+    link::Template,
 };
 
 /// How many occurrences [`Rule::after`] may want.
@@ -18,7 +19,7 @@ const WITHIN: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 /// What the incidents of a target get, for [`Builder::rule`](crate::Builder::rule): a severity, a
-/// priority, a webhook of their own, or a number of occurrences that it takes to page.
+/// priority, a webhook of their own, a runbook, or a number of occurrences that it takes to page.
 ///
 /// A target matches itself and what is below it: `billing` and `billing::cards`, never
 /// `billings`. For each setting by itself, the longest matching target that sets it wins. What an
@@ -54,6 +55,7 @@ pub struct Rule {
     pub(crate) priority: Option<Priority>,
     pub(crate) webhook: Option<SecretString>,
     pub(crate) threshold: Option<Threshold>,
+    pub(crate) runbook: Option<String>,
 }
 
 /// How many occurrences of a title, within what time, it takes to page.
@@ -79,6 +81,7 @@ impl Rule {
             priority: None,
             webhook: None,
             threshold: None,
+            runbook: None,
         }
     }
 
@@ -145,13 +148,38 @@ impl Rule {
         self
     }
 
+    /// What to do about it: a link that the incidents have as `body.links.runbook`. Default: that
+    /// of a shorter rule, else what [`Builder::link`](crate::Builder::link) says of `runbook`, else
+    /// none. What may be in it is said there.
+    ///
+    /// ```
+    /// # use tracing_spike::Rule;
+    /// let rule = Rule::target("billing").runbook("https://wiki.example/billing");
+    /// # drop(rule);
+    /// ```
+    pub fn runbook(mut self, url: impl Into<String>) -> Self {
+        self.runbook = Some(url.into());
+        self
+    }
+
+    /// What its runbook is.
+    pub(crate) fn read_runbook(&self) -> Result<Option<Template>, Error> {
+        let read = |text: &String| Template::parse(text, shown);
+        self.runbook.as_ref().map(read).transpose().map_err(|bad| {
+            let (target, found) = (self.target.clone(), bad.found);
+            let expected = format!("runbook(url) with {}", bad.expected).into();
+            Error::new(Kind::Rule { target, expected, found })
+        })
+    }
+
     /// Checks all but the webhook. Its target is checked first: an error may name only a good one.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if let Some(found) = bad_target(&self.target) {
             let expected = "a target such as billing::cards";
             return Err(Error::new(Kind::Setting { name: "rule", expected, found }));
         }
-        let fail = |expected, found| {
+        let fail = |expected: &'static str, found| {
+            let expected = expected.into();
             Err(Error::new(Kind::Rule { target: self.target.clone(), expected, found }))
         };
         if let Some(Threshold { n, within }) = self.threshold {
@@ -162,11 +190,18 @@ impl Rule {
                 return fail("after(n, within) with 1 s to 24 h for within", format!("{within:?}"));
             }
         }
-        let Rule { target: _, severity, priority, webhook, threshold } = self;
-        let sets_nothing =
-            severity.is_none() && priority.is_none() && webhook.is_none() && threshold.is_none();
+        self.read_runbook()?;
+        let Rule { target: _, severity, priority, webhook, threshold, runbook } = self;
+        let sets_nothing = severity.is_none()
+            && priority.is_none()
+            && webhook.is_none()
+            && threshold.is_none()
+            && runbook.is_none();
         if sets_nothing {
-            return fail("a severity, priority, webhook or after", "none of them".to_owned());
+            return fail(
+                "a severity, priority, webhook, runbook or after",
+                "none of them".to_owned(),
+            );
         }
         Ok(())
     }
@@ -198,6 +233,7 @@ impl fmt::Debug for Rule {
             .field("severity", &self.severity)
             .field("priority", &self.priority)
             .field("webhook", &self.webhook.as_ref().map(|_| "[REDACTED]"))
+            .field("runbook", &self.runbook.is_some())
             .field("after", &self.threshold.map(|Threshold { n, within }| (n, within)))
             .finish()
     }

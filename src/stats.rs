@@ -10,6 +10,9 @@ use std::{
 
 use crate::sync::thread_number;
 
+#[cfg(feature = "metrics")]
+pub(crate) mod figures;
+
 /// One counter. The first group adds up to `Seen`; the rest tell how it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
@@ -114,6 +117,20 @@ impl Counters {
         self.sum(count as usize)
     }
 
+    /// All that was taken and then given up.
+    pub(crate) fn lost(&self) -> u64 {
+        [
+            Count::LostRejected,
+            Count::LostRedirect,
+            Count::LostPoison,
+            Count::LostExpired,
+            Count::LostShutdown,
+            Count::LostFailed,
+        ]
+        .into_iter()
+        .fold(0, |sum: u64, count| sum.saturating_add(self.get(count)))
+    }
+
     fn sum(&self, at: usize) -> u64 {
         let counters = self.shards.iter().filter_map(|shard| shard.0.get(at));
         let sum =
@@ -185,6 +202,26 @@ impl Counters {
 /// is in exactly one of the groups, so [`accounted`](Stats::accounted) equals
 /// [`seen`](Stats::seen) once nothing is in motion.
 ///
+/// It is serialized under the names of its fields, `muted_for` in seconds.
+///
+/// # As metrics
+///
+/// With the feature `metrics`, each field is told to the facade of that name
+/// ([`metrics` 0.24](https://docs.rs/metrics/0.24)), with a description: every 5 s and at the end,
+/// by our own thread, which that wakes. Several pipelines of a process are summed up. A recorder
+/// that is installed later is told all, too.
+///
+/// | metric | field |
+/// |---|---|
+/// | `spike_seen_total`, `spike_delivered_total`, and so on: `spike_{field}_total` | each number that only grows |
+/// | `spike_ignored_total`, `spike_suppressed_total`, `spike_refused_total`, `spike_lost_total`, each with the label `reason` | each field of the group of that name |
+/// | `spike_pending`, a gauge | `pending` |
+/// | `spike_unmatched_rules`, a gauge | how many are in `unmatched_rules` |
+/// | `spike_muted_for_seconds`, a gauge | `muted_for`, 0 when nothing is muted |
+///
+/// To be told that nobody is told: `increase(spike_lost_total[15m]) > 0`, or `spike_pending > 0`
+/// for as long.
+///
 /// ```
 /// let (_layer, guard) = tracing_spike::from_env()
 ///     .mode(tracing_spike::Mode::Off)
@@ -192,7 +229,8 @@ impl Counters {
 /// let stats = guard.handle().stats();
 /// assert_eq!(stats.seen, stats.accounted());
 /// assert_eq!(stats.undelivered(), 0);
-/// # Ok::<(), tracing_spike::Error>(())
+/// assert!(serde_json::to_string(&stats)?.starts_with(r#"{"seen":0,"ignored":{"own_thread":0,"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

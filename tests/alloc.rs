@@ -129,6 +129,29 @@ fn titles_of_all_shapes_allocate_nothing_once_there_is_room() {
 }
 
 #[test]
+fn an_event_that_is_recorded_allocates_nothing() {
+    let (_sandbox, dispatch, guard) = stuck_with(8, |builder| builder.trail(64));
+    let cost = warm(&dispatch, || {
+        let _request = info_span!("request").entered();
+        for order in 0..200 {
+            info!(order, shelf = "b-17", warm = true, "{} seats reserved", 3);
+            info!(state = ?Some(order), long = %"x".repeat(0), error = %Declined, "at it");
+            error!(order, "could not load order {order}");
+        }
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0), "{cost:?}");
+    // So does one in a root span of its own, once as many were open as there ever are.
+    let request = || {
+        let _request = info_span!("request").entered();
+        (0..8).for_each(|order| info!(order, "{} seats reserved", 3));
+    };
+    let cost = warm(&dispatch, || (0..10_000).for_each(|_| request()));
+    let few = 128 * 8;
+    assert!(cost.count_total < few, "{cost:?}");
+    assert_eq!(guard.handle().stats().suppressed.repeat, 399);
+}
+
+#[test]
 fn a_repeat_with_secrets_allocates_nothing() {
     let (_sandbox, dispatch, guard) = stuck(8);
     let cost = warm(&dispatch, || {

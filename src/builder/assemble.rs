@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use super::{
     BUDGET_RANGE, BUILDER, Builder, QUEUE_RANGE, QUIET_RANGE, REPEAT_RANGE,
     endpoints::{self, Endpoints},
+    links,
     start::Start,
 };
 use crate::{
@@ -17,12 +18,14 @@ use crate::{
         event::can_group,
         filter::{DEFAULT_FILTER, Rules, RulesFilter},
         gate::Openings,
+        in_force::InForce,
         layer::SpikeLayer,
         literals::Literals,
         pipeline::{Panics, Pipeline, Settings},
         redact::{ADDED_LENGTH, ADDED_NAMES, OPEN_FIELDS, Redaction, Scrubber, letters},
         routes::Routes,
         title::{MAX_GROUP_NAMES, MAX_GROUPS, verbatim},
+        trail::{EVENTS, Trails},
     },
     delivery::{
         body::Source,
@@ -53,7 +56,9 @@ impl Builder {
         self.check()?;
         let roots = Roots::parse(&self.roots)?;
         let from_env = self.url.is_none();
-        let rules = Arc::new(self.rules(from_env)?);
+        let rules = self.rules(from_env)?;
+        let rules = if self.trail.is_some() { rules.recording() } else { rules };
+        let rules = Arc::new(InForce::new(rules));
         let said = if from_env && self.mode.is_none() { env::mode()? } else { None };
         let mode = self.mode.or(said);
         let webhook = self.webhook(mode)?;
@@ -62,7 +67,9 @@ impl Builder {
         let is_off = mode == Some(Mode::Off);
         let (endpoints, routes) = Endpoints::of(self.routes.clone(), webhook, is_off)?;
         let (mode, routes) = (decide(mode, place.is_some())?, Arc::new(routes));
-        let source = self.source(from_env)?;
+        let source = Source { runbooks: endpoints.runbooks(), ..self.source(from_env)? };
+        let templates = source.links.iter().map(|(_, link)| link).chain(&source.runbooks);
+        links::check(templates, &endpoints.tokens())?;
         let (clock, counters) = (self.clock(), Arc::new(Counters::new()));
         let (spool, without_spool) = self.open_spool(mode, &endpoints.tokens())?;
         let panics = self.about_panics(&rules, &routes, source.service.as_deref());
@@ -120,7 +127,8 @@ impl Builder {
                 self.titles,
                 literals,
                 self.group_by,
-            ),
+            )
+            .recording(self.trail.map(Trails::new)),
             filter,
             #[cfg(feature = "testing")]
             why: Why::new(&rules, &routes),
@@ -190,6 +198,9 @@ impl Builder {
             let found = format!("{burst} and {per_minute}");
             return setting("budget", "1 to 1,000 at once and 1 to 1,000 a minute", found);
         }
+        if let Some(found) = self.trail.filter(|events| !EVENTS.contains(events)) {
+            return setting("trail", "1 to 64 events", found.to_string());
+        }
         endpoints::check(&self.routes)?;
         self.check_redaction()?;
         self.check_groups()
@@ -257,16 +268,17 @@ impl Builder {
     /// What is known of all panics beforehand, if they are to page.
     fn about_panics(
         &self,
-        rules: &Rules,
+        rules: &Arc<InForce>,
         routes: &Routes,
         service: Option<&str>,
     ) -> Option<Panics> {
-        if !self.panics || rules.is_off(Panics::TARGET) {
+        if !self.panics {
             return None;
         }
+        rules.mark(Panics::TARGET);
         routes.mark(Panics::TARGET);
         let service = service.unwrap_or_default().to_owned();
-        Some(Panics { route: routes.find(Panics::TARGET), service })
+        Some(Panics { rules: Arc::clone(rules), route: routes.find(Panics::TARGET), service })
     }
 
     pub(super) fn source(&self, from_env: bool) -> Result<Source, Error> {
@@ -280,7 +292,8 @@ impl Builder {
             None => None,
         };
         let (host, pid) = self.process();
-        Ok(Source { service, version: self.version.clone(), environment, host, pid })
+        let (version, links) = (self.version.clone(), links::parse(&self.links)?);
+        Ok(Source { service, version, environment, host, pid, links, runbooks: Vec::new() })
     }
 
     fn start(

@@ -11,6 +11,7 @@ use crate::{
     capture::routes::{Routes, Routing},
     delivery::{kept::Home, transport},
     error::{Error, Kind},
+    link::Template,
     rule::{Rule, named},
     webhook::{Tokens, Webhook},
 };
@@ -22,6 +23,8 @@ const MOST: usize = 16;
 pub(super) struct Endpoints {
     /// Never empty: the first is the default one.
     list: Vec<Endpoint>,
+    /// Those of the rules, by number.
+    runbooks: Vec<Template>,
 }
 
 struct Endpoint {
@@ -38,7 +41,7 @@ pub(super) fn check(rules: &[Rule]) -> Result<(), Error> {
         if rules.iter().take(at).any(|earlier| earlier.target == rule.target) {
             return Err(Error::new(Kind::Rule {
                 target: rule.target.clone(),
-                expected: "one rule for a target",
+                expected: "one rule for a target".into(),
                 found: "two".to_owned(),
             }));
         }
@@ -53,7 +56,8 @@ impl Endpoints {
         default: Option<Webhook>,
         is_off: bool,
     ) -> Result<(Self, Routes), Error> {
-        let mut endpoints = Self { list: vec![Endpoint { webhook: default, targets: Vec::new() }] };
+        let first = Endpoint { webhook: default, targets: Vec::new() };
+        let mut endpoints = Self { list: vec![first], runbooks: Vec::new() };
         let mut routes = Vec::new();
         for rule in rules {
             let endpoint = match &rule.webhook {
@@ -63,9 +67,15 @@ impl Endpoints {
                 }
                 _ => None,
             };
-            let Rule { target, severity, priority, threshold, webhook: _ } = rule;
+            let runbook = rule.read_runbook()?.map(|runbook| {
+                endpoints.runbooks.push(runbook);
+                endpoints.runbooks.len().saturating_sub(1)
+            });
+            let Rule { target, severity, priority, threshold, webhook: _, runbook: _ } = rule;
             let matched = AtomicBool::new(false);
-            routes.push(Routing { target, severity, priority, endpoint, threshold, matched });
+            let routing =
+                Routing { target, severity, priority, endpoint, threshold, runbook, matched };
+            routes.push(routing);
         }
         let tokens = endpoints.tokens();
         // A rule's target is shown to people.
@@ -92,7 +102,7 @@ impl Endpoints {
         if number >= MOST {
             return Err(Error::new(Kind::Rule {
                 target: target.to_owned(),
-                expected: "16 different webhooks at most, with the default one",
+                expected: "16 different webhooks at most, with the default one".into(),
                 found: "one more".to_owned(),
             }));
         }
@@ -103,6 +113,11 @@ impl Endpoints {
     /// How many there are; at least 1.
     pub(super) fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// What the rules' runbooks are, by number.
+    pub(super) fn runbooks(&self) -> Vec<Template> {
+        self.runbooks.clone()
     }
 
     /// How the spool knows them.

@@ -9,7 +9,7 @@ use super::assemble::Built;
 #[cfg(feature = "testing")]
 use crate::error::Error;
 use crate::{
-    capture::{filter::Rules, routes::Routes, why::Why},
+    capture::{in_force::InForce, routes::Routes, why::Why},
     clock::Clock,
     delivery::{
         dry::{Dry, Look},
@@ -21,7 +21,7 @@ use crate::{
 
 impl Builder {
     /// What a dry run is printed by; `None`: it is none.
-    pub(super) fn dry(mode: Mode, rules: &Arc<Rules>, routes: &Arc<Routes>) -> Option<Dry> {
+    pub(super) fn dry(mode: Mode, rules: &Arc<InForce>, routes: &Arc<Routes>) -> Option<Dry> {
         (mode == Mode::DryRun).then(|| Dry {
             look: match printer::is_terminal() {
                 true if env::wants_color() => Look::Color,

@@ -17,6 +17,7 @@ use tracing_subscriber::{layer::Context, registry::LookupSpan};
 use crate::{
     capture::{
         event::{is_content, is_control, is_error_name, write_chain, write_sources},
+        report,
         scratch::{Capped, Taker},
         span as span_fields,
     },
@@ -34,6 +35,9 @@ pub(crate) struct Content {
     pub(crate) error: Option<RawError>,
     /// Its own text could be had.
     has_own: bool,
+    /// Where it is written, and the path of the spans that it was made in.
+    text: String,
+    path: String,
     /// There were more spans than are in `fields`.
     pub(crate) spans_cut: bool,
     /// The outermost of them.
@@ -42,8 +46,10 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn clear(&mut self) {
-        let Self { is_read, fields, error, has_own, spans_cut, root } = self;
+        let Self { is_read, fields, error, has_own, text, path, spans_cut, root } = self;
         fields.clear();
+        text.clear();
+        path.clear();
         (*is_read, *error, *has_own, *spans_cut, *root) = (false, None, false, false, None);
     }
 
@@ -104,18 +110,22 @@ impl Capturing<'_> {
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
         error: Option<&(dyn Error + 'static)>,
     ) {
-        let Self { content: Content { fields, error: taken, has_own, .. }, taker } = self;
-        let mut length = 0;
-        let whole = fields.text_value(|out| {
-            let start = out.len();
-            *has_own = !taker.take_raw(out, write);
-            length = out.len().saturating_sub(start);
-            if let Some(error) = error.filter(|_| *has_own) {
-                taker.take_behind(out, start, |out| write_sources(error, start, out));
-            }
-            false
-        });
-        *taken = Some(RawError { name, own: Fields::head_of(whole, length), whole });
+        let Self { content, taker } = self;
+        let Content { fields, error: taken, has_own, text, path, .. } = &mut **content;
+        *has_own = !taker.take_raw(text, write);
+        let own = report::flatten(text).unwrap_or(text.len());
+        if let Some(error) = error.filter(|_| *has_own) {
+            taker.take_behind(text, |out| write_sources(error, 0, out, path));
+        }
+        let mut keep = |text: &str| {
+            fields.text_value(|out| {
+                out.push_str(text);
+                false
+            })
+        };
+        let whole = keep(text);
+        let span = (!path.is_empty()).then(|| keep(path));
+        *taken = Some(RawError { name, own: Fields::head_of(whole, own), whole, span });
     }
 
     fn plain(&mut self, field: &Field, value: Value) {

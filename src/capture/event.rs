@@ -12,6 +12,7 @@ use tracing::field::{Field, Visit};
 use crate::{
     capture::{
         redact::Verdict,
+        report,
         scratch::{Capped, Scratch, Taker, hide},
         span::GROUP_CAP,
     },
@@ -177,6 +178,9 @@ impl Deciding<'_> {
             }
             name if self.wants_error && is_error_name(name) && error.is_empty() => {
                 self.taker.take_with_holes(error, TEXT_CAP, error_holes, write);
+                if report::flatten(error).is_some() {
+                    error_holes.truncate(0);
+                }
             }
             _ => {}
         }
@@ -217,14 +221,16 @@ impl Visit for Deciding<'_> {
 pub(crate) fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {
     let start = out.len();
     write!(out, "{error}")?;
-    write_sources(error, start, out)
+    write_sources(error, start, out, &mut String::new())
 }
 
-/// The sources of an error whose own text begins at `start`.
+/// The sources of an error whose own text begins at `start`. One that is a span trace is no cause:
+/// its path goes into `span`.
 pub(crate) fn write_sources(
     error: &(dyn Error + 'static),
     start: usize,
     out: &mut Capped<'_>,
+    span: &mut String,
 ) -> fmt::Result {
     let mut start = start;
     let mut source = error.source();
@@ -233,8 +239,19 @@ pub(crate) fn write_sources(
         let end = out.len();
         out.write_str(": ")?;
         let next = out.len();
-        write!(out, "{cause}")?;
+        let written = write!(out, "{cause}");
         let last = out.len();
+        let text = out.between(next, last);
+        if report::is_span_trace(text) {
+            // The innermost is where the error was made.
+            span.clear();
+            report::push_path(text, span);
+            out.truncate(end);
+            written?;
+            source = cause.source();
+            continue;
+        }
+        written?;
         if out.between(start, end).ends_with(out.between(next, last)) {
             out.truncate(end);
             start = end.saturating_sub(last.saturating_sub(next));

@@ -16,7 +16,7 @@ use tracing::{Level, Metadata, level_filters::LevelFilter, subscriber::Interest}
 use tracing_subscriber::layer::{Context, Filter};
 
 use crate::{
-    capture::{event::is_control, known::Known, routes::Routes, targets::ByTarget},
+    capture::{event::is_control, in_force::InForce, routes::Routes, targets::ByTarget},
     error::{Error, Kind, shown},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
@@ -35,8 +35,8 @@ const KNOWN: [&str; 5] =
 pub(crate) struct Rules {
     default: LevelFilter,
     targets: ByTarget<TargetRule>,
-    /// What they say of the callsites that have asked.
-    known: Known,
+    /// What does not page is recorded for what does.
+    records: bool,
 }
 
 #[derive(Debug)]
@@ -52,9 +52,11 @@ pub(crate) enum Concern {
     Level = 0,
     /// Has a `spike` field, whose value decides.
     Field = 1,
-    /// Its target is off: only a resolve goes through.
-    ResolveOnly = 2,
+    /// Does not page, and is recorded for what does.
+    Told = 2,
     No = 3,
+    /// Its target is off: only a resolve goes through.
+    ResolveOnly = 4,
 }
 
 impl Rules {
@@ -96,17 +98,20 @@ impl Rules {
             }
         }
         let default = default.unwrap_or(LevelFilter::ERROR);
-        Ok(Self { default, targets, known: Known::default() })
+        Ok(Self { default, targets, records: false })
+    }
+
+    /// The same, that want to see what does not page, too, but for targets that are off.
+    pub(crate) fn recording(self) -> Self {
+        Self { records: true, ..self }
+    }
+
+    pub(crate) fn are_recording(&self) -> bool {
+        self.records
     }
 
     fn find(&self, target: &str) -> Option<&TargetRule> {
         self.targets.matching(target).next()
-    }
-
-    /// As [`concern`](Rules::concern), if the callsite has asked before; never of a `log` record.
-    #[inline]
-    pub(crate) fn known(&self, meta: &Metadata<'_>) -> Option<Concern> {
-        self.known.get(meta)
     }
 
     /// Whether an event like this concerns us. Same answer for the same metadata, always.
@@ -125,6 +130,8 @@ impl Rules {
             Concern::Level
         } else if has_spike() {
             Concern::Field
+        } else if self.records {
+            Concern::Told
         } else {
             Concern::No
         }
@@ -160,7 +167,7 @@ impl Rules {
     }
 
     /// Remembers that the rule for this target is in use.
-    fn mark(&self, target: &str) {
+    pub(crate) fn mark(&self, target: &str) {
         if let Some(rule) = self.find(target)
             && !rule.matched.load(Ordering::Relaxed)
         {
@@ -211,13 +218,13 @@ fn is_log(meta: &Metadata<'_>) -> bool {
 /// The per-layer filter: the rules, or nothing at all when paging is off.
 #[derive(Clone, Debug)]
 pub(crate) struct RulesFilter {
-    rules: Option<Arc<Rules>>,
+    rules: Option<Arc<InForce>>,
     routes: Arc<Routes>,
     worker: Option<Sender>,
 }
 
 impl RulesFilter {
-    pub(crate) fn new(rules: Arc<Rules>, routes: Arc<Routes>, worker: Sender) -> Self {
+    pub(crate) fn new(rules: Arc<InForce>, routes: Arc<Routes>, worker: Sender) -> Self {
         Self { rules: Some(rules), routes, worker: Some(worker) }
     }
 
@@ -297,7 +304,7 @@ impl<S> Filter<S> for RulesFilter {
         let has_answer =
             *meta.level() <= Level::INFO && (meta.is_event() || meta.is_span()) && !is_log(meta);
         if let Some(rules) = self.rules.as_ref().filter(|_| has_answer) {
-            rules.known.note(meta, concern);
+            rules.note(meta, concern);
         }
         if concern == Concern::No { Interest::never() } else { Interest::sometimes() }
     }

@@ -1,7 +1,8 @@
 //! What the rules say of each callsite, so that they are asked once and not at every event.
 //!
 //! Invariant: knows a callsite by where its metadata lies, which is constant, and so nothing of a
-//! `log` record, whose metadata is made for it; may not know one.
+//! `log` record, whose metadata is made for it; may not know one, and knows none of a target that
+//! is off and may resolve.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -42,6 +43,9 @@ impl Known {
 
     /// Remembers it, if there is a place left.
     pub(crate) fn note(&self, meta: &'static Metadata<'static>, concern: Concern) {
+        if concern as usize > CONCERN {
+            return;
+        }
         let address = address(meta);
         let known = address | concern as usize;
         let is_its = |place: &&AtomicUsize| {
@@ -73,7 +77,7 @@ fn concern(bits: usize) -> Concern {
     match bits {
         0 => Concern::Level,
         1 => Concern::Field,
-        2 => Concern::ResolveOnly,
+        2 => Concern::Told,
         _ => Concern::No,
     }
 }

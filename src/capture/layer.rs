@@ -19,11 +19,14 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use reading::Reading;
 
+#[cfg(feature = "opentelemetry")]
+use crate::capture::trace::Traces;
 use crate::{
     capture::{
         content::Content,
         event::{Controls, Deciding, Wanted},
-        filter::{Concern, Rules},
+        filter::Concern,
+        in_force::InForce,
         literals::Literals,
         pipeline::{Asked, Goes, Head, Origin, Pipeline, Site},
         redact::Clean,
@@ -31,10 +34,11 @@ use crate::{
         scratch::{Scratch, Taker},
         span as span_fields,
         title::{self, Titles},
+        trail::Trails,
     },
     contain::contained,
     fields::{Fields, Taken},
-    incident::{Detail, Place, Raw},
+    incident::{Detail, Place, Raw, Trace},
     problem::{Problem, ProblemKind},
     queue::{Control, Sender},
     reentry,
@@ -47,7 +51,7 @@ pub(crate) mod titling;
 /// What `Builder::build` returns inside its filter.
 #[derive(Debug)]
 pub(crate) struct SpikeLayer {
-    rules: Arc<Rules>,
+    rules: Arc<InForce>,
     routes: Arc<Routes>,
     pipeline: Arc<Pipeline>,
     titles: Titles,
@@ -55,6 +59,10 @@ pub(crate) struct SpikeLayer {
     literals: Option<Literals>,
     /// The fields that join the key.
     group_by: Vec<String>,
+    /// What is recorded before something pages. `None`: nothing is.
+    trails: Option<Trails>,
+    #[cfg(feature = "opentelemetry")]
+    traces: Traces,
     /// Targets without a secret.
     clean: Clean,
     /// A bit for each callsite, by hash, whose bad status was said.
@@ -68,7 +76,7 @@ pub(crate) struct SpikeLayer {
 
 impl SpikeLayer {
     pub(crate) fn new(
-        rules: Arc<Rules>,
+        rules: Arc<InForce>,
         routes: Arc<Routes>,
         pipeline: Arc<Pipeline>,
         titles: Titles,
@@ -79,7 +87,26 @@ impl SpikeLayer {
         let (clean, said) = (Clean::default(), AtomicU64::new(0));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let recalls = !titles.is_custom() && !pipeline.scrubber().has_number();
-        Self { rules, routes, pipeline, titles, literals, group_by, clean, said, number, recalls }
+        Self {
+            rules,
+            routes,
+            pipeline,
+            titles,
+            literals,
+            group_by,
+            trails: None,
+            #[cfg(feature = "opentelemetry")]
+            traces: Traces::default(),
+            clean,
+            said,
+            number,
+            recalls,
+        }
+    }
+
+    /// The same, that records what happens before something pages.
+    pub(crate) fn recording(self, trails: Option<Trails>) -> Self {
+        Self { trails, ..self }
     }
 
     /// Takes the secrets out of a text, as of one that is sent.
@@ -107,11 +134,34 @@ impl SpikeLayer {
         let normalized = if known.is_none() { event.normalized_metadata() } else { None };
         let meta = normalized.as_ref().unwrap_or_else(|| event.metadata());
         let concern = known.unwrap_or_else(|| self.rules.concern(meta));
-        if concern == Concern::No {
+        if matches!(concern, Concern::No | Concern::Told) {
             return Err(Count::IgnoredUnwanted);
         }
         let queue = self.pipeline.admitting()?;
-        Scratch::lend(|scratch| self.page(event, (meta, concern), ctx, queue, scratch))
+        let taken = Scratch::lend(|scratch| self.page(event, (meta, concern), ctx, queue, scratch));
+        if concern != Concern::ResolveOnly {
+            self.record(event, ctx);
+        }
+        taken
+    }
+
+    /// Whether an event can do no more than be recorded.
+    fn is_told(&self, event: &Event<'_>) -> bool {
+        let concern = self.rules.known(event.metadata()).unwrap_or_else(|| {
+            let normalized = event.normalized_metadata();
+            self.rules.concern(normalized.as_ref().unwrap_or_else(|| event.metadata()))
+        });
+        concern == Concern::Told
+    }
+
+    /// Records an event, for what pages after it.
+    fn record<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if let Some(trails) = &self.trails {
+            trails.note(event, ctx, self.taker(), self.pipeline.clock().now());
+        }
     }
 
     fn page<S>(
@@ -146,6 +196,20 @@ impl SpikeLayer {
         self.send(event, (meta, wish, is_derived), ctx, queue, scratch)
     }
 
+    /// The trace that an event is a part of.
+    #[cfg(feature = "opentelemetry")]
+    fn trace<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>) -> Option<Box<Trace>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        self.traces.of(event, ctx).map(Box::new)
+    }
+
+    #[cfg(not(feature = "opentelemetry"))]
+    fn trace<S>(&self, _: &Event<'_>, _: &Context<'_, S>) -> Option<Box<Trace>> {
+        None
+    }
+
     /// Sends what has its title, if the pipeline lets it through.
     fn send<S>(
         &self,
@@ -164,10 +228,16 @@ impl SpikeLayer {
         let route = self.routes.find(meta.target());
         let endpoint = route.endpoint.unwrap_or(0);
         let reading = Reading::new(event, ctx, self.taker(), (content, error));
+        let is_trigger = matches!(wish, Wish::Trigger);
         let build = || {
             let mut spare = Content::default();
             let content = reading.take().unwrap_or(&mut spare);
-            Detail::Raw(self.capture(event, meta, message, content, notes))
+            let trails = self.trails.as_ref().filter(|_| is_trigger);
+            let trail =
+                trails.and_then(|all| all.of(content.root.as_ref()?, self.pipeline.clock().now()));
+            let (trace, runbook) = (self.trace(event, ctx), route.runbook);
+            let raw = self.capture(event, meta, message, content, notes);
+            Detail::Raw(Raw { trail, trace, runbook, ..raw })
         };
         match wish {
             Wish::Trigger => {
@@ -230,6 +300,9 @@ impl SpikeLayer {
             fields: self.pipeline.scrubber().pool().copy(fields),
             spans_cut: *spans_cut,
             notes: notes.clone(),
+            trail: None,
+            trace: None,
+            runbook: None,
         }
     }
 
@@ -271,7 +344,20 @@ impl<S> Layer<S> for SpikeLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    #[cfg(feature = "opentelemetry")]
+    fn on_register_dispatch(&self, subscriber: &tracing::Dispatch) {
+        self.traces.are_in(subscriber);
+    }
+
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if self.trails.is_some() && self.is_told(event) {
+            if !self.pipeline.is_closed()
+                && let Some(_inside) = reentry::enter()
+            {
+                contained(|| self.record(event, &ctx));
+            }
+            return;
+        }
         let counters = self.pipeline.counters();
         counters.add(Count::Seen);
         let Some(_inside) = reentry::enter() else {
@@ -304,6 +390,12 @@ where
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, ctx: Context<'_, S>) {
         let Some(_inside) = reentry::enter() else { return };
         contained(|| span_fields::keep(id, &ctx, self.taker(), |visitor| values.record(visitor)));
+    }
+
+    fn on_close(&self, id: span::Id, _: Context<'_, S>) {
+        if let Some(trails) = &self.trails {
+            trails.forget(&id);
+        }
     }
 }
 
@@ -342,7 +434,9 @@ pub(crate) fn wish(concern: Concern, level: Level, controls: &Controls) -> Resul
         Concern::Level => Ok(Wish::Trigger),
         Concern::Field if controls.any => Ok(Wish::Trigger),
         // Every `spike` field was empty, or the operator has switched the target off.
-        Concern::Field | Concern::ResolveOnly | Concern::No => Err(Count::IgnoredField),
+        Concern::Field | Concern::ResolveOnly | Concern::Told | Concern::No => {
+            Err(Count::IgnoredField)
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod keys;
 mod names;
 mod scan;
 mod text;
+mod trail;
 mod urls;
 mod values;
 

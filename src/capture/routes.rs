@@ -18,7 +18,7 @@ pub(crate) struct Routes {
     rules: ByTarget<Vec<Routing>>,
 }
 
-/// One rule, with its webhook as the number of an endpoint.
+/// One rule, with its webhook as the number of an endpoint, and its runbook as a number.
 #[derive(Debug)]
 pub(crate) struct Routing {
     pub(crate) target: String,
@@ -26,6 +26,7 @@ pub(crate) struct Routing {
     pub(crate) priority: Option<Priority>,
     pub(crate) endpoint: Option<usize>,
     pub(crate) threshold: Option<Threshold>,
+    pub(crate) runbook: Option<usize>,
     pub(crate) matched: AtomicBool,
 }
 
@@ -37,6 +38,8 @@ pub(crate) struct Route {
     /// `None`: the default one.
     pub(crate) endpoint: Option<usize>,
     pub(crate) threshold: Option<Threshold>,
+    /// The number of its runbook.
+    pub(crate) runbook: Option<usize>,
 }
 
 impl Routes {
@@ -61,6 +64,7 @@ impl Routes {
             route.priority = route.priority.or(rule.priority);
             route.endpoint = route.endpoint.or(rule.endpoint);
             route.threshold = route.threshold.or(rule.threshold);
+            route.runbook = route.runbook.or(rule.runbook);
         }
         route
     }

@@ -106,15 +106,14 @@ impl Taker<'_> {
         self.write(out, TEXT_CAP, None, write) == Written::Panicked
     }
 
-    /// Appends to what [`take_raw`](Taker::take_raw) took, from `begin` on, what belongs to it.
+    /// Appends to what [`take_raw`](Taker::take_raw) took into an empty `out` what belongs to it.
     pub(crate) fn take_behind(
         &self,
         out: &mut String,
-        begin: usize,
         write: impl FnOnce(&mut Capped<'_>) -> fmt::Result,
     ) {
         let start = out.len();
-        let room = TEXT_CAP.saturating_sub(start.saturating_sub(begin));
+        let room = TEXT_CAP.saturating_sub(start);
         if self.write(out, room, None, write) == Written::Panicked {
             out.insert_str(start, ": ");
         }

@@ -26,7 +26,7 @@ use crate::{
     fields::{Fields, Value},
 };
 
-mod kept;
+pub(crate) mod kept;
 
 /// Spans of one event at most, counted from the leaf.
 pub(crate) const SPAN_CAP: usize = 32;

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use tracing::{Level, Metadata};
 
 use crate::{
-    capture::{event::is_control, filter::Rules, routes::Routes},
+    capture::{event::is_control, in_force::InForce, routes::Routes},
     witness::Explain,
 };
 
 /// The rules of a pipeline, to be told.
 #[derive(Clone, Debug)]
 pub(crate) struct Why {
-    rules: Arc<Rules>,
+    rules: Arc<InForce>,
     routes: Arc<Routes>,
 }
 
 impl Why {
-    pub(crate) fn new(rules: &Arc<Rules>, routes: &Arc<Routes>) -> Self {
+    pub(crate) fn new(rules: &Arc<InForce>, routes: &Arc<Routes>) -> Self {
         Self { rules: Arc::clone(rules), routes: Arc::clone(routes) }
     }
 }
@@ -63,8 +63,10 @@ impl Why {
         }
         let (rule, _) = self.rules.rule_of(meta.target());
         match self.rules.concern(meta) {
-            Concern::No if rule.ends_with("off") => Some(format!("off by the filter `{rule}`")),
-            Concern::No => Some(format!("{level} is below the filter `{rule}`")),
+            Concern::No | Concern::Told if rule.ends_with("off") => {
+                Some(format!("off by the filter `{rule}`"))
+            }
+            Concern::No | Concern::Told => Some(format!("{level} is below the filter `{rule}`")),
             Concern::Level | Concern::Field | Concern::ResolveOnly => None,
         }
     }

@@ -4,6 +4,7 @@
 //! most [`BODY_CAP`] bytes; nothing that people route on is inside an array; a key that would be
 //! empty is absent; what was cut is named in `notes`.
 
+mod links;
 mod visible;
 
 use std::time::{Duration, SystemTime};
@@ -13,7 +14,8 @@ use visible::make_visible;
 
 use crate::{
     fields::{Fields, Value, head},
-    incident::{Captured, Detail, Occurrences, Op, Status, StormDetail},
+    incident::{Captured, Detail, Occurrences, Op, Status, StormDetail, Trace},
+    link::Template,
 };
 
 /// Longest body, in bytes of JSON.
@@ -24,6 +26,9 @@ const MINIMAL_MESSAGE: usize = 512;
 const NOTES_KEY: usize = 9;
 /// The version of the body's shape.
 const SCHEMA: u64 = 1;
+/// The field that tells what type an error is of, which a value of it does not: it is called so by
+/// OpenTelemetry.
+const ERROR_TYPE: &str = "error.type";
 /// The largest integer that JavaScript reads exactly: 2^53 - 1.
 const EXACT: u64 = (1 << 53) - 1;
 
@@ -35,6 +40,10 @@ pub(crate) struct Source {
     pub(crate) environment: Option<String>,
     pub(crate) host: Option<String>,
     pub(crate) pid: u32,
+    /// By name.
+    pub(crate) links: Vec<(String, Template)>,
+    /// Those of the rules, by number.
+    pub(crate) runbooks: Vec<Template>,
 }
 
 /// What an attempt tells beside its op.
@@ -116,11 +125,16 @@ pub(crate) fn body(op: &Op, source: &Source, telling: Telling<'_>) -> Map<String
     }
     put_map(&mut body, "occurrences", occurrences(&op.occurrences));
     put(&mut body, "schema", SCHEMA);
+    if !matches!(op.detail, Detail::Stored(_)) {
+        let links = links::links(op, source, &body);
+        put_map(&mut body, "links", links);
+    }
     if minimal {
         body.remove("fields");
         body.remove("span");
+        body.remove("trail");
         shorten(&mut body, "message", MINIMAL_MESSAGE);
-        notes.cut("fields, span and the end of the message: the server said 413");
+        notes.cut("fields, span, trail and the end of the message: the server said 413");
     }
     make_visible(&mut body);
     trim(&mut body, &mut notes);
@@ -177,6 +191,9 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
             cut("error.chain", chain);
             put(&mut error, "chain", text(chain));
         }
+        if let Some(span) = event.error_span {
+            put(&mut error, "span", text(span));
+        }
         put_map(body, "error", error);
     }
     fields_into(&event.fields, body, notes);
@@ -185,6 +202,21 @@ fn event_into(event: &Captured, body: &mut Map<String, Json>, notes: &mut Notes)
     }
     for note in event.notes.iter() {
         put(&mut notes.0, &key(note.name), event.notes.text(note.value));
+    }
+    if let Some(Trace { trace_id, span_id, is_sampled }) = event.trace.as_deref() {
+        let mut trace = Map::new();
+        put(&mut trace, "trace_id", trace_id.as_str());
+        put(&mut trace, "span_id", span_id.as_str());
+        if !is_sampled {
+            put(&mut trace, "sampled", false);
+        }
+        put_map(body, "trace", trace);
+    }
+    if !event.trail.is_empty() {
+        put(body, "trail", event.trail.as_slice());
+    }
+    if event.trail_cut {
+        notes.cut("trail");
     }
     if event.fields.omitted() > 0 {
         put(&mut notes.0, "omitted_fields", event.fields.omitted());
@@ -233,7 +265,11 @@ fn fields_into(fields: &Fields, body: &mut Map<String, Json>, notes: &mut Notes)
             notes.cut(&name);
         }
         let value = json(fields, field.value);
-        if path.is_empty() {
+        if path.is_empty() && field.name == ERROR_TYPE {
+            if let Json::Object(error) = body.entry("error").or_insert_with(|| json!({})) {
+                error.insert("type".to_owned(), value);
+            }
+        } else if path.is_empty() {
             own.insert(name, value);
         } else {
             of_spans.entry(name).or_insert(value);
@@ -250,7 +286,7 @@ fn fields_into(fields: &Fields, body: &mut Map<String, Json>, notes: &mut Notes)
 }
 
 fn source_map(source: &Source, thread: Option<String>) -> Map<String, Json> {
-    let Source { service, version, environment, host, pid } = source;
+    let Source { service, version, environment, host, pid, .. } = source;
     let mut map = Map::new();
     let texts = [
         ("service", service),
@@ -338,13 +374,15 @@ fn shorten(map: &mut Map<String, Json>, name: &str, cap: usize) {
     }
 }
 
-/// Takes away, until it fits: the spans' fields, the event's fields, the error's chain. All else
-/// is short.
+/// Takes away, until it fits: the trail, the spans' fields, the event's fields, the error's chain,
+/// the links. All else is short.
 fn trim(body: &mut Map<String, Json>, notes: &mut Notes) {
-    let order: [(&str, &[&str]); 3] = [
+    let order: [(&str, &[&str]); 5] = [
+        ("trail", &["trail"]),
         ("span.fields", &["span", "fields"]),
         ("fields", &["fields"]),
         ("error.chain", &["error", "chain"]),
+        ("links", &["links"]),
     ];
     for (name, path) in order {
         let length = |map: &Map<String, Json>| serde_json::to_vec(map).map_or(0, |json| json.len());

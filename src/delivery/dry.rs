@@ -207,7 +207,7 @@ impl Dry {
     }
 }
 
-/// The leaves of a tree with their paths, the lists as JSON.
+/// The leaves of a tree with their paths, lists of texts in a line each, other lists as JSON.
 fn flatten(value: &Json, path: String, leaves: &mut Vec<(String, String)>) {
     match value {
         Json::Object(map) => {
@@ -218,6 +218,10 @@ fn flatten(value: &Json, path: String, leaves: &mut Vec<(String, String)>) {
             }
         }
         Json::String(text) => leaves.push((path, tame(text))),
+        Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_string) => {
+            let lines = items.iter().filter_map(Json::as_str).map(tame);
+            leaves.push((path, lines.collect::<Vec<_>>().join("\n")));
+        }
         other => leaves.push((path, other.to_string())),
     }
 }

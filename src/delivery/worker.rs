@@ -40,8 +40,11 @@ use crate::{
     stats::{Count, Counters, Stats},
 };
 
+mod callsites;
 #[cfg(feature = "testing")]
 pub(crate) mod driven;
+#[cfg(feature = "metrics")]
+mod figures;
 mod spooling;
 
 /// Different sentences of a program's threads that are said at most, in the life of a worker.
@@ -85,6 +88,10 @@ pub(super) struct Worker {
     spool_told: Duration,
     /// That there are records which are not ours was told.
     foreign_told: bool,
+    /// When the callsites are to be asked anew.
+    asks_at: Option<Duration>,
+    #[cfg(feature = "metrics")]
+    told: Option<figures::Told>,
     /// Set by a shutdown.
     ends: Option<Ends>,
 }
@@ -137,6 +144,9 @@ impl Worker {
             taken: None,
             spool_told: Duration::ZERO,
             foreign_told: false,
+            asks_at: None,
+            #[cfg(feature = "metrics")]
+            told: None,
             ends: None,
         }
     }
@@ -178,7 +188,9 @@ impl Worker {
         }
         let kept = self.endpoints.iter().filter_map(|endpoint| endpoint.keeps_at(now)).min();
         let told = self.tell_losses(now).into_iter().chain(self.print(now));
-        let told = told.chain(self.tell_stopped(now));
+        let told = told.chain(self.tell_stopped(now)).chain(self.ask_callsites(now));
+        #[cfg(feature = "metrics")]
+        let told = told.chain(self.tell_figures(now));
         let wake = told.chain(wake).chain(kept).chain(self.adopts_at()).min();
         #[cfg(test)]
         self.parts.fails.here(tests::Place::Begun);
@@ -271,6 +283,9 @@ impl Worker {
             Control::Panic(op) => self.push(op, self.parts.clock.now()),
             // The loop does.
             Control::Look => {}
+            Control::AskAgain => self.ask_again(),
+            #[cfg(feature = "metrics")]
+            Control::Books(books) => self.told = Some(figures::Told::nothing(books)),
             Control::Replay(pipeline) => self.adopter = self.adopter_for(pipeline),
             Control::Flush { mark, asker } => self.begin_flush(mark, asker),
             Control::Shutdown { asker } => {
@@ -289,7 +304,7 @@ impl Worker {
     fn seen(&self) -> Seen {
         let slots = self.parts.receiver.slots_taken();
         let delivered = self.parts.counters.get(Count::Delivered);
-        Seen { slots, delivered, lost: self.lost() }
+        Seen { slots, delivered, lost: self.parts.counters.lost() }
     }
 
     /// Posts how the worker is, and answers the flushes that are complete or out of time; tells
@@ -336,22 +351,11 @@ impl Worker {
             let rest = dry.tally.rest();
             self.printer.print_all(&dry.stopped(&rest));
         }
+        #[cfg(feature = "metrics")]
+        self.tell_last_figures();
         if let Some(line) = self.lines.rest() {
             self.printer.print(&line);
         }
-    }
-
-    fn lost(&self) -> u64 {
-        [
-            Count::LostRejected,
-            Count::LostRedirect,
-            Count::LostPoison,
-            Count::LostExpired,
-            Count::LostShutdown,
-            Count::LostFailed,
-        ]
-        .into_iter()
-        .fold(0, |sum: u64, count| sum.saturating_add(self.parts.counters.get(count)))
     }
 
     /// Takes over what became of the attempts that have ended.

@@ -72,18 +72,25 @@ impl Op {
     /// What it holds, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let detail = match &self.detail {
-            Detail::Raw(event) => event.fields.weight().saturating_add(event.notes.weight()),
-            Detail::Event(event) => event.fields.weight().saturating_add(event.notes.weight()),
-            Detail::Manual(fields) => fields.weight,
-            Detail::Storm(storm) => {
-                let sample = storm.sample.iter().map(|title| NAME.saturating_add(title.len()));
-                sample.fold(0, usize::saturating_add)
+            Detail::Raw(event) => {
+                let trail = event.trail.as_ref().map_or(0, |trail| trail.weight());
+                trail.saturating_add(event.fields.weight()).saturating_add(event.notes.weight())
             }
+            Detail::Event(event) => {
+                let fields = event.fields.weight().saturating_add(event.notes.weight());
+                texts(&event.trail).saturating_add(fields)
+            }
+            Detail::Manual(fields) => fields.weight,
+            Detail::Storm(storm) => texts(&storm.sample),
             Detail::Quiet => 0,
             Detail::Stored(body) => map(body),
         };
         size_of::<Op>().saturating_add(self.title.len()).saturating_add(detail)
     }
+}
+
+fn texts(list: &[String]) -> usize {
+    list.iter().map(|text| NAME.saturating_add(text.len())).fold(0, usize::saturating_add)
 }
 
 fn map(fields: &Map<String, Json>) -> usize {

@@ -27,6 +27,7 @@ use crate::{
     builder::QUEUE_CAPACITY,
     capture::{
         filter::RulesFilter,
+        in_force::InForce,
         layer::SpikeLayer,
         pipeline::{Pipeline, Seed},
         title::Titles,
@@ -215,7 +216,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
         (clock.clone(), Some(sender.clone()), Arc::clone(&counters)),
         decided.settings,
     ));
-    let (rules, routes) = (Arc::new(decided.rules), Arc::new(decided.routes));
+    let (rules, routes) = (Arc::new(InForce::new(decided.rules)), Arc::new(decided.routes));
     let filter = RulesFilter::new(Arc::clone(&rules), Arc::clone(&routes), sender);
     let (titles, group_by): (Titles, _) = (decided.titles, decided.group_by);
     let layer = SpikeLayer::new(rules, routes, pipeline, titles, None, group_by);
@@ -238,7 +239,7 @@ fn run(seed: u64, sandbox: &Sandbox) -> (Stats, Vec<u8>) {
         receiver,
         endpoint: Endpoint::new(transport, None),
         wake: None,
-        source: Source { service: None, version: None, environment: None, host: None, pid: 1 },
+        source: Source { pid: 1, ..Source::default() },
         counters,
         runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
     };

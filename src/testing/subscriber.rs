@@ -34,6 +34,11 @@ impl<S> Layer<S> for Shared
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    #[cfg(feature = "opentelemetry")]
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        Layer::<S>::on_register_dispatch(&*self.0, subscriber);
+    }
+
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         self.0.on_event(event, ctx);
     }
@@ -44,6 +49,10 @@ where
 
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, ctx: Context<'_, S>) {
         self.0.on_record(id, values, ctx);
+    }
+
+    fn on_close(&self, id: span::Id, ctx: Context<'_, S>) {
+        self.0.on_close(id, ctx);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{env, fs, process::Command};
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tracing_spike::{Rule, Severity};
 
 use crate::{
@@ -21,6 +21,14 @@ fn on_a_terminal(test: &str, variables: &[(&str, &str)]) -> Ended {
     command.arg(env::current_exe().unwrap());
     command.env("TERM", "xterm").env_remove("NO_COLOR");
     child::run_with(test, variables, &mut command)
+}
+
+/// Whether there is what makes a terminal; CI must have it.
+fn has_script(test: &str) -> bool {
+    let Err(why) = Command::new("script").arg("--version").output() else { return true };
+    assert!(env::var_os("CI").is_none(), "CI must look at a terminal: {why}");
+    eprintln!("not run: {test}: script does not start: {why}");
+    false
 }
 
 fn page() {
@@ -42,9 +50,7 @@ fn a_terminal_shows_what_somebody_would_see_and_why() {
         page();
         std::process::exit(0);
     }
-    if let Err(why) = Command::new("script").arg("--version").output() {
-        assert!(env::var_os("CI").is_none(), "CI must look at a terminal: {why}");
-        eprintln!("not run: {TEST}: script does not start: {why}");
+    if !has_script(TEST) {
         return;
     }
     let shown = on_a_terminal(TEST, &[DRY, ("NO_COLOR", "1")]).well().stdout.replace('\r', "");
@@ -87,4 +93,24 @@ fn a_pipe_is_told_what_did_not_page_at_rest_and_at_the_end() {
         eventually("it is told at the end", || printed().ends_with(&at_the_end).then_some(()));
     })
     .well();
+}
+
+#[test]
+fn the_filter_that_is_told_is_the_one_in_force() {
+    const TEST: &str = "dry::the_filter_that_is_told_is_the_one_in_force";
+    if child::is_child(TEST) {
+        let spike = tracing_spike::from_env().init().unwrap();
+        error!(target: "billing", "card payment failed");
+        assert!(spike.handle().flush(DEADLINE).is_complete());
+        spike.handle().set_filter("off,billing=warn").unwrap();
+        warn!(target: "billing", "invoice is late");
+        std::process::exit(spike.handle().flush(DEADLINE).pending.try_into().unwrap());
+    }
+    if !has_script(TEST) {
+        return;
+    }
+    let shown = on_a_terminal(TEST, &[DRY, ("NO_COLOR", "1")]).well().stdout;
+    for expected in ["why   ERROR, filter `error` (", "why   WARN, filter `billing=warn` ("] {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
 }

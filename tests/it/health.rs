@@ -19,6 +19,8 @@ use crate::{
     rig::{TOKEN, eventually, rig_with},
 };
 
+mod served;
+
 static TOLD: Mutex<Vec<Problem>> = Mutex::new(Vec::new());
 
 fn told(kind: ProblemKind) -> Vec<String> {

@@ -42,7 +42,8 @@ fn a_worker_with_nothing_due_is_not_woken() {
         thread::sleep(Duration::from_secs(secs.parse().unwrap()));
         let woken = worker().1 - before;
         println!("idle: woken {woken} times in {secs} s");
-        assert_eq!(woken, 0);
+        // With that feature, it tells the figures now and then.
+        assert!(woken <= if cfg!(feature = "metrics") { secs.parse::<u64>().unwrap() } else { 0 });
         // The twin.
         rig.run(|| error!("disk is gone"));
         eventually("it is woken", || (worker().1 > before).then_some(()));

@@ -27,6 +27,7 @@ mod forked;
 mod health;
 mod idle;
 mod kills;
+mod links;
 mod mute;
 mod neighbours;
 mod network;
@@ -34,6 +35,7 @@ mod panics;
 mod rig;
 mod routes;
 mod secrets;
+mod set_filter;
 mod smoke;
 mod spool;
 mod storms;
@@ -43,4 +45,7 @@ mod tidy;
 mod titles;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+#[cfg(feature = "opentelemetry")]
+mod traces;
+mod trail;
 mod words;

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod formatting;
+mod logging;
 
 const INFO_FMT: &str = "neighbours::a_neighbour_gets_exactly_what_it_got_without_us";
 

@@ -14,6 +14,7 @@ use tracing_spike::{
 };
 use tracing_subscriber::prelude::*;
 
+mod recorded;
 mod said;
 mod same;
 mod scoped;

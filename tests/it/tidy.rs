@@ -28,16 +28,18 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: [&str; 21] = [
+const PURE: [&str; 24] = [
     "capture/cause",
     "capture/fold",
     "capture/gate",
     "capture/mute",
     "capture/redact",
+    "capture/report",
     "capture/routes",
     "capture/source",
     "capture/threshold",
     "capture/title",
+    "capture/trail/ring",
     "capture/why",
     "delivery/dry",
     "delivery/flush",
@@ -49,6 +51,7 @@ const PURE: [&str; 21] = [
     "cli/forecast/line",
     "cli/forecast/tally",
     "sandbox/model",
+    "stats/figures",
     "testing/expected",
 ];
 

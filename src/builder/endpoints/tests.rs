@@ -36,7 +36,7 @@ fn what_is_wrong_with_a_rule_is_said_with_its_target_and_without_its_webhook() {
             "rule(\"billing\"): expected one rule for a target, found two"
         }),
         (vec![Rule::target("billing")], {
-            "rule(\"billing\"): expected a severity, priority, webhook or after, found none of them"
+            "rule(\"billing\"): expected a severity, priority, webhook, runbook or after, found none of them"
         }),
         (vec![to("billing", bad)], "webhook url from rule(\"billing\"): http would show"),
         (vec![to("billing", "")], "webhook url from rule(\"billing\"): expected https://hooks"),

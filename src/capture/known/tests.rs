@@ -13,7 +13,7 @@ fn meta() -> &'static Metadata<'static> {
 #[test]
 fn each_is_known_by_itself_and_what_was_noted_last_counts() {
     let known = Known::default();
-    let all = [Concern::Level, Concern::Field, Concern::ResolveOnly, Concern::No];
+    let all = [Concern::Level, Concern::Field, Concern::Told, Concern::No];
     let metas = all.map(|concern| (meta(), concern));
     for (meta, concern) in metas {
         assert_eq!(known.get(meta), None);

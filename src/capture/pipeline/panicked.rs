@@ -9,6 +9,7 @@ use std::{
     backtrace::{Backtrace, BacktraceStatus},
     fmt::Write,
     panic::Location,
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +17,7 @@ use super::{Asked, Head, Pipeline, Tells, at};
 use crate::{
     capture::{
         gate::rank,
+        in_force::InForce,
         routes::Route,
         scratch::{Scratch, Taker},
         source,
@@ -35,6 +37,7 @@ const BACKTRACE_CAP: usize = 8 * 1024;
 /// What is known of all panics beforehand.
 #[derive(Debug)]
 pub(crate) struct Panics {
+    pub(crate) rules: Arc<InForce>,
     /// What the rules say about them.
     pub(crate) route: Route,
     /// Stands for the crate where the source file does not name it.
@@ -58,13 +61,24 @@ impl Panics {
     fn endpoint(&self) -> usize {
         self.route.endpoint.unwrap_or(0)
     }
+
+    fn page(&self) -> bool {
+        !self.rules.is_off(Self::TARGET)
+    }
 }
 
 impl Pipeline {
     /// Whether panics are reported here: they are wanted, paging is on, and the guard lives.
     pub(crate) fn reports_panics(&self) -> bool {
         let is_here = self.queue.as_ref().is_some_and(Sender::is_here);
-        self.settings.panics.is_some() && is_here && !self.is_closed()
+        is_here && !self.is_closed() && self.settings.panics.as_ref().is_some_and(Panics::page)
+    }
+
+    /// The filter is another one: the rule for panics is in use whether or not there are any.
+    pub(crate) fn mark_panics(&self) {
+        if let Some(panics) = &self.settings.panics {
+            panics.rules.mark(Panics::TARGET);
+        }
     }
 
     /// Pages a panic, and counts it.
@@ -121,7 +135,7 @@ impl Pipeline {
             !head.meant && !graver && head.endpoint == panics.endpoint()
         };
         let is_told = |text: &str| self.causes.follows_panic(text, head.title, now);
-        (reentry::is_in_hook() && is_led())
+        (reentry::is_in_hook() && is_led() && panics.page())
             || (self.causes.has_panic(now) && is_led() && tells(&is_told))
     }
 
@@ -188,9 +202,14 @@ fn captured(
         line: None,
         error: None,
         chain: None,
+        error_span: None,
         fields: Fields::clone(fields),
         spans_cut: false,
         notes: Fields::default(),
+        trail: Vec::new(),
+        trail_cut: false,
+        trace: None,
+        runbook: None,
     }
 }
 

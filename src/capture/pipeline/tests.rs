@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{Asked, Goes, Head, Origin, Panicked, Panics, Pipeline, Settings, Site};
 use crate::{
-    capture::{gate::Openings, routes::Route, title::Draft},
+    capture::{filter::Rules, gate::Openings, in_force::InForce, routes::Route, title::Draft},
     clock::Clock,
     incident::{
         Detail, Incident, Leftover, Manual, Occurrences, Op, Replay, Says, Severity, Status,
@@ -24,6 +24,7 @@ fn pipeline_to(endpoints: usize) -> (Pipeline, Receiver) {
 
 fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
     let (sender, receiver) = bounded(8, endpoints);
+    let rules = Arc::new(InForce::new(Rules::parse("error", "filter").unwrap()));
     let settings = Settings {
         repeat_every: Duration::from_secs(300),
         resolve_after: None,
@@ -33,7 +34,7 @@ fn pipeline_with(endpoints: usize, budget: Openings) -> (Pipeline, Receiver) {
         priority: None,
         scrubber: Arc::default(),
         keep: None,
-        panics: Some(Panics { route: Route::default(), service: "it".to_owned() }),
+        panics: Some(Panics { rules, route: Route::default(), service: "it".to_owned() }),
         witness: None,
         endpoints,
     };

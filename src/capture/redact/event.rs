@@ -1,6 +1,6 @@
 //! Secrets taken out of events that were captured.
 
-use super::{PLACEHOLDER, Scrubber, Verdict};
+use super::{Listed, PLACEHOLDER, Scrubber, Verdict};
 use crate::{
     fields::{Fields, TEXT_CAP, Taken, Value},
     incident::{Captured, Place, Raw, RawError, Redact},
@@ -12,7 +12,8 @@ const TARGET_CAP: usize = 512;
 
 impl Redact for Scrubber {
     fn redact(&self, raw: Raw) -> Captured {
-        let Raw { level, place, message, thread, error, fields, spans_cut, notes } = raw;
+        let Raw { level, place, message, thread, error, fields, spans_cut, .. } = raw;
+        let Raw { notes, trail, trace, runbook, .. } = raw;
         let mut clean = Fields::default();
         for field in fields.iter() {
             match field.value {
@@ -41,14 +42,17 @@ impl Redact for Scrubber {
             // An error is told whatever the name of its field is.
             Verdict::Open | Verdict::Hidden => false,
         };
-        let (error, chain) = match error {
-            Some(error) if hides(&error) => (Some(hidden(&mut clean)), None),
-            Some(RawError { own, whole, .. }) => {
-                (Some(text(own)), (own != whole).then(|| text(whole)))
+        let (error, chain, error_span) = match error {
+            Some(error) if hides(&error) => (Some(hidden(&mut clean)), None, None),
+            Some(RawError { own, whole, span, .. }) => {
+                (Some(text(own)), (own != whole).then(|| text(whole)), span.map(text))
             }
-            None => (None, None),
+            None => (None, None, None),
         };
         self.pool.give(fields);
+        let trail_cut = trail.as_ref().is_some_and(|trail| trail.missed);
+        let (trail, redacted) = trail.map(|trail| self.lines(&trail)).unwrap_or_default();
+        clean.add_redacted(redacted);
         let fields = clean;
         Captured {
             level,
@@ -60,9 +64,14 @@ impl Redact for Scrubber {
             line,
             error,
             chain,
+            error_span,
             fields,
             spans_cut,
             notes,
+            trail,
+            trail_cut,
+            trace,
+            runbook,
         }
     }
 }
@@ -80,6 +89,16 @@ fn is_cut(value: Value) -> bool {
     matches!(value, Value::Text { cut: true, .. })
 }
 
+/// Whether the value of a listed name is a secret.
+pub(super) fn is_hidden(listed: Listed, value: Value, text: &str) -> bool {
+    match value {
+        Value::Text { .. } => listed.hides(text),
+        Value::I64(number) => listed.hides_number(number.unsigned_abs()),
+        Value::U64(number) => listed.hides_number(number),
+        Value::Bool(_) | Value::F64(_) | Value::Span => false,
+    }
+}
+
 impl Scrubber {
     fn field(&self, name: &'static str, (fields, value): (&Fields, Value), clean: &mut Fields) {
         let text = fields.text(value);
@@ -87,12 +106,7 @@ impl Scrubber {
         let hidden = match self.verdict_of(name) {
             Verdict::Open => false,
             Verdict::Hidden => true,
-            Verdict::Listed(listed) => match value {
-                Value::Text { .. } => listed.hides(text),
-                Value::I64(number) => listed.hides_number(number.unsigned_abs()),
-                Value::U64(number) => listed.hides_number(number),
-                Value::Bool(_) | Value::F64(_) | Value::Span => false,
-            },
+            Verdict::Listed(listed) => is_hidden(listed, value, text),
         };
         if hidden {
             clean.push_text(name, |out| {

@@ -13,6 +13,7 @@ fn rule(target: &str) -> Routing {
         priority: None,
         endpoint: None,
         threshold: None,
+        runbook: None,
         matched: AtomicBool::new(false),
     }
 }
@@ -23,7 +24,7 @@ fn routes() -> Routes {
         Routing { severity: Some(Severity::Sev2), endpoint: Some(1), ..rule("billing") },
         Routing { severity: Some(Severity::Sev1), ..rule("billing::cards") },
         Routing { priority: Some(Priority::P1), threshold, ..rule("billing::cards::visa") },
-        Routing { endpoint: Some(0), ..rule("billing::tax") },
+        Routing { endpoint: Some(0), runbook: Some(7), ..rule("billing::tax") },
         Routing { priority: Some(Priority::P3), ..rule("shop") },
     ])
 }
@@ -32,7 +33,7 @@ fn routes() -> Routes {
 fn for_each_setting_the_longest_rule_that_sets_it_wins() {
     let routes = routes();
     let find = |target| {
-        let Route { severity, priority, endpoint, threshold } = routes.find(target);
+        let Route { severity, priority, endpoint, threshold, .. } = routes.find(target);
         (severity, priority, endpoint, threshold.map(|threshold| threshold.n))
     };
     let (one, two) = (Some(Severity::Sev1), Some(Severity::Sev2));
@@ -43,6 +44,8 @@ fn for_each_setting_the_longest_rule_that_sets_it_wins() {
     // Back to the default one.
     assert_eq!(find("billing::tax"), (two, None, Some(0), None));
     assert_eq!(find("shop"), (None, Some(Priority::P3), None, None));
+    assert_eq!(routes.find("billing::tax::eu").runbook, Some(7));
+    assert_eq!(routes.find("billing::cards").runbook, None);
     for other in ["", "billings", "billing:cards", "shops::billing"] {
         assert_eq!(routes.find(other), Route::default(), "{other}");
     }

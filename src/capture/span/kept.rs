@@ -1,5 +1,5 @@
-//! A span's fields, one behind the other: its number in the span's list of fields, what it is,
-//! and its value.
+//! The fields of a span, or of an event that is recorded, one behind the other: its number in the
+//! list of fields, what it is, and its value.
 //!
 //! Invariants: a span whose fields are short takes one allocation, with what keeps it; any other
 //! two. What is left out is counted.
@@ -13,8 +13,8 @@ use crate::fields::{Fields, SET_CAP, Value};
 /// Bytes of fields that are kept in place.
 const SHORT: usize = 80;
 
-/// The fields of one span.
-pub(super) struct Kept {
+/// The fields of one span or event.
+pub(crate) struct Kept {
     meta: &'static Metadata<'static>,
     omitted: u32,
     length: usize,
@@ -32,7 +32,7 @@ const TEXT: u8 = 4;
 
 /// A value as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Item<'a> {
+pub(crate) enum Item<'a> {
     Plain(Value),
     Text(&'a str),
 }
@@ -45,17 +45,23 @@ impl fmt::Debug for Kept {
 }
 
 impl Kept {
-    pub(super) fn new(meta: &'static Metadata<'static>) -> Self {
+    pub(crate) fn new(meta: &'static Metadata<'static>) -> Self {
         Self { meta, omitted: 0, length: 0, short: [0; SHORT], long: Vec::new() }
+    }
+
+    /// Begins anew in the same memory, with the fields of another.
+    pub(crate) fn begin(&mut self, meta: &'static Metadata<'static>) {
+        (self.meta, self.omitted, self.length) = (meta, 0, 0);
+        self.long.clear();
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0 && self.omitted == 0
     }
 
-    /// Takes a field of the span.
+    /// Takes a field.
     #[inline]
-    pub(super) fn push(&mut self, index: usize, item: Item<'_>) {
+    pub(crate) fn push(&mut self, index: usize, item: Item<'_>) {
         let Ok(index) = u8::try_from(index) else { return self.omit() };
         match item {
             Item::Plain(Value::Bool(value)) => self.append(&[index, BOOL, u8::from(value)]),
@@ -101,16 +107,17 @@ impl Kept {
 
     /// The fields, in the order in which they came.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, Item<'_>)> {
-        let names = self.meta.fields();
-        self.items().filter_map(move |(index, item)| {
-            let name = names.iter().nth(usize::from(index))?.name();
-            Some((name, item))
-        })
+        read(self.meta, self.bytes())
+    }
+
+    /// The fields as they lie in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let bytes = if self.long.is_empty() { &self.short[..] } else { &self.long };
+        bytes.get(..self.length).unwrap_or_default()
     }
 
     fn items(&self) -> Items<'_> {
-        let bytes = if self.long.is_empty() { &self.short[..] } else { &self.long };
-        Items(bytes.get(..self.length).unwrap_or_default())
+        Items(self.bytes())
     }
 
     /// Takes over `newer`, field by field: one that was there is replaced.
@@ -143,6 +150,17 @@ impl Kept {
         }
         fields.add_omitted(self.omitted);
     }
+}
+
+/// The fields of which these are the bytes.
+pub(crate) fn read<'a>(
+    meta: &'static Metadata<'static>,
+    bytes: &'a [u8],
+) -> impl Iterator<Item = (&'static str, Item<'a>)> {
+    Items(bytes).filter_map(|(index, item)| {
+        let name = meta.fields().iter().nth(usize::from(index))?.name();
+        Some((name, item))
+    })
 }
 
 /// Reads what was kept.

@@ -14,6 +14,7 @@ use crate::{
         Captured, Detail, Folded, Gatekeeper, Held, Incident, Manual, Occurrences, Op, Priority,
         Quiet, Sending, Severity, SoFar, Status, Storm, Ticket,
     },
+    link::Template,
     stats::Counters,
 };
 
@@ -92,9 +93,14 @@ fn event(mut fields: Fields, message: &str) -> Captured {
         line: None,
         error: None,
         chain: None,
+        error_span: None,
         fields,
         spans_cut: false,
         notes: Fields::default(),
+        trail: Vec::new(),
+        trail_cut: false,
+        trace: None,
+        runbook: None,
     }
 }
 
@@ -128,6 +134,7 @@ fn source() -> Source {
         environment: Some("prod".to_owned()),
         host: Some("pod-7".to_owned()),
         pid: 42,
+        ..Source::default()
     }
 }
 
@@ -326,6 +333,29 @@ fn f084_what_does_not_fit_goes_in_a_fixed_order_and_is_named() {
 }
 
 #[test]
+fn f084_the_trail_goes_first_and_the_links_last() {
+    let url = format!("https://a.example/{}", "y".repeat(400));
+    let template = Template::parse(&url, str::to_owned).unwrap();
+    let links = (0..8).map(|n| (format!("link{n}"), template.clone())).collect();
+    let source = Source { links, ..Source::default() };
+    let table = [
+        (1, [true, true, true], None),
+        (BODY_CAP - 11_000, [false, true, true], Some("trail")),
+        (BODY_CAP, [false, false, true], Some("trail, span.fields, fields")),
+    ];
+    for (own, kept, cut) in table {
+        let mut event = large(1, own, 1);
+        event.trail = vec!["-0.001s INFO a: b".to_owned(), "x".repeat(8_000)];
+        let body = super::body(&op(OPENING, Detail::Event(event)), &source, Telling::default());
+        let body = Json::Object(body);
+        assert!(body.to_string().len() <= BODY_CAP);
+        let places = ["/trail", "/fields", "/links/link7"];
+        assert_eq!(places.map(|place| body.pointer(place).is_some()), kept, "{cut:?}");
+        assert_eq!(body.pointer("/notes/cut").and_then(Json::as_str), cut);
+    }
+}
+
+#[test]
 fn f084_a_body_fits_with_its_notes_whatever_its_size() {
     for size in (BODY_CAP - 1024..BODY_CAP).step_by(5) {
         let mut event = large(0, size, 1);
@@ -373,13 +403,15 @@ fn what_was_not_delivered_before_is_told() {
 #[test]
 fn f017_a_minimal_body_says_what_happened_and_little_else() {
     let mut large = large(4000, 4000, 1000);
+    large.trail = vec!["x".repeat(4000)];
     // Two bytes a character, so that the cap falls between two of them.
     large.message = text(&mut large.fields, &format!("x{}", "é".repeat(1000)));
     let body = body_from(&op(OPENING, Detail::Event(large)), true);
     let message = body["message"].as_str().unwrap();
     assert_eq!(message.len(), MINIMAL_MESSAGE - 1);
     assert!(message.starts_with("xéé") && message.ends_with('é'));
-    assert_eq!((body.get("fields"), body.get("span")), (None, None));
+    let gone = ["fields", "span", "trail"].map(|name| body.get(name));
+    assert_eq!(gone, [None, None, None]);
     assert!(body["notes"]["cut"].as_str().unwrap().contains("413"));
     assert!(body.to_string().len() < 2048, "{body}");
     // Severity still travels: it is the opening.

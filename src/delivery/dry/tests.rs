@@ -38,6 +38,7 @@ fn payload() -> Json {
             "occurrences": { "count": 3, "since_last": 2 },
             "schema": 1,
             "source": { "service": "shop" },
+            "trail": ["-0.214s INFO shop: reserved", "-0.012s WARN shop: no\tanswer"],
         },
     })
 }
@@ -60,6 +61,8 @@ fn a_person_at_a_terminal_sees_the_sms_why_where_and_the_body() {
 ▌       fields.tenant  acme
 ▌       level          ERROR
 ▌       location       src/cards.rs:42
+▌       trail          -0.214s INFO shop: reserved
+▌                      -0.012s WARN shop: no    answer
 ▌       occurrences    count 3, since_last 2
 ▌       source         service shop
 ";

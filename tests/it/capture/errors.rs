@@ -48,6 +48,32 @@ fn an_error_has_its_own_text_and_its_sources() {
 }
 
 #[test]
+fn the_type_of_an_error_is_what_the_event_says_it_is() {
+    let error = chain(&["query failed", "connection refused"]);
+    let kind = std::any::type_name_of_val(&error);
+    let rig = rig();
+    let incidents = rig.paged(|| {
+        error!(error.type = kind, error = &error as &dyn Error, row = 7, "with its type");
+        error!(error.type = "timeout", "alone");
+        let _span = info_span!("span", error.type = "of the span").entered();
+        error!(error_type = "another field", "none");
+    });
+    let body = |at: usize| incidents[at].body();
+    let expected = json!({
+        "message": "query failed",
+        "chain": "query failed: connection refused",
+        "type": "it::capture::errors::Failed",
+    });
+    assert_eq!((&body(0)["error"], &body(0)["fields"]), (&expected, &json!({ "row": 7 })));
+    assert_eq!(body(1)["error"], json!({ "type": "timeout" }));
+    assert_eq!(
+        (&body(2)["error"], &body(2)["fields"]["error_type"]),
+        (&Value::Null, &json!("another field"))
+    );
+    assert_eq!(body(2)["span"]["fields"]["error_type"], "of the span");
+}
+
+#[test]
 fn an_error_value_is_found_in_a_field_of_any_name() {
     let error = chain(&["query failed", "connection refused"]);
     let incident = rig().paged_one(|| error!(cause = &error as &dyn Error, "night job"));

@@ -1,0 +1,91 @@
+//! The facade `metrics`: it has each field of the stats.
+
+#[expect(dead_code, reason = "the other tests need more of it")]
+mod rig;
+
+use std::collections::BTreeMap;
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use serde_json::Value;
+use tracing::{error, warn};
+use tracing_spike::{Stats, sandbox::Fault};
+
+use rig::{between, eventually};
+
+/// What the recorder has, as the stats would be called: `suppressed.repeat`.
+fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
+    let metrics = snapshotter.snapshot().into_vec().into_iter();
+    let figure = |(key, _, words, value): (metrics_util::CompositeKey, _, Option<_>, _)| {
+        let key = key.key();
+        assert!(words.is_some(), "{key} is described");
+        let name = key.name().strip_prefix("spike_")?;
+        let (name, value) = match value {
+            DebugValue::Counter(value) => (name.strip_suffix("_total")?.to_owned(), value),
+            DebugValue::Gauge(value) => {
+                (name.trim_end_matches("_seconds").to_owned(), value.0 as u64)
+            }
+            DebugValue::Histogram(_) => return None,
+        };
+        let labels: Vec<_> = key.labels().map(|label| format!(".{}", label.value())).collect();
+        assert!(key.labels().all(|label| label.key() == "reason"), "{key}");
+        Some((format!("{name}{}", labels.concat()), value))
+    };
+    metrics.filter_map(figure).collect()
+}
+
+/// The stats as they are serialized, by the same names.
+fn expected(stats: &Stats) -> BTreeMap<String, u64> {
+    let mut out = BTreeMap::new();
+    let stats = serde_json::to_value(stats).unwrap();
+    let number = |value: &Value| match value {
+        Value::Array(rules) => rules.len() as u64,
+        // Seconds that are left, rounded up.
+        value => value.as_f64().map_or(0, |value| value.ceil() as u64),
+    };
+    for (name, value) in stats.as_object().unwrap() {
+        match value {
+            Value::Object(reasons) => out
+                .extend(reasons.iter().map(|(reason, n)| (format!("{name}.{reason}"), number(n)))),
+            value => {
+                out.insert(name.clone(), number(value));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn each_field_of_the_stats_is_told_also_to_a_recorder_that_comes_later() {
+    let rig = between(None, None);
+    let handle = rig.guard.handle();
+    handle.set_filter("error,billing=warn,nothing=off").unwrap();
+    let fail = |title: &str| error!(spike.title = title, "failed");
+    rig.run(|| (0..5).for_each(|_| fail("first")));
+    rig.delivered();
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    recorder.install().unwrap();
+    rig.sandbox.fault_next(1, Fault::Status(503));
+    rig.sandbox.fault_next(1, Fault::Status(400));
+    rig.run(|| {
+        fail("second");
+        fail("third");
+        warn!(spike = false, "not paged");
+        handle.mute(std::time::Duration::from_secs(3600));
+        fail("muted");
+    });
+    eventually("one was rejected", || (handle.stats().lost.rejected == 1).then_some(()));
+    let stats = eventually("it is told", || {
+        let stats = handle.stats();
+        (recorded(&snapshotter) == expected(&stats)).then_some(stats)
+    });
+    assert_eq!((stats.suppressed.repeat, stats.suppressed.mute), (4, 1), "{stats:?}");
+    assert_eq!((stats.lost.rejected, stats.unmatched_rules.len()), (1, 2), "{stats:?}");
+    drop(rig.guard);
+    // What is at the end is told; what was at a moment is over.
+    let stats = eventually("the end is told", || {
+        let (recorded, stats) = (recorded(&snapshotter), handle.stats());
+        (recorded["unmatched_rules"] == 0).then_some((recorded, stats))
+    });
+    assert_eq!((stats.0["delivered"], stats.0["muted_for"]), (stats.1.delivered, 0));
+}
