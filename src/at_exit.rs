@@ -1,7 +1,7 @@
 //! The moment between `std::process::exit` on the main thread and the end of the process.
 //!
 //! `exit` runs no destructor of a value, but it runs those of the calling thread's thread-locals
-//! (glibc's does; elsewhere nothing of this happens). Invariant: it delays the end by [`MOMENT`]
+//! (glibc's does; elsewhere none is watched). Invariant: it delays the end by [`MOMENT`]
 //! at most, and not at all without a spool or when nothing is pending.
 
 use std::{thread, time::Duration};
@@ -21,7 +21,10 @@ thread_local! {
 
 /// Has the calling thread's end watched, if it is the main thread.
 pub(crate) fn watch() {
-    WATCH.try_with(|_| ()).ok();
+    // Elsewhere they may run when the workers are gone already, or under a lock of the loader's.
+    if cfg!(all(target_os = "linux", target_env = "gnu")) {
+        WATCH.try_with(|_| ()).ok();
+    }
 }
 
 impl Drop for Watch {
