@@ -360,7 +360,7 @@ pub struct Suppressed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The queue had no room; the title is open for the next occurrence.
+    /// The queue had no room; it is as if it had not occurred, and the next occurrence pages.
     pub full: u64,
     /// The guard was dropped, or the worker is gone.
     pub closed: u64,
