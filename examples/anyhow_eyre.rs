@@ -15,15 +15,15 @@ fn import(builder: Builder) -> Result<(), tracing_spike::Error> {
     let _spike = builder.init()?;
 
     if let Err(e) = by_anyhow("17 pieces") {
-        // As an error: the page has its sources, too.
-        error!(error = e.as_ref() as &(dyn Error + 'static), "import failed, told as an error");
-        // As Display tells it: the outermost alone.
-        error!(error = %e, "import failed, told with %e");
-        // As Debug tells it: all in one text, with its lines.
+        // With `?`: its report is read, so the page has what was behind it.
         error!(error = ?e, "import failed, told with ?e");
+        // As an error: the same, and what prints the event has it in one line.
+        error!(error = e.as_ref() as &(dyn Error + 'static), "import failed, told as an error");
+        // With `%`, the outermost error is all that anybody learns.
+        error!(error = %e, "import failed, told with %e");
     }
     if let Err(e) = by_eyre("18 pieces") {
-        error!(error = e.as_ref() as &(dyn Error + 'static), "import by eyre failed");
+        error!(error = ?e, "import by eyre failed");
     }
     Ok(())
     // Dropping `_spike` delivers what is pending, for at most 3 s.

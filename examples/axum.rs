@@ -11,11 +11,11 @@
 use std::{error::Error, net::SocketAddr};
 
 use axum::extract::{Path, Request, State};
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{Json, Router, http::StatusCode, routing::get};
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 use tracing::{Span, error, info_span};
-use tracing_spike::{Builder, Handle, sandbox::Sandbox};
+use tracing_spike::{Builder, Handle, Health, sandbox::Sandbox};
 
 /// Serves until `end` completes, and lets the requests in progress finish.
 async fn serve<E>(builder: Builder, listener: TcpListener, end: E) -> Result<(), Box<dyn Error>>
@@ -46,8 +46,10 @@ async fn pay(Path(order): Path<u64>) -> StatusCode {
 }
 
 /// For a monitor. Not for a probe that restarts the service, which would not mend paging.
-async fn paging(State(spike): State<Handle>) -> StatusCode {
-    if spike.health().is_good() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+async fn paging(State(spike): State<Handle>) -> (StatusCode, Json<Health>) {
+    let health = spike.health();
+    let good = health.is_good();
+    (if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(health))
 }
 
 #[tokio::main]
