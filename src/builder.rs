@@ -357,8 +357,9 @@ impl Builder {
     /// [`filter`](Builder::filter) has `off`.
     ///
     /// Of one event 512 bytes are kept, 256 of each text, and of one root span 8 KiB, as long as it
-    /// is open; of more than 1,024 root spans at once, one that was quiet for long is forgotten: 11
-    /// MiB of memory at most. Of a body that is too large the trail goes first, as `body.notes.cut`
+    /// is open; of very many root spans at once (1,024 at most, some hundreds always) one that was
+    /// quiet for long is forgotten, which its incident tells: 11 MiB of memory at most. Of a body
+    /// that is too large the trail goes first, as `body.notes.cut`
     /// says. Secrets are redacted as in other fields, before they leave the process. What is only
     /// recorded is in no count of [`Stats`](crate::Stats).
     ///

@@ -71,6 +71,10 @@ impl Template {
         if host.contains(['{', '}']) {
             return Err(fail("placeholders behind the host", "one in it".to_owned()));
         }
+        // A URL parser would take what comes next for it.
+        if host.is_empty() {
+            return Err(fail("a host behind the two slashes", "none".to_owned()));
+        }
         let pieces = pieces(text, shown)?;
         let example = pieces.iter().map(|piece| match piece {
             Piece::Text(text) => text.as_str(),

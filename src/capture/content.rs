@@ -113,7 +113,7 @@ impl Capturing<'_> {
         let Self { content, taker } = self;
         let Content { fields, error: taken, has_own, text, path, .. } = &mut **content;
         *has_own = !taker.take_raw(text, write);
-        let own = report::flatten(text).unwrap_or(text.len());
+        let own = report::flatten(text, Some(path)).unwrap_or(text.len());
         if let Some(error) = error.filter(|_| *has_own) {
             taker.take_behind(text, |out| write_sources(error, 0, out, path));
         }

@@ -178,7 +178,7 @@ impl Deciding<'_> {
             }
             name if self.wants_error && is_error_name(name) && error.is_empty() => {
                 self.taker.take_with_holes(error, TEXT_CAP, error_holes, write);
-                if report::flatten(error).is_some() {
+                if report::flatten(error, None).is_some() {
                     error_holes.truncate(0);
                 }
             }
@@ -243,11 +243,16 @@ pub(crate) fn write_sources(
         let last = out.len();
         let text = out.between(next, last);
         if report::is_span_trace(text) {
-            // The innermost is where the error was made.
+            // The innermost is where the error was made. What there was no room for is nearer to
+            // the root.
             span.clear();
-            report::push_path(text, span);
+            let whole =
+                if written.is_ok() { text } else { text.rsplit_once('\n').unwrap_or_default().0 };
+            if written.is_err() {
+                span.push_str("… > ");
+            }
+            report::push_path(whole, span);
             out.truncate(end);
-            written?;
             source = cause.source();
             continue;
         }

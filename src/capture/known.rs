@@ -41,12 +41,12 @@ impl Known {
         known.map(|known| known ^ address).find(|&rest| rest <= CONCERN).map(concern)
     }
 
-    /// Remembers it, if there is a place left.
+    /// Remembers it, if there is a place left, in the place of what was known before.
     pub(crate) fn note(&self, meta: &'static Metadata<'static>, concern: Concern) {
-        if concern as usize > CONCERN {
-            return;
-        }
         let address = address(meta);
+        if concern as usize > CONCERN {
+            return self.forget(address);
+        }
         let known = address | concern as usize;
         let is_its = |place: &&AtomicUsize| {
             let taken = place.compare_exchange(0, known, Ordering::Relaxed, Ordering::Relaxed);
@@ -54,6 +54,14 @@ impl Known {
         };
         if let Some(place) = (0..NEAR).map(|near| self.place(address, near)).find(is_its) {
             place.store(known, Ordering::Relaxed);
+        }
+    }
+
+    /// Two threads may have noted it in two places.
+    fn forget(&self, address: usize) {
+        for place in (0..NEAR).map(|near| self.place(address, near)) {
+            let is_its = |found| (found & !CONCERN == address).then_some(0);
+            place.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_its).ok();
         }
     }
 

@@ -257,9 +257,9 @@ impl Pipeline {
             return Err(Count::SuppressedSameCause);
         }
         let here = at(head.endpoint, ask.key);
-        // Of what goes into the storm incident nobody asks what has caused it.
-        let is_spent = self.gate(head.endpoint).is_spent(ask, now);
-        let failure = if is_spent { None } else { self.failure(head, ask, failure) };
+        // In the middle of a storm nobody asks what has caused one more of it.
+        let is_storm = self.gate(head.endpoint).is_storming(ask, now);
+        let failure = if is_storm { None } else { self.failure(head, ask, failure) };
         if !head.meant
             && failure.is_some_and(|failure| self.causes.follows(failure, head.title, now))
         {

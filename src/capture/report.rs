@@ -15,7 +15,8 @@ const PATH_CAP: usize = 512;
 const SPAN_CAP: usize = 32;
 
 /// Makes `own: cause: cause` of a report; returns the length of its own text. `None`: it is none.
-pub(crate) fn flatten(text: &mut String) -> Option<usize> {
+/// The path of a span trace among its causes goes into `span`.
+pub(crate) fn flatten(text: &mut String, span: Option<&mut String>) -> Option<usize> {
     // No other text has an empty line, and few have more than one.
     memchr::memchr(b'\n', text.as_bytes())?;
     text.find("\n\n")?;
@@ -28,6 +29,10 @@ pub(crate) fn flatten(text: &mut String) -> Option<usize> {
     let end = ENDS.iter().filter_map(|end| text.find(end)).min();
     if let Some(causes) = text.find(CAUSES).filter(|at| end.is_none_or(|end| *at < end)) {
         text.truncate(end.unwrap_or(text.len()));
+        if take_spans(text, causes, span) && text.len() <= causes.saturating_add(CAUSES.len()) {
+            text.truncate(causes);
+            return Some(causes);
+        }
         // The last character of it begins the first line.
         let begin = causes.saturating_add(CAUSES.len()).saturating_sub(1);
         text.replace_range(causes..begin, "");
@@ -36,6 +41,42 @@ pub(crate) fn flatten(text: &mut String) -> Option<usize> {
     }
     text.truncate(end?);
     Some(text.len())
+}
+
+/// Takes the span traces out of the causes from `from` on, with the lines that belong to them:
+/// those that are further in. Tells whether there was one.
+fn take_spans(text: &mut String, from: usize, mut span: Option<&mut String>) -> bool {
+    let indent = |line: &str| line.len().saturating_sub(line.trim_start().len());
+    let (mut found, mut look) = (false, from);
+    while let Some(at) = text.get(look..).and_then(|causes| causes.find(SPANS)) {
+        let at = look.saturating_add(at);
+        let begin = text
+            .get(..at)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(at, |line| line.saturating_add(1));
+        let rest = text.get(begin..).unwrap_or("");
+        let mut lines = rest.split_inclusive('\n');
+        let first = lines.next().unwrap_or("");
+        let words = first.trim_start();
+        if !words.get(number(words)..).is_some_and(is_span_trace) {
+            look = at.saturating_add(SPANS.len());
+            continue;
+        }
+        let inside = lines.take_while(|line| indent(line) > indent(first));
+        let length = inside.fold(first.len(), |length, line| length.saturating_add(line.len()));
+        if let Some(span) = &mut span {
+            span.clear();
+            push_path(rest.get(first.len()..length).unwrap_or(""), span);
+        }
+        text.replace_range(begin..begin.saturating_add(length), "");
+        found = true;
+    }
+    if found {
+        text.truncate(
+            text.trim_end_matches([' ', '\n']).len().max(from.saturating_add(CAUSES.len())),
+        );
+    }
+    found
 }
 
 /// Makes one line of the lines from `from` on, each cause behind a colon; returns where the first

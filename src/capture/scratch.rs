@@ -306,6 +306,11 @@ impl Capped<'_> {
     /// Takes back what was written past `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.out.truncate(len);
+        // There is room again.
+        if self.full && len < self.limit {
+            self.full = false;
+            self.plain = if self.pieces.is_none() { self.limit.saturating_add(1) } else { 0 };
+        }
         if let Some((_, holes)) = &mut self.pieces {
             holes.truncate(len);
         }

@@ -113,8 +113,9 @@ impl Trails {
 
     #[expect(clippy::indexing_slicing, reason = "a remainder is less than what there is")]
     fn set(&self, root: u64) -> &Set {
-        // The registry counts its spans from 1, on each thread.
-        let hash = root.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        // The registry counts its spans from 1 on each thread, whose number is in the upper bits:
+        // only the uppermost bits of the product depend on all of it.
+        let hash = root.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SETS.ilog2());
         &self.sets[hash as usize % SETS]
     }
 }
@@ -140,7 +141,10 @@ impl Set {
         let place = place.or_else(|| Some(rings.used.iter().enumerate().min_by_key(quiet)?.0));
         let place = place.unwrap_or(0);
         rings.rings.get_mut(place).into_iter().for_each(Ring::clear);
-        self.roots.get(place).into_iter().for_each(|of| of.store(root, Ordering::Relaxed));
+        let forgotten = self.roots.get(place).map(|of| of.swap(root, Ordering::Relaxed));
+        if let Some(forgotten) = forgotten.filter(|root| *root != 0) {
+            self.miss(forgotten);
+        }
         place
     }
 

@@ -17,13 +17,14 @@ impl Handle {
     ///
     /// All rules are replaced, those of `SPIKE_FILTER` too; what is not named is as by default. An
     /// event is judged by the rules before or by those after, whichever thread it is on, and no
-    /// thread waits. What is open stays open, and [`Builder::rule`](crate::Builder::rule) goes on
+    /// event waits. What is open stays open, and [`Builder::rule`](crate::Builder::rule) goes on
     /// as it was. [`Stats::unmatched_rules`](crate::Stats) begins anew. With paging off, the rules
     /// are checked and nothing else.
     ///
     /// Use this and not `tracing_subscriber::reload`, in which this layer must not be (swapping a
     /// filtered layer there panics, tracing#1629). Every callsite of the program asks all layers
-    /// anew, on the calling thread, and once more a second later on another.
+    /// anew, on the calling thread, and once more a second later on another; a callsite that is new
+    /// waits for that. Don't call it inside a layer's `register_callsite`.
     ///
     /// # Errors
     ///

@@ -23,10 +23,12 @@ fn what_is_no_template_is_told_with_where_and_without_the_url() {
     assert_eq!(found(&format!("{url}/}}{{title}}")), "one alone at character 22");
     assert_eq!(found(&format!("{url}/{{title}}}}")), "one alone at character 29");
     assert_eq!(found("https://{host}.example/"), "one in it");
+    assert_eq!(found("https:///{title}/x"), "none");
+    assert_eq!(found("https:////{title}"), "none");
     assert_eq!(found("ftp://logs.example/"), "another text");
     assert_eq!(found("https://ann:pw@logs.example/"), "one with");
     assert_eq!(found("https://logs.example/a b"), "what can't be read as one");
-    assert_eq!(found("https://"), "what can't be read as one");
+    assert_eq!(found("https://"), "none");
     assert_eq!(found(&format!("{url}/{}", "x".repeat(512))), "533 bytes");
 }
 

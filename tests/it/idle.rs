@@ -44,7 +44,7 @@ fn a_worker_with_nothing_due_is_not_woken() {
         println!("idle: woken {woken} times in {secs} s");
         // With that feature, it tells the figures now and then.
         let metrics = u64::from(cfg!(feature = "metrics"));
-        assert!(woken <= metrics * secs.parse::<u64>().unwrap());
+        assert!(woken <= metrics * (secs.parse::<u64>().unwrap() / 5 + 1));
         // The twin.
         rig.run(|| error!("disk is gone"));
         eventually("it is woken", || (worker().1 > before).then_some(()));

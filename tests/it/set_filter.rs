@@ -317,3 +317,22 @@ fn a_test_may_set_it_too_and_is_told_of_the_new_rule() {
     warn!(target: "billing", "invoice is late");
     tracing_spike::assert_paged!(spike, "invoice is late");
 }
+
+#[test]
+fn a_target_that_is_off_from_now_on_resolves_and_does_not_page() {
+    let rig = rig();
+    let say = |status: &str, n: &str| {
+        error!(target: "shop", { spike.status = status }, "{n} failed");
+    };
+    assert_eq!(rig.paged(|| say("trigger", "one")).len(), 1);
+    rig.handle().set_filter("error,shop=off").unwrap();
+    let incidents = rig.paged(|| {
+        say("trigger", "another");
+        say("resolve", "one");
+    });
+    let titles: Vec<_> = incidents.iter().map(|one| (one.title(), one.is_open())).collect();
+    assert_eq!(titles, [("one failed in shop", false)]);
+    // The twin.
+    rig.handle().set_filter("error").unwrap();
+    assert_eq!(rig.paged(|| say("trigger", "another")).len(), 2);
+}

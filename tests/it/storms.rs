@@ -379,3 +379,16 @@ fn f008_what_arrives_late_does_not_have_the_last_word() {
     rig.sandbox.wait_until(Duration::from_secs(90), resolved).unwrap();
     eventually("the worker counts it", || (rig.stats().asserted == 1).then_some(()));
 }
+
+#[test]
+fn one_failure_is_one_page_though_the_budget_is_spent() {
+    let rig = crate::rig::rig_with(|builder| builder.budget(1, 1));
+    let incidents = rig.paged(|| {
+        let _request = tracing::info_span!("request").entered();
+        error!(error = "connection refused", "query failed");
+        error!(error = "connection refused", "request failed");
+    });
+    assert_eq!((incidents.len(), rig.stats().suppressed.same_cause), (1, 1));
+    // The twin: another failure is too much for the budget.
+    assert_eq!(rig.paged(|| error!(error = "disk is full", "order not stored")).len(), 2);
+}

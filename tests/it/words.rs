@@ -202,3 +202,55 @@ fn what_only_one_side_has_is_noticed() {
     assert_eq!(column("x\n| a | b |\n|---|---|\n| `c(d)`, `e` | f |\n", 0), ["`c(d)`, `e`"]);
     assert_eq!(code_words("`c(d)`, `e`").collect::<Vec<_>>(), ["c", "e"]);
 }
+
+/// The keys of an object and of those in it, each with its path.
+fn keys(value: &serde_json::Value, path: &str, out: &mut BTreeSet<String>) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        keys(value, &path, out);
+        out.insert(path);
+    }
+}
+
+#[test]
+fn the_body_in_the_guide_is_that_of_such_an_event() {
+    #[derive(Debug)]
+    struct NoAnswer(std::io::Error);
+    impl std::fmt::Display for NoAnswer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no answer")
+        }
+    }
+    impl std::error::Error for NoAnswer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let rig = crate::rig::rig_with(|builder| {
+        builder.service("shop").version("1.4.2").environment("production").trail(20)
+    });
+    let incident = rig.paged_one(|| {
+        let _request = tracing::info_span!("request", method = "POST").entered();
+        let _pay = tracing::info_span!("pay", customer = 17).entered();
+        tracing::warn!(target: "shop::payments", attempt = 2, "no answer, trying again");
+        let failed = NoAnswer(std::io::Error::other("connection refused"));
+        tracing::error!(
+            target: "shop::payments",
+            amount = 129.95,
+            attempt = 3,
+            error = &failed as &dyn std::error::Error,
+            "card payment failed for order {}",
+            4711
+        );
+    });
+    let page = text("docs/paging.md");
+    let told = page.split("```json").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let told: serde_json::Value = serde_json::from_str(told).unwrap();
+    let [mut inside, mut outside] = [BTreeSet::new(), BTreeSet::new()];
+    keys(incident.body(), "", &mut inside);
+    keys(&told, "", &mut outside);
+    assert_eq!(outside, inside);
+    for key in ["message", "level", "target", "fields", "error", "span"] {
+        assert_eq!(told[key], incident.body()[key]);
+    }
+}

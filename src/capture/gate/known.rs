@@ -18,9 +18,12 @@ impl Gate {
         self.is(key, |page| page.was_over_after(millis(at)))
     }
 
-    /// Whether the budget would not pay for an opening.
-    pub(crate) fn is_spent(&self, ask: Ask, now: Duration) -> bool {
-        self.has_spent(Ask { key: ask.key.max(1), ..ask }, millis(now))
+    /// Whether an opening would be counted in a storm that goes on, and nothing else. Takes no
+    /// lock.
+    pub(crate) fn is_storming(&self, ask: Ask, now: Duration) -> bool {
+        let now = millis(now);
+        let goes_on = || self.set(self.storm.1)?.find(self.storm.1).map(|it| it.is_repeat(0, now));
+        self.has_spent(Ask { key: ask.key.max(1), ..ask }, now) && goes_on().unwrap_or(false)
     }
 
     /// The same, of a key and a time as the gate has them.

@@ -32,7 +32,10 @@ impl Scrubber {
     fn hides(&self, name: &'static str, value: Value, text: &str) -> bool {
         match self.verdict_of(name) {
             Verdict::Open => false,
-            Verdict::Hidden => !(matches!(name, "message" | LOG_TARGET) || is_error_name(name)),
+            Verdict::Hidden => {
+                let is_text = matches!(value, Value::Text { .. });
+                !(matches!(name, "message" | LOG_TARGET) || is_text && is_error_name(name))
+            }
             Verdict::Listed(listed) => is_hidden(listed, value, text),
         }
     }

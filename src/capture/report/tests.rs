@@ -3,7 +3,7 @@ use super::{PATH_CAP, flatten, push_path};
 /// Its own text, and all of it.
 fn flat(report: &str) -> Option<(String, String)> {
     let mut text = report.to_owned();
-    let own = flatten(&mut text);
+    let own = flatten(&mut text, None);
     assert!(own.is_some() || text == report);
     own.map(|own| (text.get(..own).unwrap().to_owned(), text))
 }

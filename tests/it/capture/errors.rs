@@ -193,3 +193,49 @@ fn without_message_and_error_the_field_names_name_the_incident() {
     assert_eq!(incidents[0].body()["fields"], json!({ "order_id": 17, "attempt": 2 }));
     assert_eq!(incidents[3].body()["message"], Value::Null, "an empty key is absent");
 }
+
+/// As `tracing-error` writes a span trace of so many spans.
+fn trace(spans: usize) -> String {
+    let line = |n| format!("{n:>4}: shop::step{n}\n           with customer=ann of York\n");
+    format!("span backtrace:\n{}", (0..spans).map(line).collect::<String>())
+}
+
+#[test]
+fn a_span_trace_of_any_length_hides_no_cause() {
+    for (spans, path) in [(2, "step1 > step0"), (90, "… > step")] {
+        let root = Failed("disk is full".to_owned(), None);
+        let made = Failed(trace(spans), Some(Box::new(root)));
+        let failed = Failed("query failed".to_owned(), Some(Box::new(made)));
+        let incident = rig().paged_one(|| error!(error = &failed as &dyn Error, "night job"));
+        let error = &incident.body()["error"];
+        assert_eq!(error["chain"], "query failed: disk is full");
+        assert!(error["span"].as_str().unwrap().starts_with(path), "{error}");
+    }
+}
+
+#[test]
+fn a_report_with_a_span_trace_tells_its_path_and_none_of_its_fields() {
+    struct Report(String);
+    impl fmt::Debug for Report {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+    // As `anyhow` writes them, with numbers and without.
+    let inside = |by: usize| trace(2).trim_end().replace('\n', &format!("\n{}", " ".repeat(by)));
+    let causes = [
+        format!("    0: {}\n    1: disk is full", inside(7)),
+        format!("    0: disk is full\n    1: {}", inside(7)),
+        format!("    0: disk is full\n    1: {}\n    2: no space", inside(7)),
+        format!("    {}", inside(4)),
+    ];
+    let told = ["x: disk is full", "x: disk is full", "x: disk is full: no space", "x"];
+    for (causes, told) in causes.into_iter().zip(told) {
+        let report = Report(format!("x\n\nCaused by:\n{causes}"));
+        let incident = rig().paged_one(|| error!(error = ?report));
+        let error = &incident.body()["error"];
+        assert_eq!(incident.title(), format!("{told} in it::capture::errors"));
+        assert_eq!(error["span"], "step1 > step0");
+        assert_eq!(error.get("chain").unwrap_or(&json!("x")), told, "{error}");
+    }
+}
