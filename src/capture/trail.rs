@@ -115,7 +115,8 @@ impl Trails {
     fn set(&self, root: u64) -> &Set {
         // The registry counts its spans from 1 on each thread, whose number is in the upper bits:
         // only the uppermost bits of the product depend on all of it.
-        let hash = root.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SETS.ilog2());
+        let hash =
+            root.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS.saturating_sub(SETS.ilog2()));
         &self.sets[hash as usize % SETS]
     }
 }
