@@ -382,7 +382,7 @@ fn f008_what_arrives_late_does_not_have_the_last_word() {
 
 #[test]
 fn one_failure_is_one_page_though_the_budget_is_spent() {
-    let rig = crate::rig::rig_with(|builder| builder.budget(1, 1));
+    let rig = rig_with(|builder| builder.budget(1, 1));
     let incidents = rig.paged(|| {
         let _request = tracing::info_span!("request").entered();
         error!(error = "connection refused", "query failed");
