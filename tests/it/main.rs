@@ -45,7 +45,5 @@ mod tidy;
 mod titles;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
-#[cfg(feature = "opentelemetry")]
-mod traces;
 mod trail;
 mod words;

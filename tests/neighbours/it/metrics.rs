@@ -1,6 +1,6 @@
 //! The facade `metrics`: it has each field of the stats.
 
-#[expect(dead_code, reason = "the other tests need more of it")]
+#[expect(dead_code, unused_imports, reason = "the other tests need more of it")]
 mod rig;
 
 use std::collections::BTreeMap;

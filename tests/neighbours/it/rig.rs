@@ -11,7 +11,7 @@ use tracing_subscriber::{Layer, Registry, prelude::*};
 #[expect(dead_code, reason = "the tests of the package need more of it")]
 pub(crate) mod shared;
 
-pub(crate) use shared::{DEADLINE, eventually};
+pub(crate) use shared::{DEADLINE, TOKEN, closed, eventually, leaks};
 
 pub(crate) type Other = Box<dyn Layer<Registry> + Send + Sync>;
 
