@@ -119,7 +119,9 @@ fn f058_the_body_tells_what_is_known_and_a_rule_says_how_grave_it_is() {
             if std::env::var("RUST_BACKTRACE").unwrap() == "0" {
                 assert_eq!(frames, "");
             } else {
-                assert!(frames.contains("panics::f058_the_body"), "{frames}");
+                // By name, or with less debug information by place.
+                let names = ["panics::f058_the_body", "tests/it/panics.rs:"];
+                assert!(names.iter().any(|name| frames.contains(name)), "{frames}");
                 for below_or_above in ["panic::report", "Backtrace", "short_backtrace"] {
                     assert!(!frames.contains(below_or_above), "{frames}");
                 }
