@@ -3,7 +3,7 @@
 #[expect(dead_code, unused_imports, reason = "the other tests need more of it")]
 mod rig;
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use metrics::{SharedString, Unit};
 use metrics_util::{
@@ -81,9 +81,19 @@ fn each_field_of_the_stats_is_told_also_to_a_recorder_that_comes_later() {
         fail("muted");
     });
     eventually("one was rejected", || (handle.stats().lost.rejected == 1).then_some(()));
+    // A snapshot takes what it shows away, and may be taken in the middle of a telling.
+    let all = RefCell::new(BTreeMap::new());
     let stats = eventually("it is told", || {
-        let stats = handle.stats();
-        (recorded(&snapshotter) == expected(&stats)).then_some(stats)
+        let (stats, mut told) = (handle.stats(), all.borrow_mut());
+        for (name, value) in recorded(&snapshotter) {
+            let most = told.entry(name).or_insert(value);
+            *most = value.max(*most);
+        }
+        let (mut told, mut known) = (told.clone(), expected(&stats));
+        // The one figure that is another each second.
+        let muted_for = [&mut told, &mut known].map(|all| all.remove("muted_for").unwrap_or(0));
+        let is_near = (3_500..=3_600).contains(&muted_for[0]) && muted_for[0] >= muted_for[1];
+        (told == known && is_near).then_some(stats)
     });
     assert_eq!((stats.suppressed.repeat, stats.suppressed.mute), (4, 1), "{stats:?}");
     assert_eq!((stats.lost.rejected, stats.unmatched_rules.len()), (1, 2), "{stats:?}");
@@ -91,7 +101,7 @@ fn each_field_of_the_stats_is_told_also_to_a_recorder_that_comes_later() {
     // What is at the end is told; what was at a moment is over.
     let stats = eventually("the end is told", || {
         let (recorded, stats) = (recorded(&snapshotter), handle.stats());
-        (recorded["unmatched_rules"] == 0).then_some((recorded, stats))
+        (recorded["delivered"] > 0).then_some((recorded, stats))
     });
     assert_eq!((stats.0["delivered"], stats.0["muted_for"]), (stats.1.delivered, 0));
 }
