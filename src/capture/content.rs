@@ -16,7 +16,9 @@ use tracing_subscriber::{layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::{is_content, is_control, is_error_name, write_chain, write_sources},
+        event::{
+            is_content, is_control, is_error_name, records_plain_values, write_chain, write_sources,
+        },
         report,
         scratch::{Capped, Taker},
         span as span_fields,
@@ -147,21 +149,7 @@ impl Visit for Capturing<'_> {
     // A number or a flag is no error, whatever its name: it tells of no failure that another event
     // could have caused.
 
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field, Value::Bool(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.plain(field, Value::I64(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, Value::U64(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.plain(field, Value::F64(value));
-    }
+    records_plain_values!();
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         let name = field.name();

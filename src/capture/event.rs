@@ -216,6 +216,28 @@ impl Visit for Deciding<'_> {
     }
 }
 
+/// Of a visitor: numbers and flags are kept as they are, by its `plain`.
+macro_rules! records_plain_values {
+    () => {
+        fn record_bool(&mut self, field: &Field, value: bool) {
+            self.plain(field, Value::Bool(value));
+        }
+
+        fn record_i64(&mut self, field: &Field, value: i64) {
+            self.plain(field, Value::I64(value));
+        }
+
+        fn record_u64(&mut self, field: &Field, value: u64) {
+            self.plain(field, Value::U64(value));
+        }
+
+        fn record_f64(&mut self, field: &Field, value: f64) {
+            self.plain(field, Value::F64(value));
+        }
+    };
+}
+pub(crate) use records_plain_values;
+
 /// An error and its sources: `a: b: c`. A source whose text the error already ends with is left
 /// out, since many errors print their source themselves.
 pub(crate) fn write_chain(error: &(dyn Error + 'static), out: &mut Capped<'_>) -> fmt::Result {

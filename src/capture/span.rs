@@ -19,7 +19,7 @@ use tracing_subscriber::{layer::Context, registry::LookupSpan};
 
 use crate::{
     capture::{
-        event::{is_control, take_field, write_chain},
+        event::{is_control, records_plain_values, take_field, write_chain},
         scratch::{Capped, Scratch, Taker},
         title::Group,
     },
@@ -158,21 +158,7 @@ impl Visit for Keeping<'_> {
         }
     }
 
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field, Value::Bool(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.plain(field, Value::I64(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, Value::U64(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.plain(field, Value::F64(value));
-    }
+    records_plain_values!();
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.text(field, |out| write_chain(value, out));

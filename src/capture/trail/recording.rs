@@ -17,7 +17,7 @@ use tracing::{
 
 use crate::{
     capture::{
-        event::{is_content, write_chain},
+        event::{is_content, records_plain_values, write_chain},
         scratch::{Capped, Taker},
         span::kept::{Item, Kept},
     },
@@ -137,21 +137,7 @@ impl Visit for Recorder<'_, '_> {
         }
     }
 
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field, Value::Bool(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.plain(field, Value::I64(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, Value::U64(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.plain(field, Value::F64(value));
-    }
+    records_plain_values!();
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.text(field, |out| write_chain(value, out));
