@@ -35,6 +35,8 @@ where
 
     /// Hashes the error and its root span; `None` when there is no such thing.
     pub(super) fn hash(&self, seed: u64) -> Option<u64> {
+        // What is in no span is read once it has its slot, for which a shutdown waits.
+        self.ctx.event_span(self.event)?;
         self.show(|content, _| {
             let seed = seed ^ content.root.as_ref()?.into_u64();
             Some(XxHash3_64::oneshot_with_seed(seed, content.own()?.as_bytes()))
