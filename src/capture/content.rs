@@ -8,11 +8,11 @@ use std::{
 };
 
 use tracing::{
-    Event, Subscriber,
+    Event,
     field::{Field, Visit},
     span,
 };
-use tracing_subscriber::{layer::Context, registry::LookupSpan};
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::{
     capture::{
@@ -55,15 +55,19 @@ impl Content {
         (*is_read, *error, *has_own, *spans_cut, *root) = (false, None, false, false, None);
     }
 
-    /// Reads the event, unless that was done.
-    pub(crate) fn read<S>(&mut self, event: &Event<'_>, ctx: &Context<'_, S>, taker: Taker<'_>)
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
+    /// Reads the event and the spans around it, unless that was done.
+    pub(crate) fn read<'a, S>(
+        &mut self,
+        event: &Event<'_>,
+        innermost: impl FnOnce() -> Option<SpanRef<'a, S>>,
+        taker: Taker<'_>,
+    ) where
+        S: for<'l> LookupSpan<'l> + 'a,
     {
         if !self.is_read {
             self.is_read = true;
             event.record(&mut Capturing { content: self, taker });
-            (self.spans_cut, self.root) = span_fields::append(event, ctx, &mut self.fields);
+            (self.spans_cut, self.root) = span_fields::append(innermost(), &mut self.fields);
         }
     }
 

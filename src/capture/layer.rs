@@ -193,7 +193,12 @@ impl SpikeLayer {
             return Err(Count::SuppressedRepeat);
         }
         let is_derived = self.write_title(event, meta, ctx, is_silent, scratch);
-        self.send(event, (meta, wish, is_derived), ctx, queue, scratch)
+        let sent = self.send(event, (meta, wish, is_derived), ctx, queue, scratch);
+        // The first of its kind may be the last.
+        if sent.is_err() {
+            scratch.remember();
+        }
+        sent
     }
 
     /// The trace that an event is a part of.

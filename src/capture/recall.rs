@@ -23,7 +23,7 @@ pub(crate) type Source = (u64, &'static Metadata<'static>);
 /// One thread's memory.
 #[derive(Debug)]
 pub(crate) struct Recall {
-    /// None before the first is remembered.
+    /// None before the first event that has a source.
     slots: Box<[Slot]>,
     /// That of the message at hand.
     shape: Shape,
@@ -59,6 +59,9 @@ impl Slot {
 impl Recall {
     /// The next event's messages come from there; `None`: they can't be told by that.
     pub(crate) fn begin(&mut self, source: Option<Source>) {
+        if source.is_some() && self.slots.is_empty() {
+            self.slots = (0..PLACES).map(|_| Slot::new()).collect();
+        }
         self.at = source.map(|source| (0, source));
         self.known = false;
     }
@@ -108,9 +111,6 @@ impl Recall {
     /// Remembers the shape of the message at hand, which has nothing to redact, and its title.
     pub(crate) fn remember(&mut self, title: &str, place: usize, key: u64) {
         let Some((at, source)) = self.at.take() else { return };
-        if self.slots.is_empty() {
-            self.slots = (0..PLACES).map(|_| Slot::new()).collect();
-        }
         let Some(slot) = self.slots.get_mut(at) else { return };
         slot.shape.copy(&self.shape);
         slot.source = slot.title.set(title).then_some(source);

@@ -74,6 +74,13 @@ impl Scratch {
         SCRATCH.try_with(|cell| cell.set(Some(scratch))).ok();
         result
     }
+
+    /// Remembers what the message has become, unless its title was known or has been given.
+    pub(crate) fn remember(&mut self) {
+        if let Some((title, place, key)) = self.draft.made().filter(|_| !self.recall.is_known()) {
+            self.recall.remember(title, place, key);
+        }
+    }
 }
 
 /// How texts are taken: redacted, and what happened to them counted.

@@ -15,7 +15,10 @@ use tracing::{
     field::{Field, Visit},
     span,
 };
-use tracing_subscriber::{layer::Context, registry::LookupSpan};
+use tracing_subscriber::{
+    layer::Context,
+    registry::{LookupSpan, SpanRef},
+};
 
 use crate::{
     capture::{
@@ -56,18 +59,18 @@ pub(crate) fn keep<S>(
     }
 }
 
-/// Appends the event's spans and their fields, leaf first; tells whether there were more, and which
-/// is the outermost.
+/// Appends an event's spans, of which this is the innermost, and their fields, leaf first; tells
+/// whether there were more, and which is the outermost.
 pub(crate) fn append<S>(
-    event: &Event<'_>,
-    ctx: &Context<'_, S>,
+    innermost: Option<SpanRef<'_, S>>,
     fields: &mut Fields,
 ) -> (bool, Option<span::Id>)
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
+    S: for<'a> LookupSpan<'a>,
 {
     let (mut left, mut cut, mut root) = (SPAN_CAP, false, None);
-    for span in ctx.event_scope(event).into_iter().flatten() {
+    let mut next = innermost;
+    while let Some(span) = next {
         root = Some(span.id());
         match left.checked_sub(1) {
             Some(less) => {
@@ -79,6 +82,7 @@ where
             }
             None => cut = true,
         }
+        next = span.parent();
     }
     (cut, root)
 }

@@ -154,14 +154,15 @@ impl Set {
         books: &'a mut [Book; WAYS],
         key: u64,
     ) -> Option<(Place<'a>, &'a mut Book)> {
-        let worth = |(place, book): &(Place<'_>, &mut Book)| {
+        let worth = |book: &Book| {
             let Page { open, resolved, sent_at, .. } = book.now;
             // One number, since eight of them are compared: the flags above the milliseconds.
             let flags = u64::from(open) << 1 | u64::from(resolved);
-            let worth = 1 << 63 | flags << 61 | sent_at.min((1 << 61) - 1);
-            if place.key.load(Ordering::Relaxed) == 0 { 0 } else { worth }
+            flags << 62 | sent_at.min((1 << 62) - 1)
         };
-        let (place, book) = self.places().zip(books.iter_mut()).min_by_key(worth)?;
+        let free = self.slots.iter().position(|slot| slot.key.load(Ordering::Relaxed) == 0);
+        let way = free.or_else(|| (0..WAYS).min_by_key(|way| books.get(*way).map(worth)))?;
+        let (place, book) = (self.places().nth(way)?, books.get_mut(way)?);
         place.key.store(0, Ordering::Release);
         place.worst.store(0, Ordering::Relaxed);
         place.due.store(0, Ordering::Relaxed);

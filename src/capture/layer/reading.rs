@@ -4,7 +4,10 @@
 use std::cell::Cell;
 
 use tracing::{Event, Subscriber};
-use tracing_subscriber::{layer::Context, registry::LookupSpan};
+use tracing_subscriber::{
+    layer::Context,
+    registry::{LookupSpan, SpanRef},
+};
 use twox_hash::XxHash3_64;
 
 use crate::{
@@ -36,27 +39,34 @@ where
     /// Hashes the error and its root span; `None` when there is no such thing.
     pub(super) fn hash(&self, seed: u64) -> Option<u64> {
         // What is in no span is read once it has its slot, for which a shutdown waits.
-        self.ctx.event_span(self.event)?;
-        self.show(|content, _| {
-            let seed = seed ^ content.root.as_ref()?.into_u64();
-            Some(XxHash3_64::oneshot_with_seed(seed, content.own()?.as_bytes()))
-        })
+        let innermost = self.innermost()?;
+        self.show(
+            || Some(innermost),
+            |content, _| {
+                let seed = seed ^ content.root.as_ref()?.into_u64();
+                Some(XxHash3_64::oneshot_with_seed(seed, content.own()?.as_bytes()))
+            },
+        )
     }
 
     /// Whether the error, with its sources and without secrets, is what is looked for.
     pub(super) fn tells(&self, is_told: &dyn Fn(&str) -> bool) -> bool {
-        self.show(|content, shown| {
+        let tells = |content: &Content, shown: &mut String| {
             shown.clear();
             shown.push_str(content.chain());
             self.taker.scrubber.scrub(shown, 0, TEXT_CAP);
             Some(is_told(shown))
-        })
-        .unwrap_or(false)
+        };
+        self.show(|| self.innermost(), tells).unwrap_or(false)
     }
 
-    fn show<T>(&self, ask: impl FnOnce(&Content, &mut String) -> Option<T>) -> Option<T> {
+    fn show<T>(
+        &self,
+        innermost: impl FnOnce() -> Option<SpanRef<'a, S>>,
+        ask: impl FnOnce(&Content, &mut String) -> Option<T>,
+    ) -> Option<T> {
         let (content, shown) = self.content.take()?;
-        content.read(self.event, self.ctx, self.taker);
+        content.read(self.event, innermost, self.taker);
         let answer = ask(content, shown);
         self.content.set(Some((content, shown)));
         answer
@@ -65,7 +75,11 @@ where
     /// The content, to be had once.
     pub(super) fn take(&self) -> Option<&'a mut Content> {
         let (content, _) = self.content.take()?;
-        content.read(self.event, self.ctx, self.taker);
+        content.read(self.event, || self.innermost(), self.taker);
         Some(content)
+    }
+
+    fn innermost(&self) -> Option<SpanRef<'a, S>> {
+        self.ctx.event_span(self.event)
     }
 }

@@ -59,8 +59,7 @@ impl SpikeLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Scratch { message, error, holes, error_holes, filled, draft, spare, recall, .. } =
-            scratch;
+        let Scratch { message, error, holes, error_holes, filled, draft, spare, .. } = scratch;
         // Only what has no message is named after its error and its span.
         let is_custom = self.titles.is_custom();
         let span = if is_silent || is_custom { ctx.event_span(event) } else { None };
@@ -103,10 +102,7 @@ impl SpikeLayer {
             }
         }
         if !is_silent {
-            let (kind, place) = draft.kind();
-            let key = self.pipeline.key(kind);
-            recall.remember(kind, place, key);
-            draft.note_key(key);
+            draft.note_key(self.pipeline.key(draft.kind()));
         }
     }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::{
     cards, keys,
     names::Names,
-    text::{CARD, KEY, SIGN, Text, is_quote, weight},
+    text::{CARD, KEY, SIGN, Text, is_grouped, is_quote, weight},
     urls, values,
 };
 
@@ -85,6 +85,11 @@ impl<'a> Scan<'a> {
             let from = at.max(self.done).max(self.cards);
             if from >= end {
                 return None;
+            }
+            // Before what begins in the block; what ended here was looked at in the one before.
+            if !is_grouped(text.at(from)) {
+                self.cards = from.saturating_add(1);
+                continue;
             }
             match cards::find(text, from, self.done.max(self.cards), self.done) {
                 Ok(found) => {

@@ -112,9 +112,14 @@ impl Draft {
         self.key.filter(|_| self.groups.is_empty())
     }
 
-    /// The title without its groups, and where the place begins in it.
-    pub(crate) fn kind(&self) -> (&str, usize) {
-        (&self.kind, self.place)
+    /// The title without its groups.
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The same, where the place begins in it, and its key, if that is known.
+    pub(crate) fn made(&self) -> Option<(&str, usize, u64)> {
+        self.key.map(|key| (self.kind.as_str(), self.place, key))
     }
 
     /// The title so far, and where to write another.
