@@ -1,12 +1,14 @@
-//! Captured fields, compactly: one text buffer and one list, so that a set of fields is two
-//! allocations at most and none when a scratch set is reused.
+//! Captured fields, compactly: one text buffer, one list, and one buffer for what spans have kept,
+//! so that a set of fields is three allocations at most and none when a scratch set is reused.
 //!
 //! One set can hold an event's fields and, behind a [`Value::Span`] each, its spans' fields.
-//! Invariants: no section has more than [`FIELD_CAP`] fields, no field begins past [`SET_CAP`]
-//! bytes of text, and what was left out is counted.
+//! Invariants: no section has more than [`FIELD_CAP`] fields, as one of which counts what a span has
+//! kept; no field begins past [`SET_CAP`] bytes of text; what was left out is counted.
 //! Formats nothing itself.
 
 use std::fmt;
+
+use tracing::Metadata;
 
 /// Longest text of one field, in bytes.
 pub(crate) const TEXT_CAP: usize = 2 * 1024;
@@ -30,6 +32,12 @@ pub(crate) enum Value {
     },
     /// Not a value: a span of this name begins here, and the fields behind it are its own.
     Span,
+    /// Not a value either: the fields of the span that begins here, in so many bytes that stand
+    /// beside the texts, as [`Kept`](crate::capture::span::kept::Kept) has them.
+    Kept {
+        meta: &'static Metadata<'static>,
+        length: u32,
+    },
 }
 
 impl Value {
@@ -67,6 +75,7 @@ pub(crate) struct Field {
 #[derive(Default)]
 pub(crate) struct Fields {
     text: String,
+    kept: Vec<u8>,
     list: Vec<Field>,
     /// Where the current section begins in `list`.
     section: usize,
@@ -77,13 +86,14 @@ pub(crate) struct Fields {
 impl fmt::Debug for Fields {
     /// How many there are: their texts may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, list, .. } = self;
-        write!(f, "Fields({} in {} bytes)", list.len(), text.len())
+        let Self { text, kept, list, .. } = self;
+        let bytes = text.len().saturating_add(kept.len());
+        write!(f, "Fields({} in {bytes} bytes)", list.len())
     }
 }
 
 impl Clone for Fields {
-    /// An exact copy without spare room: at most two allocations.
+    /// An exact copy without spare room: at most three allocations.
     fn clone(&self) -> Self {
         let mut copy = Self::default();
         copy.copy_from(self);
@@ -94,6 +104,7 @@ impl Clone for Fields {
 impl Fields {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
+        self.kept.clear();
         self.list.clear();
         self.section = 0;
         self.omitted = 0;
@@ -102,10 +113,13 @@ impl Fields {
 
     /// Becomes a copy of another, in its own buffers.
     pub(crate) fn copy_from(&mut self, other: &Self) {
-        let Self { text, list, section, omitted, redacted } = self;
+        let Self { text, kept, list, section, omitted, redacted } = self;
         text.clear();
         text.reserve_exact(other.text.len());
         text.push_str(&other.text);
+        kept.clear();
+        kept.reserve_exact(other.kept.len());
+        kept.extend_from_slice(&other.kept);
         list.clear();
         list.reserve_exact(other.list.len());
         list.extend_from_slice(&other.list);
@@ -114,12 +128,14 @@ impl Fields {
 
     /// What its buffers have room for, in bytes.
     pub(crate) fn room(&self) -> usize {
-        self.text.capacity().saturating_add(self.list.capacity().saturating_mul(size_of::<Field>()))
+        let bytes = self.text.capacity().saturating_add(self.kept.capacity());
+        bytes.saturating_add(self.list.capacity().saturating_mul(size_of::<Field>()))
     }
 
     /// What the set holds, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        self.text.len().saturating_add(self.list.len().saturating_mul(size_of::<Field>()))
+        let bytes = self.text.len().saturating_add(self.kept.len());
+        bytes.saturating_add(self.list.len().saturating_mul(size_of::<Field>()))
     }
 
     /// How many fields were left out because there were too many.
@@ -157,6 +173,21 @@ impl Fields {
     pub(crate) fn push_span(&mut self, name: &'static str) {
         self.list.push(Field { name, value: Value::Span });
         self.section = self.list.len();
+    }
+
+    /// Takes over what a span has kept, as it is. Tells whether it did: of all spans together no
+    /// more than [`SET_CAP`] bytes are, or what the first has.
+    pub(crate) fn push_kept(&mut self, meta: &'static Metadata<'static>, bytes: &[u8]) -> bool {
+        let fits = self.kept.is_empty() || self.kept.len().saturating_add(bytes.len()) <= SET_CAP;
+        let Some(length) = u32::try_from(bytes.len()).ok().filter(|_| fits) else { return false };
+        self.kept.extend_from_slice(bytes);
+        self.list.push(Field { name: meta.name(), value: Value::Kept { meta, length } });
+        true
+    }
+
+    /// What spans have kept, one behind the other.
+    pub(crate) fn kept(&self) -> &[u8] {
+        &self.kept
     }
 
     /// Counts fields that were left out elsewhere.
@@ -210,7 +241,8 @@ impl Fields {
     pub(crate) fn text(&self, value: Value) -> &str {
         match value {
             Value::Text { start, end, .. } => slice(&self.text, start, end),
-            Value::Bool(_) | Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Span => "",
+            Value::Bool(_) | Value::I64(_) | Value::U64(_) | Value::F64(_) => "",
+            Value::Span | Value::Kept { .. } => "",
         }
     }
 }

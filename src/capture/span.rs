@@ -122,7 +122,7 @@ fn show(item: Item<'_>, out: &mut Capped<'_>) -> fmt::Result {
         Item::Plain(Value::I64(value)) => write!(out, "{value}"),
         Item::Plain(Value::U64(value)) => write!(out, "{value}"),
         Item::Plain(Value::F64(value)) => write!(out, "{value}"),
-        Item::Plain(Value::Text { .. } | Value::Span) => Ok(()),
+        Item::Plain(Value::Text { .. } | Value::Span | Value::Kept { .. }) => Ok(()),
         Item::Text(text) => out.write_str(text),
     }
 }

@@ -335,7 +335,7 @@ fn json(fields: &Fields, value: Value) -> Json {
         Value::U64(value) => value.into(),
         Value::F64(value) if value.is_finite() => json!(value),
         Value::F64(value) => value.to_string().into(),
-        Value::Text { .. } | Value::Span => fields.text(value).into(),
+        Value::Text { .. } | Value::Span | Value::Kept { .. } => fields.text(value).into(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Secrets taken out of events that were captured.
 
-use super::{Listed, PLACEHOLDER, Scrubber, Verdict};
+use super::{Listed, PLACEHOLDER, Scrubber, Verdict, trail::TEXT};
 use crate::{
+    capture::span::kept::{Item, read},
     fields::{Fields, TEXT_CAP, Taken, Value},
     incident::{Captured, Place, Raw, RawError, Redact},
 };
@@ -14,15 +15,7 @@ impl Redact for Scrubber {
     fn redact(&self, raw: Raw) -> Captured {
         let Raw { level, place, message, thread, error, fields, spans_cut, .. } = raw;
         let Raw { notes, trail, trace, runbook, .. } = raw;
-        let mut clean = Fields::default();
-        for field in fields.iter() {
-            match field.value {
-                Value::Span => clean.push_span(field.name),
-                value => self.field(field.name, (&fields, value), &mut clean),
-            }
-        }
-        clean.add_omitted(fields.omitted());
-        clean.add_redacted(fields.redacted());
+        let mut clean = self.fields(&fields);
         let mut keep = |text: &str, cap| clean.text_value(|out| self.append(text, out, cap));
         let (callsite, target, file, line) = match place {
             Place::Callsite(meta) => (Some(meta), meta.target(), meta.file(), meta.line()),
@@ -95,13 +88,37 @@ pub(super) fn is_hidden(listed: Listed, value: Value, text: &str) -> bool {
         Value::Text { .. } => listed.hides(text),
         Value::I64(number) => listed.hides_number(number.unsigned_abs()),
         Value::U64(number) => listed.hides_number(number),
-        Value::Bool(_) | Value::F64(_) | Value::Span => false,
+        Value::Bool(_) | Value::F64(_) | Value::Span | Value::Kept { .. } => false,
     }
 }
 
 impl Scrubber {
-    fn field(&self, name: &'static str, (fields, value): (&Fields, Value), clean: &mut Fields) {
-        let text = fields.text(value);
+    /// The fields of an event and of its spans, one by one.
+    fn fields(&self, raw: &Fields) -> Fields {
+        let mut clean = Fields::default();
+        let mut kept = raw.kept();
+        for field in raw.iter() {
+            match field.value {
+                Value::Span => clean.push_span(field.name),
+                Value::Kept { meta, length } => {
+                    let (bytes, rest) = kept.split_at_checked(length as usize).unwrap_or_default();
+                    kept = rest;
+                    for (name, item) in read(meta, bytes) {
+                        match item {
+                            Item::Plain(value) => self.field(name, (value, ""), &mut clean),
+                            Item::Text(text) => self.field(name, (TEXT, text), &mut clean),
+                        }
+                    }
+                }
+                value => self.field(field.name, (value, raw.text(value)), &mut clean),
+            }
+        }
+        clean.add_omitted(raw.omitted());
+        clean.add_redacted(raw.redacted());
+        clean
+    }
+
+    fn field(&self, name: &'static str, (value, text): (Value, &str), clean: &mut Fields) {
         let is_text = matches!(value, Value::Text { .. });
         let hidden = match self.verdict_of(name) {
             Verdict::Open => false,

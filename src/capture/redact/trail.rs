@@ -19,7 +19,7 @@ use crate::{
 /// Bytes of all lines.
 const LINES: usize = 8 * 1024;
 /// What stands for a text.
-const TEXT: Value = Value::Text { start: 0, end: 0, cut: false };
+pub(super) const TEXT: Value = Value::Text { start: 0, end: 0, cut: false };
 
 impl Scrubber {
     /// Redacts a text of which more is known than is kept, and cuts it.
@@ -106,6 +106,6 @@ fn shown(value: Value) -> String {
         Value::I64(value) => value.to_string(),
         Value::U64(value) => value.to_string(),
         Value::F64(value) => value.to_string(),
-        Value::Text { .. } | Value::Span => String::new(),
+        Value::Text { .. } | Value::Span | Value::Kept { .. } => String::new(),
     }
 }

@@ -68,7 +68,7 @@ impl Kept {
             Item::Plain(Value::I64(value)) => self.number(index, I64, value.to_le_bytes()),
             Item::Plain(Value::U64(value)) => self.number(index, U64, value.to_le_bytes()),
             Item::Plain(Value::F64(value)) => self.number(index, F64, value.to_le_bytes()),
-            Item::Plain(Value::Text { .. } | Value::Span) => self.omit(),
+            Item::Plain(Value::Text { .. } | Value::Span | Value::Kept { .. }) => self.omit(),
             Item::Text(text) => match u16::try_from(text.len()) {
                 Ok(length) if self.length < SET_CAP => {
                     let [low, high] = length.to_le_bytes();
@@ -137,18 +137,15 @@ impl Kept {
         }
     }
 
-    /// Appends them to those of an event.
+    /// Appends them to those of an event, as they are.
     pub(super) fn append_to(&self, fields: &mut Fields) {
-        for (name, item) in self.iter() {
-            match item {
-                Item::Plain(value) => fields.push(name, value),
-                Item::Text(text) => fields.push_text(name, |out| {
-                    out.push_str(text);
-                    false
-                }),
-            }
-        }
-        fields.add_omitted(self.omitted);
+        let left_out = if fields.push_kept(self.meta, self.bytes()) {
+            self.omitted
+        } else {
+            let all = u32::try_from(self.items().count()).unwrap_or(u32::MAX);
+            self.omitted.saturating_add(all)
+        };
+        fields.add_omitted(left_out);
     }
 }
 
