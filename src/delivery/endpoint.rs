@@ -131,10 +131,11 @@ impl Endpoint {
             Outcome::Accepted { verified: false } => counters.add(Count::Unverified),
             Outcome::Accepted { verified: true } | Outcome::Rejected(_) => {}
             Outcome::Later(later) => {
-                counters.add(Count::Retries);
+                // Whoever sees the retry sees what it was for.
                 if later.blames == Blames::Tls {
                     counters.add(Count::Tls);
                 }
+                counters.add(Count::Retries);
             }
             Outcome::Refused | Outcome::TooLarge => counters.add(Count::Retries),
         }
