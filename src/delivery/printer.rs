@@ -1,7 +1,7 @@
 //! Writes lines to stderr, for a worker that must not wait for whoever reads them.
 //!
 //! Invariant: a stderr that takes nothing (a full pipe that nobody reads) costs [`PATIENCE`] once
-//! and one thread; what is to be said meanwhile has to be said again later.
+//! and one thread, and [`LAST`] at the end; what is to be said meanwhile has to be said again later.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -15,13 +15,16 @@ use std::{
 
 use crate::reentry;
 
-/// So long a line is waited for: the last one should be there before the end.
+/// So long a line is waited for, which is enough for most.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// The same of the last lines, which nobody says again: a thread may start late on a busy machine.
+const LAST: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Default)]
 pub(crate) struct Printer {
     /// A line that is being written still.
     writing: Option<Receiver<()>>,
+    is_last: bool,
     /// In a user's test: the lines, which nobody writes.
     #[cfg(feature = "testing")]
     kept: Option<Vec<String>>,
@@ -43,6 +46,17 @@ impl Printer {
     #[cfg(feature = "testing")]
     pub(crate) fn kept(&self) -> Vec<String> {
         self.kept.clone().unwrap_or_default()
+    }
+
+    /// What is said from now on is the last; what is being written is waited for.
+    pub(crate) fn begin_last(&mut self) {
+        self.is_last = true;
+        if let Some(writing) = &self.writing {
+            let waited = writing.recv_timeout(LAST);
+            if waited != Err(RecvTimeoutError::Timeout) {
+                self.writing = None;
+            }
+        }
     }
 
     /// Tells whether the line is written, or on its way.
@@ -78,7 +92,7 @@ impl Printer {
             io::stderr().write_all(line.as_bytes()).ok();
             return true;
         }
-        let waited = writing.recv_timeout(PATIENCE);
+        let waited = writing.recv_timeout(if self.is_last { LAST } else { PATIENCE });
         self.writing = (waited == Err(RecvTimeoutError::Timeout)).then_some(writing);
         true
     }

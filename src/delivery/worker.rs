@@ -344,6 +344,7 @@ impl Worker {
         }
         self.arrived.clear();
         // There is no later in which to tell more.
+        self.printer.begin_last();
         self.losses.next = Duration::ZERO;
         self.tell_losses(self.parts.clock.now());
         if let Some(dry) = &self.parts.dry {

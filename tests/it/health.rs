@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tracing::error;
+use tracing::{error, info};
 use tracing_spike::{
     EndpointState, Guard, Incident, Problem, ProblemKind, WorkerState,
     sandbox::{Fault, Sandbox},
@@ -16,7 +16,7 @@ use tracing_subscriber::Registry;
 
 use crate::{
     child,
-    rig::{TOKEN, eventually, rig_with},
+    rig::{TOKEN, eventually, rig, rig_with},
 };
 
 mod served;
@@ -150,4 +150,26 @@ fn a_stderr_that_nobody_reads_holds_up_no_delivery() {
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     })
     .well();
+}
+
+#[test]
+fn a_stderr_that_is_slow_gets_the_last_line() {
+    const TEST: &str = "health::a_stderr_that_is_slow_gets_the_last_line";
+    let ended = child::run(TEST, &[], || {
+        let mut rig = rig();
+        let (locked, locks) = mpsc::sync_channel(0);
+        thread::spawn(move || {
+            let _lock = io::stderr().lock();
+            locked.send(()).unwrap();
+            // This is what is slow.
+            thread::sleep(Duration::from_millis(100));
+        });
+        locks.recv().unwrap();
+        rig.run(|| info!(spike.status = "resolved", "import ran"));
+        rig.drop_guard();
+        // At once, as a program may end.
+        std::process::exit(0);
+    })
+    .well();
+    assert_eq!(ended.said("is neither \"resolve\" nor \"trigger\""), 1, "{}", ended.stderr);
 }
