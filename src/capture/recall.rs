@@ -23,7 +23,7 @@ pub(crate) type Source = (u64, &'static Metadata<'static>);
 /// One thread's memory.
 #[derive(Debug)]
 pub(crate) struct Recall {
-    /// None before the first event that has a source.
+    /// None before there is [room](Recall::reserve).
     slots: Box<[Slot]>,
     /// That of the message at hand.
     shape: Shape,
@@ -59,9 +59,6 @@ impl Slot {
 impl Recall {
     /// The next event's messages come from there; `None`: they can't be told by that.
     pub(crate) fn begin(&mut self, source: Option<Source>) {
-        if source.is_some() && self.slots.is_empty() {
-            self.slots = (0..PLACES).map(|_| Slot::new()).collect();
-        }
         self.at = source.map(|source| (0, source));
         self.known = false;
     }
@@ -106,6 +103,13 @@ impl Recall {
     pub(crate) fn title(&self) -> Option<(&str, usize, u64)> {
         let slot = self.slot()?;
         Some((slot.title.get()?, slot.place, slot.key))
+    }
+
+    /// Makes room for all that is going to be remembered, if the message at hand may be.
+    pub(crate) fn reserve(&mut self) {
+        if self.at.is_some() && self.slots.is_empty() {
+            self.slots = (0..PLACES).map(|_| Slot::new()).collect();
+        }
     }
 
     /// Remembers the shape of the message at hand, which has nothing to redact, and its title.

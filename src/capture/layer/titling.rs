@@ -59,7 +59,8 @@ impl SpikeLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Scratch { message, error, holes, error_holes, filled, draft, spare, .. } = scratch;
+        let Scratch { message, error, holes, error_holes, filled, draft, spare, recall, .. } =
+            scratch;
         // Only what has no message is named after its error and its span.
         let is_custom = self.titles.is_custom();
         let span = if is_silent || is_custom { ctx.event_span(event) } else { None };
@@ -103,6 +104,8 @@ impl SpikeLayer {
         }
         if !is_silent {
             draft.note_key(self.pipeline.key(draft.kind()));
+            // Later, nothing is to be allocated.
+            recall.reserve();
         }
     }
 

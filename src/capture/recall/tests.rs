@@ -18,6 +18,7 @@ fn a_message_is_known_by_its_layer_its_call_site_and_all_but_the_digits_of_its_n
         assert_eq!(known, recall.title().is_some());
         assert_eq!(known, recall.is_known());
         if !known {
+            recall.reserve();
             recall.remember(&format!("{message}{}", "!".repeat(70)), 5, 9);
             return None;
         }
@@ -49,10 +50,12 @@ fn what_is_forgotten_or_of_nobody_is_not_remembered() {
         recall.begin(source);
         assert!(!recall.knows("a"));
         recall.forget();
+        recall.reserve();
         recall.remember("b", 1, 2);
         recall.begin(Some((1, here)));
         assert!(!recall.knows("a") && recall.title().is_none());
     }
+    recall.reserve();
     recall.remember("b", 1, 2);
     recall.begin(Some((1, here)));
     assert!(recall.knows("a"), "the twin");

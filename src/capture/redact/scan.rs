@@ -83,13 +83,10 @@ impl<'a> Scan<'a> {
     fn card(&mut self, text: Text<'_>, at: usize, end: usize) -> Option<Range<usize>> {
         loop {
             let from = at.max(self.done).max(self.cards);
-            if from >= end {
+            // What ended here was looked at in the block before.
+            let from = text.run_within(from, end.saturating_sub(from), |byte| !is_grouped(byte));
+            if from >= end.min(text.len()) {
                 return None;
-            }
-            // Before what begins in the block; what ended here was looked at in the one before.
-            if !is_grouped(text.at(from)) {
-                self.cards = from.saturating_add(1);
-                continue;
             }
             match cards::find(text, from, self.done.max(self.cards), self.done) {
                 Ok(found) => {
