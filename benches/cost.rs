@@ -57,10 +57,10 @@ static HEAP: measure::Counting = measure::Counting;
 const LIMITS: [(&str, f64, f64); 11] = [
     ("disabled", 21.0, 0.0),
     ("beside", 257.0, 0.0),
-    ("fresh", 14_800.0, 2.0),
+    ("fresh", 14_100.0, 2.0),
     ("repeat", 3_140.0, 0.0),
-    ("anew", 7_980.0, 0.0),
-    ("long", 30_300.0, 0.0),
+    ("anew", 8_000.0, 0.0),
+    ("long", 30_600.0, 0.0),
     ("deep", 3_140.0, 0.0),
     ("rules", 3_140.0, 0.0),
     ("span", 2_250.0, 1.0),
