@@ -1,7 +1,7 @@
 //! Writes lines to stderr, for a worker that must not wait for whoever reads them.
 //!
-//! Invariant: a stderr that takes nothing (a full pipe that nobody reads) costs [`PATIENCE`] once
-//! and one thread, and [`LAST`] at the end; what is to be said meanwhile has to be said again later.
+//! Invariant: a stderr that takes nothing (a full pipe that nobody reads) costs a thread, and once
+//! [`PATIENCE`], and [`LAST`] at the end; what is to be said meanwhile has to be said again later.
 
 use std::{
     io::{self, IsTerminal, Write},
