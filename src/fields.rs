@@ -3,7 +3,7 @@
 //!
 //! One set can hold an event's fields and, behind a [`Value::Span`] each, its spans' fields.
 //! Invariants: no section has more than [`FIELD_CAP`] fields, of which what a span has kept is one;
-//! no field begins past [`SET_CAP`] bytes of text; what was left out is counted.
+//! no field begins past [`SET_CAP`] bytes of it; what was left out is counted.
 //! Formats nothing itself.
 
 use std::fmt;
@@ -15,7 +15,7 @@ pub(crate) const TEXT_CAP: usize = 2 * 1024;
 /// Most fields of one event or span.
 pub(crate) const FIELD_CAP: usize = 64;
 
-/// Most text of one set, in bytes: past it fields are left out.
+/// Most text of one set, with what spans have kept, in bytes: past it fields are left out.
 pub(crate) const SET_CAP: usize = 48 * 1024;
 
 /// A captured value. Numbers keep their type; all else is text in the set's buffer.
@@ -155,8 +155,7 @@ impl Fields {
 
     /// Whether another field fits into the section; when not, it is counted as left out.
     fn admits(&mut self) -> bool {
-        let fits =
-            self.list.len().saturating_sub(self.section) < FIELD_CAP && self.text.len() < SET_CAP;
+        let fits = self.list.len().saturating_sub(self.section) < FIELD_CAP && self.left() > 0;
         if !fits {
             self.omitted = self.omitted.saturating_add(1);
         }
@@ -175,14 +174,18 @@ impl Fields {
         self.section = self.list.len();
     }
 
-    /// Takes over what a span has kept, as it is. Tells whether it did: of all spans together no
-    /// more than [`SET_CAP`] bytes are, or what the first has.
-    pub(crate) fn push_kept(&mut self, meta: &'static Metadata<'static>, bytes: &[u8]) -> bool {
-        let fits = self.kept.is_empty() || self.kept.len().saturating_add(bytes.len()) <= SET_CAP;
-        let Some(length) = u32::try_from(bytes.len()).ok().filter(|_| fits) else { return false };
-        self.kept.extend_from_slice(bytes);
-        self.list.push(Field { name: meta.name(), value: Value::Kept { meta, length } });
-        true
+    /// Bytes before which another field may begin.
+    pub(crate) fn left(&self) -> usize {
+        SET_CAP.saturating_sub(self.text.len()).saturating_sub(self.kept.len())
+    }
+
+    /// Takes over what a span has kept, as it is; no field of it begins past what is
+    /// [left](Self::left).
+    pub(crate) fn push_kept(&mut self, meta: &'static Metadata<'static>, bytes: &[u8]) {
+        if let Ok(length) = u32::try_from(bytes.len()) {
+            self.kept.extend_from_slice(bytes);
+            self.list.push(Field { name: meta.name(), value: Value::Kept { meta, length } });
+        }
     }
 
     /// What spans have kept, one behind the other.

@@ -1,5 +1,5 @@
-//! What a thread's last messages have become, so that of a message that comes again, but for its
-//! numbers, no title is made once more.
+//! What a thread's last messages have become that were not sent, so that of one that comes again,
+//! but for its numbers, no title is made once more.
 //!
 //! Invariants: what is recalled is what would be made again: it is known by its layer, its call
 //! site and its shape, and was made by rules that look at nothing else; a message with anything to

@@ -1,7 +1,8 @@
 //! Writes lines to stderr, for a worker that must not wait for whoever reads them.
 //!
 //! Invariant: a stderr that takes nothing (a full pipe that nobody reads) costs a thread, and once
-//! [`PATIENCE`], and [`LAST`] at the end; what is to be said meanwhile has to be said again later.
+//! [`PATIENCE`], and [`LAST`] at an end with time left; what is to be said meanwhile has to be said
+//! again later.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -24,7 +25,8 @@ const LAST: Duration = Duration::from_millis(200);
 pub(crate) struct Printer {
     /// A line that is being written still.
     writing: Option<Receiver<()>>,
-    is_last: bool,
+    /// The time that there is for the last lines, once these are due.
+    last: Option<Duration>,
     /// In a user's test: the lines, which nobody writes.
     #[cfg(feature = "testing")]
     kept: Option<Vec<String>>,
@@ -48,11 +50,13 @@ impl Printer {
         self.kept.clone().unwrap_or_default()
     }
 
-    /// What is said from now on is the last; what is being written is waited for.
-    pub(crate) fn begin_last(&mut self) {
-        self.is_last = true;
+    /// What is said from now on is the last, and there is so much time left for it; what is being
+    /// written is waited for.
+    pub(crate) fn begin_last(&mut self, left: Duration) {
+        let patience = left.clamp(PATIENCE, LAST);
+        self.last = Some(patience);
         if let Some(writing) = &self.writing {
-            let waited = writing.recv_timeout(LAST);
+            let waited = writing.recv_timeout(patience);
             if waited != Err(RecvTimeoutError::Timeout) {
                 self.writing = None;
             }
@@ -92,7 +96,7 @@ impl Printer {
             io::stderr().write_all(line.as_bytes()).ok();
             return true;
         }
-        let waited = writing.recv_timeout(if self.is_last { LAST } else { PATIENCE });
+        let waited = writing.recv_timeout(self.last.unwrap_or(PATIENCE));
         self.writing = (waited == Err(RecvTimeoutError::Timeout)).then_some(writing);
         true
     }

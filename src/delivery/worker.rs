@@ -344,16 +344,22 @@ impl Worker {
         }
         self.arrived.clear();
         // There is no later in which to tell more.
-        self.printer.begin_last();
         self.losses.next = Duration::ZERO;
         self.tell_losses(self.parts.clock.now());
+        #[cfg(feature = "metrics")]
+        self.tell_last_figures();
+        self.print_last();
+    }
+
+    /// Prints what is left to be said: what has been told to the program by now.
+    fn print_last(&mut self) {
+        let ends = self.ends.map_or(Duration::ZERO, |ends| ends.at);
+        self.printer.begin_last(ends.saturating_sub(self.parts.clock.now()));
         if let Some(dry) = &self.parts.dry {
             dry.tally.cancelled(self.parts.counters.get(Count::SuppressedCancelled));
             let rest = dry.tally.rest();
             self.printer.print_all(&dry.stopped(&rest));
         }
-        #[cfg(feature = "metrics")]
-        self.tell_last_figures();
         if let Some(line) = self.lines.rest() {
             self.printer.print(&line);
         }

@@ -162,7 +162,7 @@ fn a_stderr_that_is_slow_gets_the_last_line() {
             let _lock = io::stderr().lock();
             locked.send(()).unwrap();
             // This is what is slow.
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(60));
         });
         locks.recv().unwrap();
         rig.run(|| info!(spike.status = "resolved", "import ran"));

@@ -331,10 +331,10 @@ impl Book {
 
     /// The newest admission, an opening, has gone into another incident.
     pub(super) fn fold(&mut self, count: u64) {
-        let resolved = self.now.resolved;
+        let is_lost = self.now.lost && !self.now.open;
         self.now = self.newest.before.folded(count);
-        // Unless that is no longer known: what is folded was lost before.
-        self.now.resolved &= resolved;
+        // Had it been lost before, whether the title was resolved is not known any more.
+        self.now.resolved &= !is_lost;
     }
 
     /// What goes out of the open title, at this count of its slot.

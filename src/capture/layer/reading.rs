@@ -39,9 +39,10 @@ where
     /// Hashes the error and its root span; `None` when there is no such thing.
     pub(super) fn hash(&self, seed: u64) -> Option<u64> {
         // What is in no span is read once it has its slot, for which a shutdown waits.
-        let innermost = self.innermost()?;
+        // It is not held on to while a field is formatted, which may close it.
+        let innermost = self.innermost()?.id();
         self.show(
-            || Some(innermost),
+            || self.ctx.span(&innermost),
             |content, _| {
                 let seed = seed ^ content.root.as_ref()?.into_u64();
                 Some(XxHash3_64::oneshot_with_seed(seed, content.own()?.as_bytes()))

@@ -137,15 +137,29 @@ impl Kept {
         }
     }
 
-    /// Appends them to those of an event, as they are.
+    /// Appends them to those of an event, as they are, as far as there is room.
     pub(super) fn append_to(&self, fields: &mut Fields) {
-        let left_out = if fields.push_kept(self.meta, self.bytes()) {
-            self.omitted
-        } else {
-            let all = u32::try_from(self.items().count()).unwrap_or(u32::MAX);
-            self.omitted.saturating_add(all)
-        };
-        fields.add_omitted(left_out);
+        let (bytes, left) = (self.bytes(), fields.left());
+        let (fits, left_out) = if bytes.len() <= left { (bytes, 0) } else { self.begun(left) };
+        fields.push_kept(self.meta, fits);
+        fields.add_omitted(self.omitted.saturating_add(left_out));
+    }
+
+    /// Those that begin before a place, and how many more there are.
+    fn begun(&self, end: usize) -> (&[u8], u32) {
+        let bytes = self.bytes();
+        let (mut items, mut length, mut left_out) = (self.items(), 0, 0_u32);
+        loop {
+            let start = bytes.len().saturating_sub(items.0.len());
+            if items.next().is_none() {
+                return (bytes.get(..length).unwrap_or_default(), left_out);
+            }
+            if start < end {
+                length = bytes.len().saturating_sub(items.0.len());
+            } else {
+                left_out = left_out.saturating_add(1);
+            }
+        }
     }
 }
 
