@@ -57,7 +57,7 @@ static HEAP: measure::Counting = measure::Counting;
 const LIMITS: [(&str, f64, f64); 11] = [
     ("disabled", 21.0, 0.0),
     ("beside", 257.0, 0.0),
-    ("fresh", 14_100.0, 2.0),
+    ("fresh", 14_250.0, 2.0),
     ("repeat", 3_140.0, 0.0),
     ("anew", 8_000.0, 0.0),
     ("long", 30_600.0, 0.0),
