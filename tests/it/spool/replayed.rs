@@ -1,6 +1,12 @@
 //! What a later run makes of what an earlier one has left.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    time::Duration,
+};
 
 use serde_json::Value;
 use tracing_spike::{
@@ -21,7 +27,17 @@ pub(super) fn leave(sandbox: &Sandbox, dir: &Path, count: usize, say: impl FnOnc
     say(&guard.handle());
     eventually("all is in the spool", || (records(dir) == count).then_some(()));
     drop(guard);
+    // A last request that is on its way is refused, too: it comes before this one is answered.
+    let mut page = TcpStream::connect(place(sandbox)).unwrap();
+    page.write_all(b"GET / HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n").unwrap();
+    page.read_to_end(&mut Vec::new()).unwrap();
     sandbox.clear_faults();
+}
+
+/// The sandbox's host and port.
+fn place(sandbox: &Sandbox) -> String {
+    let url = sandbox.url_for(TOKEN);
+    url.split('/').nth(2).unwrap().to_owned()
 }
 
 pub(super) fn open(handle: &Handle, title: &str) {
