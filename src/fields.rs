@@ -2,8 +2,8 @@
 //! so that a set of fields is three allocations at most and none when a scratch set is reused.
 //!
 //! One set can hold an event's fields and, behind a [`Value::Span`] each, its spans' fields.
-//! Invariants: no section has more than [`FIELD_CAP`] fields, of which what a span has kept is one;
-//! no field begins past [`SET_CAP`] bytes of it; what was left out is counted.
+//! Invariants: no section has more than [`FIELD_CAP`] fields, but for what a span has kept; none
+//! begins past [`SET_CAP`] bytes of a set; what was left out is counted.
 //! Formats nothing itself.
 
 use std::fmt;

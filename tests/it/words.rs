@@ -172,9 +172,20 @@ fn each_chapter_is_in_the_crate_docs_and_on_the_front_page() {
 #[test]
 fn each_example_is_on_the_front_page() {
     let readme = text("README.md");
-    let list = readme.split("## Examples").nth(1).unwrap();
+    let list = readme.split("## Examples").nth(1).unwrap().split("\n## ").next().unwrap();
     let told = column(list, 0).into_iter().flat_map(code_words).collect();
     same("README.md", &told, "the examples", &names("examples", Path::is_file));
+}
+
+#[test]
+fn the_front_page_has_the_costs_of_their_chapter() {
+    let (readme, chapter) = (text("README.md"), text("docs/cost.md"));
+    let costs = readme.split("## What it costs").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<_> = costs.lines().filter(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 8, "{rows:#?}");
+    for row in rows {
+        assert!(chapter.lines().any(|line| line == row), "docs/cost.md does not have {row}");
+    }
 }
 
 #[test]

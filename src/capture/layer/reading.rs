@@ -39,7 +39,7 @@ where
     /// Hashes the error and its root span; `None` when there is no such thing.
     pub(super) fn hash(&self, seed: u64) -> Option<u64> {
         // What is in no span is read once it has its slot, for which a shutdown waits.
-        // It is not held on to while a field is formatted, which may close it.
+        // The span is not held on to while a field is formatted, which may close it.
         let innermost = self.innermost()?.id();
         self.show(
             || self.ctx.span(&innermost),
